@@ -1,0 +1,220 @@
+//! A disk that is a directory of the machine, held by one process at a time.
+//!
+//! Directories are made with mode 0700 and files with 0600: what Cairn keeps is audit data. The
+//! directory is locked through `flock` on its file `LOCK`; the lock ends with the last of the disk
+//! and its open files, so no second process starts while this one can still write.
+//!
+//! `sync` is `fdatasync`, which covers the size; names are synced by `fsync` of their directory.
+//!
+//! What fails: everything the operating system fails, with its error kind and the path in front.
+
+mod steps;
+
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::path::{LOCK_NAME, check_directory, check_file, check_rename, with_parents};
+use crate::{Disk, File};
+use steps::{
+    create_durably, create_filled, create_root, file_names, fill_with_zeros, open_lock, read_full,
+    rename_file, sync_names,
+};
+
+/// A locked directory. See the module header.
+#[derive(Debug)]
+pub struct RealDisk {
+    root: PathBuf,
+    lock: Arc<fs::File>,
+}
+
+impl RealDisk {
+    /// Opens the directory, making it when missing, and locks it. When another process (or another
+    /// `RealDisk` of this one) has it, the error is `WouldBlock` and its message says so.
+    pub fn open(root: &Path) -> io::Result<RealDisk> {
+        create_root(root).map_err(|error| located(root, "create the directory", &error))?;
+        let lock = open_lock(&root.join(LOCK_NAME))
+            .map_err(|error| located(root, "open the lock", &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(RealDisk { root: root.to_owned(), lock: Arc::new(lock) }),
+            Err(TryLockError::WouldBlock) => Err(io::Error::new(
+                ErrorKind::WouldBlock,
+                format!("{}: another cairn is running on it", root.display()),
+            )),
+            Err(TryLockError::Error(error)) => Err(located(root, "lock the directory", &error)),
+        }
+    }
+
+    fn locate(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    fn handle(&self, file: fs::File, path: PathBuf) -> Box<dyn File> {
+        Box::new(RealFile { file, path, _lock: Arc::clone(&self.lock) })
+    }
+}
+
+impl Disk for RealDisk {
+    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
+        check_directory(directory)?;
+        let path = self.locate(directory);
+        let mut names = file_names(&path).map_err(|error| located(&path, "list", &error))?;
+        names.retain(|name| !(directory.is_empty() && name == LOCK_NAME));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn create_directory(&self, directory: &str) -> io::Result<()> {
+        check_directory(directory)?;
+        for one in with_parents(directory) {
+            let path = self.locate(one);
+            create_durably(&path)
+                .map_err(|error| located(&path, "create the directory", &error))?;
+        }
+        Ok(())
+    }
+
+    fn create(&self, path: &str, size_bytes: u64) -> io::Result<Box<dyn File>> {
+        check_file(path)?;
+        let path = self.locate(path);
+        let file = create_filled(&path, |file| fill_with_zeros(file, size_bytes))
+            .map_err(|error| located(&path, "create", &error))?;
+        Ok(self.handle(file, path))
+    }
+
+    fn open(&self, path: &str) -> io::Result<Box<dyn File>> {
+        check_file(path)?;
+        let path = self.locate(path);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(|error| located(&path, "open", &error))?;
+        Ok(self.handle(file, path))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        check_rename(from, to)?;
+        let (from, to) = (self.locate(from), self.locate(to));
+        rename_file(&from, &to).map_err(|error| located(&from, "rename", &error))
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        check_file(path)?;
+        let path = self.locate(path);
+        fs::remove_file(&path).map_err(|error| located(&path, "remove", &error))
+    }
+
+    fn sync_directory(&self, directory: &str) -> io::Result<()> {
+        check_directory(directory)?;
+        let path = self.locate(directory);
+        sync_names(&path).map_err(|error| located(&path, "sync the directory", &error))
+    }
+}
+
+#[derive(Debug)]
+struct RealFile {
+    file: fs::File,
+    path: PathBuf,
+    /// Held, not used: see the module header.
+    _lock: Arc<fs::File>,
+}
+
+impl File for RealFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        read_full(&self.file, buffer, offset).map_err(|error| located(&self.path, "read", &error))
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let written = self.file.write_all_at(bytes, offset);
+        written.map_err(|error| located(&self.path, "write", &error))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_data().map_err(|error| located(&self.path, "sync", &error))
+    }
+
+    fn size_bytes(&self) -> io::Result<u64> {
+        let metadata = self.file.metadata();
+        metadata.map(|data| data.len()).map_err(|error| located(&self.path, "measure", &error))
+    }
+}
+
+fn located(path: &Path, doing: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: cannot {doing}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::steps::ZEROS_BYTES;
+    use super::*;
+
+    #[test]
+    fn a_second_disk_on_the_same_directory_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = RealDisk::open(directory.path()).unwrap();
+        let error = RealDisk::open(directory.path()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        let message = error.to_string();
+        assert!(message.contains(&directory.path().display().to_string()), "{message}");
+        assert!(message.contains("another cairn is running on it"), "{message}");
+        drop(first);
+        RealDisk::open(directory.path()).unwrap();
+    }
+
+    #[test]
+    fn an_open_file_keeps_the_directory_locked() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(directory.path()).unwrap();
+        let file = disk.create("a", 1).unwrap();
+        drop(disk);
+        RealDisk::open(directory.path()).unwrap_err();
+        drop(file);
+        RealDisk::open(directory.path()).unwrap();
+    }
+
+    #[test]
+    fn only_the_owner_can_read_what_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("var/cairn");
+        let disk = RealDisk::open(&root).unwrap();
+        disk.create_directory("spool/s3").unwrap();
+        disk.create("spool/s3/a", 1).unwrap();
+        let mode = |path: &str| fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode(""), mode("spool"), mode("spool/s3")], [0o700; 3]);
+        assert_eq!([mode("spool/s3/a"), mode("LOCK")], [0o600; 2]);
+    }
+
+    #[test]
+    fn a_new_file_is_written_and_not_a_hole() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(directory.path()).unwrap();
+        let size_bytes = 2 * ZEROS_BYTES + 4096;
+        disk.create("a", size_bytes).unwrap();
+        let metadata = fs::metadata(directory.path().join("a")).unwrap();
+        assert_eq!(metadata.len(), size_bytes);
+        assert!(metadata.blocks() * 512 >= size_bytes);
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_filled_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let full = |_: &fs::File| Err(ErrorKind::StorageFull.into());
+        let error = create_filled(&path, full).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn an_error_names_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(directory.path()).unwrap();
+        let message = disk.open("spool/a").unwrap_err().to_string();
+        assert!(message.contains("spool/a: cannot open"), "{message}");
+    }
+}

@@ -1,0 +1,135 @@
+//! The front door of the producer: callers wait here until their events are durable.
+//!
+//! One thread owns the [`Writer`]; a bounded queue of commands leads to it. While the thread syncs,
+//! commands gather, and the next sync serves them all. There is no other buffer: a caller whose
+//! command does not find room in time is refused, and nothing of it was taken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{BatchId, Event};
+use tokio::sync::{mpsc, oneshot, watch};
+use trails::TrailSet;
+
+use crate::Now;
+use crate::journal::{JournalError, JournalState, Outcome};
+use crate::writer::{Command, Writer};
+
+/// Commands that wait at most; each holds the events of one call.
+const QUEUE_COMMANDS: usize = 256;
+/// How long a call waits for room in the queue.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+/// Commands of one group at most.
+const GROUP_COMMANDS: usize = QUEUE_COMMANDS;
+
+/// Sends events to the journal. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    commands: mpsc::Sender<Command>,
+}
+
+/// Why events were not recorded. The caller may send them again: what was recorded of them, if
+/// anything, is recognised.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Too much waits already.
+    #[error("too many calls wait for the journal; send again in a moment")]
+    Busy,
+    /// The journal refused.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The daemon is stopping.
+    #[error("the daemon is stopping; send again when it is back")]
+    Stopping,
+}
+
+/// The thread's side of the door.
+#[derive(Debug)]
+pub struct WriterThread {
+    thread: std::thread::JoinHandle<Result<(), JournalError>>,
+}
+
+impl Intake {
+    /// Starts the writer's thread. It ends, sealing, when the last `Intake` is dropped; `clock`
+    /// reads both clocks. The watch shows the journal's state after each group.
+    pub fn start(
+        mut writer: Writer,
+        clock: impl Fn() -> Now + Send + 'static,
+    ) -> std::io::Result<(Intake, WriterThread, watch::Receiver<JournalState>)> {
+        let (commands, mut queue) = mpsc::channel(QUEUE_COMMANDS);
+        let (publish, state) = watch::channel(writer.state());
+        let run = move || {
+            let mut group = Vec::with_capacity(GROUP_COMMANDS);
+            while queue.blocking_recv_many(&mut group, GROUP_COMMANDS) > 0 {
+                writer.handle(group.drain(..), clock());
+                if queue.is_empty() {
+                    writer.rest();
+                }
+                publish.send_replace(writer.state());
+            }
+            let stopped = writer.stop(clock());
+            publish.send_replace(writer.state());
+            stopped
+        };
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(run)?;
+        Ok((Intake { commands }, WriterThread { thread }, state))
+    }
+
+    /// Records events: durable when it returns `Ok`, with one outcome for each, in order.
+    pub async fn record(&self, events: Vec<Event>) -> Result<Vec<Outcome>, Refusal> {
+        let room = match tokio::time::timeout(WAIT_MAX, self.commands.reserve()).await {
+            Ok(Ok(room)) => room,
+            Ok(Err(_)) => return Err(Refusal::Stopping),
+            Err(_) => return Err(Refusal::Busy),
+        };
+        let (answer, answered) = oneshot::channel();
+        room.send(Command::Record(events, answer));
+        Ok(answered.await.map_err(|_| Refusal::Stopping)??)
+    }
+
+    /// Events are recorded under these trails when it returns.
+    pub async fn set_trails(&self, trails: Arc<TrailSet>) -> Result<(), Refusal> {
+        self.ask(|answer| Command::Trails(trails, answer)).await
+    }
+
+    /// Lets a segment go, whose identities are stored.
+    pub async fn retire(&self, batch: BatchId) -> Result<(), Refusal> {
+        self.ask(|answer| Command::Retire(batch, answer)).await
+    }
+
+    /// Seals the open segment, if it holds events.
+    pub async fn seal(&self) -> Result<(), Refusal> {
+        self.ask(Command::Seal).await
+    }
+
+    /// Lets the writer look at the clock; without room it is looking anyway.
+    pub fn tick(&self) {
+        let _ = self.commands.try_send(Command::Tick);
+    }
+
+    /// How many commands wait, and how many may.
+    #[must_use]
+    pub fn queue(&self) -> (usize, usize) {
+        let max = self.commands.max_capacity();
+        (max - self.commands.capacity(), max)
+    }
+
+    async fn ask(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<(), JournalError>>) -> Command,
+    ) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(command(answer)).await.map_err(|_| Refusal::Stopping)?;
+        Ok(answered.await.map_err(|_| Refusal::Stopping)??)
+    }
+}
+
+impl WriterThread {
+    /// Waits for the seal at the end. Blocks; every `Intake` must have been dropped.
+    pub fn join(self) -> Result<(), JournalError> {
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! The journal: segments on disk, one of them open, and the promise that what was committed lasts.
+//!
+//! Files in `journal/` of the data directory:
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `identity` | 16 hex digits, drawn once: the journal's id, part of every file name |
+//! | `BATCH.segment` | a segment, open or sealed |
+//! | `BATCH.ids` | identities of a retired segment (see [`crate::window`]) |
+//! | `spare-N` | a prepared file that will become a segment |
+//!
+//! There is one recovery path, [`Journal::open`], and it runs at every start: segments that were
+//! left open are sealed where their true frames end, and a new one is begun. Shutdown is a seal and
+//! nothing else.
+//!
+//! What always holds:
+//! 1. [`Journal::commit`] returns `Ok` only after the sync of everything staged before it.
+//! 2. After a failed write or sync the journal is halted: nothing is tried again on files of which
+//!    nothing is known. A restart finds out what is on disk.
+//! 3. Segments are never deleted before [`Journal::retire`], and damaged ones never at all.
+//! 4. The files take at most the quota; without room events are refused and none is lost.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+
+use disk::Disk;
+use model::{BatchId, Event, Timestamp};
+use trails::TrailSet;
+
+use crate::frame;
+use crate::segment::{
+    self, Contents, Damage, Header, OpenSegment, RESERVED_BYTES, SealedSegment, SegmentError,
+};
+use crate::window::{self, Window};
+
+const IDENTITY_FILE: &str = "journal/identity";
+/// Retired files kept prepared for reuse.
+const SPARES_MAX: usize = 2;
+
+/// The journal's limits.
+#[derive(Clone, Copy, Debug)]
+pub struct JournalSettings {
+    /// Size of one segment file.
+    pub segment_bytes: u64,
+    /// Room for all segment files together; at least two.
+    pub quota_bytes: u64,
+    /// Events by which retries are recognised.
+    pub window_events: usize,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is new.
+    Recorded,
+    /// The same event was recorded before; it is not recorded again.
+    Again,
+}
+
+/// Why the journal does not take an event.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The quota, or the disk itself, has no room for another segment. Try again later.
+    #[error("the journal is full ({reason}); deliveries must catch up first")]
+    Full {
+        /// What has no room.
+        reason: String,
+    },
+    /// Something failed after which nothing is known of the open segment. Restart to recover.
+    #[error("the journal is halted: {0}; restart to recover what is on disk")]
+    Halted(String),
+    /// The journal could not be opened.
+    #[error("journal: {0}")]
+    Disk(#[from] io::Error),
+}
+
+/// What the journal knows of itself, for the stages behind it, health and metrics.
+#[derive(Clone, Debug, Default)]
+pub struct JournalState {
+    /// Sealed segments that are not retired, oldest first.
+    pub sealed: Vec<SealedSegment>,
+    /// Events that are durable in the open segment, and under which trails.
+    pub open: Option<(Arc<TrailSet>, u64)>,
+    /// Events recorded since the start, by the trails they were recorded under; those that the
+    /// start found in segments are included.
+    pub recorded: BTreeMap<u64, (Arc<TrailSet>, u64)>,
+    /// Retries recognised since the start.
+    pub again: u64,
+    /// Segment files, spares included.
+    pub files: usize,
+    /// Most segment files that the quota allows.
+    pub files_max: usize,
+    /// Why it is halted.
+    pub halted: Option<String>,
+    /// Damaged files, which are kept and not delivered.
+    pub damaged: Vec<Damage>,
+}
+
+/// The journal. One writer; readers of sealed segments open files by themselves.
+pub struct Journal {
+    disk: Arc<dyn Disk>,
+    settings: JournalSettings,
+    /// Draws nonces; only the recycling of files depends on them.
+    random: Box<dyn FnMut() -> u64 + Send>,
+    id: u64,
+    trails: Arc<TrailSet>,
+    open: Option<OpenSegment>,
+    sealed: BTreeMap<BatchId, SealedSegment>,
+    spares: Vec<String>,
+    next_spare: u64,
+    last_batch: BatchId,
+    window: Window,
+    /// Files of retired identities, oldest first, and how many each holds.
+    retired: VecDeque<(BatchId, usize)>,
+    recorded: BTreeMap<u64, (Arc<TrailSet>, u64)>,
+    again: u64,
+    halted: Option<String>,
+    damaged: Vec<Damage>,
+}
+
+impl Journal {
+    /// Opens the journal and recovers it. `random` draws numbers that nobody can foresee.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        settings: JournalSettings,
+        trails: Arc<TrailSet>,
+        now: Timestamp,
+        mut random: Box<dyn FnMut() -> u64 + Send>,
+    ) -> Result<Journal, JournalError> {
+        disk.create_directory(crate::DIRECTORY)?;
+        let id = identity(&*disk, &mut random)?;
+        let mut journal = Journal {
+            window: Window::new(settings.window_events),
+            disk,
+            settings,
+            random,
+            id,
+            trails,
+            open: None,
+            sealed: BTreeMap::new(),
+            spares: Vec::new(),
+            next_spare: 0,
+            last_batch: BatchId(0),
+            retired: VecDeque::new(),
+            recorded: BTreeMap::new(),
+            again: 0,
+            halted: None,
+            damaged: Vec::new(),
+        };
+        journal.recover(now)?;
+        Ok(journal)
+    }
+
+    /// Puts an event in line for the next commit, unless it is known. May commit, seal and begin a
+    /// segment when the open one is full.
+    pub fn stage(&mut self, event: &Event, now: Timestamp) -> Result<Outcome, JournalError> {
+        self.check_halted()?;
+        if self.window.contains(event.identity) {
+            self.again += 1;
+            return Ok(Outcome::Again);
+        }
+        if self.open.as_ref().is_some_and(|open| !open.has_room_for(event)) {
+            self.seal(now)?;
+        }
+        self.begin(now)?;
+        let open = self.open.as_mut().expect("begun above");
+        if !open.has_room_for(event) {
+            let reason = format!("an event of {} bytes is larger than a segment", event.record.len());
+            return Err(JournalError::Full { reason });
+        }
+        open.stage(event);
+        self.window.insert(event.identity);
+        Ok(Outcome::Recorded)
+    }
+
+    /// Makes everything staged durable.
+    pub fn commit(&mut self) -> Result<(), JournalError> {
+        self.check_halted()?;
+        let Some(open) = self.open.as_mut() else { return Ok(()) };
+        let before = open.events();
+        match open.commit() {
+            Ok(()) => {
+                let events = open.events() - before;
+                let trails = Arc::clone(&open.header().trails);
+                self.count_recorded(&trails, events);
+                Ok(())
+            }
+            Err(error) => Err(self.halt(&error)),
+        }
+    }
+
+    /// To be called when nothing waits: marks the last commit as synced.
+    pub fn rest(&mut self) -> Result<(), JournalError> {
+        self.check_halted()?;
+        match self.open.as_mut().map(OpenSegment::rest) {
+            Some(Err(error)) => Err(self.halt(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Commits and seals the open segment, if it holds events.
+    pub fn seal(&mut self, now: Timestamp) -> Result<(), JournalError> {
+        self.commit()?;
+        if !self.holds_events() {
+            return Ok(());
+        }
+        let Some(open) = self.open.take() else { return Ok(()) };
+        match open.seal(now) {
+            Ok(sealed) => {
+                self.sealed.insert(sealed.batch, sealed);
+                Ok(())
+            }
+            Err(error) => Err(self.halt(&error)),
+        }
+    }
+
+    /// From now on events are recorded under these trails.
+    pub fn set_trails(&mut self, trails: Arc<TrailSet>, now: Timestamp) -> Result<(), JournalError> {
+        if *trails == *self.trails {
+            return Ok(());
+        }
+        self.seal(now)?;
+        // An open segment without events names the former trails in its header: it is given up.
+        if let Some(empty) = self.open.take() {
+            self.recycle(empty.header().batch).map_err(|error| self.halt(&error))?;
+        }
+        self.trails = trails;
+        Ok(())
+    }
+
+    /// Lets a sealed segment go: all that was to be made of it is safe elsewhere. Its identities
+    /// must have been stored by [`window::store`] before.
+    pub fn retire(&mut self, batch: BatchId) -> Result<(), JournalError> {
+        let Some(sealed) = self.sealed.get(&batch).copied() else { return Ok(()) };
+        self.recycle(batch)?;
+        self.sealed.remove(&batch);
+        self.retired.push_back((batch, usize::try_from(sealed.events).unwrap_or(usize::MAX)));
+        self.forget_identities()?;
+        Ok(())
+    }
+
+    /// Whether the open segment holds events that are durable.
+    #[must_use]
+    pub fn holds_events(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.events() > 0)
+    }
+
+    /// Bytes staged for the next commit.
+    #[must_use]
+    pub fn staged_bytes(&self) -> usize {
+        self.open.as_ref().map_or(0, OpenSegment::staged_bytes)
+    }
+
+    /// What it knows of itself.
+    #[must_use]
+    pub fn state(&self) -> JournalState {
+        let open = self.open.as_ref().map(|open| (Arc::clone(&open.header().trails), open.events()));
+        JournalState {
+            sealed: self.sealed.values().copied().collect(),
+            open,
+            recorded: self.recorded.clone(),
+            again: self.again,
+            files: self.files(),
+            files_max: self.files_max(),
+            halted: self.halted.clone(),
+            damaged: self.damaged.clone(),
+        }
+    }
+
+    fn check_halted(&self) -> Result<(), JournalError> {
+        match &self.halted {
+            Some(reason) => Err(JournalError::Halted(reason.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn halt(&mut self, error: &io::Error) -> JournalError {
+        self.halted = Some(error.to_string());
+        self.open = None;
+        JournalError::Halted(error.to_string())
+    }
+
+    fn count_recorded(&mut self, trails: &Arc<TrailSet>, events: u64) {
+        let (_, count) =
+            self.recorded.entry(trails.version).or_insert_with(|| (Arc::clone(trails), 0));
+        *count += events;
+    }
+
+    /// Opens a segment if none is open.
+    fn begin(&mut self, now: Timestamp) -> Result<(), JournalError> {
+        if self.open.is_some() {
+            return Ok(());
+        }
+        let spare = self.take_spare()?;
+        let header = Header {
+            batch: self.next_batch(now),
+            journal: self.id,
+            nonce: (self.random)(),
+            opened_at: now,
+            size_bytes: self.settings.segment_bytes,
+            trails: Arc::clone(&self.trails),
+        };
+        let room = self.settings.segment_bytes.saturating_sub(RESERVED_BYTES);
+        if header.to_bytes().len() as u64 >= room {
+            self.spares.push(spare);
+            let reason = "the definitions of all trails are larger than a segment".into();
+            return Err(JournalError::Full { reason });
+        }
+        self.last_batch = header.batch;
+        // Nothing was promised of this file yet: an error refuses the caller and halts nothing. The
+        // file is found again, as a spare or as an empty segment, at the next start.
+        self.open = Some(OpenSegment::create(&*self.disk, &spare, header).map_err(|e| full(&e))?);
+        Ok(())
+    }
+
+    fn next_batch(&self, now: Timestamp) -> BatchId {
+        let by_clock = u64::try_from(now.as_millis()).unwrap_or(0);
+        BatchId(by_clock.max(self.last_batch.0 + 1))
+    }
+
+    fn take_spare(&mut self) -> Result<String, JournalError> {
+        if let Some(spare) = self.spares.pop() {
+            return Ok(spare);
+        }
+        if self.files() >= self.files_max() {
+            let quota = self.settings.quota_bytes;
+            return Err(JournalError::Full { reason: format!("its quota of {quota} bytes is used") });
+        }
+        let path = self.spare_path();
+        self.disk.create(&path, self.settings.segment_bytes).map_err(|error| full(&error))?;
+        Ok(path)
+    }
+
+    fn spare_path(&mut self) -> String {
+        self.next_spare += 1;
+        format!("{}/spare-{}", crate::DIRECTORY, self.next_spare)
+    }
+
+    fn files(&self) -> usize {
+        self.sealed.len() + self.spares.len() + self.damaged.len() + usize::from(self.open.is_some())
+    }
+
+    fn files_max(&self) -> usize {
+        usize::try_from(self.settings.quota_bytes / self.settings.segment_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Makes a segment's file a spare, or removes it when there are enough of them.
+    fn recycle(&mut self, batch: BatchId) -> io::Result<()> {
+        let file = segment::path(batch);
+        let is_usable = self.disk.open(&file)?.size_bytes()? == self.settings.segment_bytes;
+        if self.spares.len() < SPARES_MAX && is_usable {
+            let spare = self.spare_path();
+            self.disk.rename(&file, &spare)?;
+            self.spares.push(spare);
+        } else {
+            self.disk.remove(&file)?;
+        }
+        self.disk.sync_directory(crate::DIRECTORY)
+    }
+
+    /// Removes the oldest identities that the window cannot hold anyway. The newest file stays: its
+    /// name keeps batch numbers growing over a restart.
+    fn forget_identities(&mut self) -> io::Result<()> {
+        let mut kept: usize = self.retired.iter().map(|(_, events)| events).sum();
+        while self.retired.len() > 1 {
+            let (batch, events) = self.retired[0];
+            if kept.saturating_sub(events) < self.settings.window_events {
+                break;
+            }
+            self.disk.remove(&window::path(batch))?;
+            self.retired.pop_front();
+            kept -= events;
+        }
+        Ok(())
+    }
+
+    /// The one path from what is on disk to a journal that takes events.
+    fn recover(&mut self, now: Timestamp) -> Result<(), JournalError> {
+        let names = self.disk.list(crate::DIRECTORY)?;
+        let batch_of = |name: &str, ending: &str| {
+            let number = name.strip_suffix(ending)?;
+            u64::from_str_radix(number, 16).ok().map(BatchId)
+        };
+        let batches = |ending| names.iter().filter_map(move |name| batch_of(name, ending));
+        for batch in batches(".ids") {
+            self.recover_identities(batch)?;
+        }
+        for batch in batches(".segment") {
+            self.last_batch = self.last_batch.max(batch);
+            self.recover_segment(batch, now)?;
+        }
+        names.iter().filter(|name| name.starts_with("spare-")).try_for_each(|name| self.recover_spare(name))
+    }
+
+    /// What a spare file holds does not matter, its size does: one that a crash left half made, or
+    /// that other settings made, is of no use.
+    fn recover_spare(&mut self, name: &str) -> Result<(), JournalError> {
+        let path = format!("{}/{name}", crate::DIRECTORY);
+        let number = name.strip_prefix("spare-").and_then(|number| number.parse().ok());
+        self.next_spare = self.next_spare.max(number.unwrap_or(0));
+        let is_usable = self.disk.open(&path)?.size_bytes()? == self.settings.segment_bytes;
+        if is_usable && self.spares.len() < SPARES_MAX {
+            self.spares.push(path);
+        } else {
+            self.disk.remove(&path)?;
+        }
+        Ok(())
+    }
+
+    fn recover_identities(&mut self, batch: BatchId) -> Result<(), JournalError> {
+        self.last_batch = self.last_batch.max(batch);
+        match window::load(&*self.disk, batch)? {
+            Ok(identities) => {
+                self.retired.push_back((batch, identities.len()));
+                identities.into_iter().for_each(|identity| self.window.insert(identity));
+            }
+            Err(damage) => self.damaged.push(damage),
+        }
+        Ok(())
+    }
+
+    fn recover_segment(&mut self, batch: BatchId, now: Timestamp) -> Result<(), JournalError> {
+        let mut contents = match Contents::read(&*self.disk, &segment::path(batch)) {
+            Ok(contents) => contents,
+            Err(SegmentError::Damage(damage)) => {
+                self.damaged.push(damage);
+                return Ok(());
+            }
+            Err(SegmentError::Disk(error)) => return Err(error.into()),
+        };
+        if contents.events.is_empty() {
+            self.disk.remove(&segment::path(batch))?;
+            self.disk.sync_directory(crate::DIRECTORY)?;
+            return Ok(());
+        }
+        if contents.sealed_at.is_none() {
+            contents.seal(&*self.disk, now)?;
+        }
+        let identities = contents.events.iter().filter_map(|event| frame::read_identity(event));
+        identities.for_each(|identity| self.window.insert(identity));
+        let events = contents.events.len() as u64;
+        self.sealed.insert(batch, SealedSegment { batch, events });
+        self.count_recorded(&contents.header.trails, events);
+        Ok(())
+    }
+}
+
+fn full(error: &io::Error) -> JournalError {
+    JournalError::Full { reason: format!("no new segment: {error}") }
+}
+
+/// The journal's id, drawn once.
+fn identity(disk: &dyn Disk, random: &mut dyn FnMut() -> u64) -> Result<u64, JournalError> {
+    match disk::read(disk, IDENTITY_FILE) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            u64::from_str_radix(text.trim(), 16).map_err(|_| {
+                let message = format!("{IDENTITY_FILE} does not hold 16 hex digits; restore it from a backup");
+                io::Error::new(io::ErrorKind::InvalidData, message).into()
+            })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let id = random();
+            disk::replace(disk, IDENTITY_FILE, format!("{id:016x}\n").as_bytes())?;
+            Ok(id)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,43 @@
+//! Makes events durable and turns them into log files: intake, journal, seal, route, gzip, retire.
+//!
+//! **Before the seal, state; after it, functions.** The journal is the only state between an event
+//! and S3. What is made of a sealed segment, [`route::Plan`] and the files of it, is a function of
+//! the segment: made again after a crash it is the same.
+//!
+//! The crate may make callers wait or refuse them; it never drops what it took.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod frame;
+pub mod intake;
+pub mod journal;
+pub mod render;
+pub mod route;
+pub mod segment;
+#[cfg(test)]
+mod testing;
+pub mod window;
+pub mod writer;
+
+use std::time::Duration;
+
+use model::Timestamp;
+
+pub use intake::{Intake, Refusal};
+pub use journal::{Journal, JournalError, JournalSettings, JournalState, Outcome};
+pub use render::render;
+pub use route::{Batch, Plan};
+pub use segment::{Damage, SealedSegment, SegmentError};
+pub use writer::{Command, Writer};
+
+/// The journal's directory, in the data directory.
+pub const DIRECTORY: &str = "journal";
+
+/// A reading of both clocks: what time it is, and how much time passed. The first may jump by
+/// hours, so that nothing waits by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// The time of day, for names and records.
+    pub wall: Timestamp,
+    /// Time since some fixed moment, which never goes back, for waiting.
+    pub uptime: Duration,
+}

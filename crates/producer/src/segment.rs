@@ -1,0 +1,496 @@
+//! A journal segment: one file, from its opening to its seal.
+//!
+//! ```text
+//! 0   magic `CAIRNSEG`
+//! 8   format version, u32 LE: 1
+//! 12  CRC-32 over bytes 16 to the end of the trail set, u32 LE
+//! 16  batch id, u64 LE
+//! 24  journal id, u64 LE
+//! 32  nonce, u64 LE: random, new with each use of the file
+//! 40  opened, ms since 1970, i64 LE
+//! 48  size of the file in bytes, u64 LE
+//! 56  length of the trail set in bytes, u32 LE
+//! 60  zeros
+//! 64  the trail set that its events are recorded under, JSON
+//! …   frames (see `frame`): [synced] event… [synced] event… … seal
+//! ```
+//!
+//! What always holds:
+//! 1. The header is on disk before the file gets the name of a segment, and the name before the
+//!    first event is acknowledged. A segment with a bad header is damaged, never "new".
+//! 2. A `synced` frame is written only after all bytes before it were synced. So a bad frame with a
+//!    true `synced` or `seal` frame behind it is **damage** to what was durable; a bad frame with
+//!    none behind it is a **torn tail**, the expected leftover of a crash, which nobody was promised.
+//! 3. After `seal` nothing is written.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use disk::{Disk, File};
+use model::{BatchId, Event, Timestamp};
+use trails::TrailSet;
+
+use crate::frame::{self, Kind};
+
+const MAGIC: &[u8; 8] = b"CAIRNSEG";
+const FORMAT: u32 = 1;
+const HEADER_BYTES: usize = 64;
+const SEAL_PAYLOAD_BYTES: u32 = 16;
+/// Room that every segment keeps for its last `synced` and `seal` frames.
+pub const RESERVED_BYTES: u64 = 64;
+
+/// What a segment's header says.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// The batch.
+    pub batch: BatchId,
+    /// The journal.
+    pub journal: u64,
+    /// Tells this use of the file from earlier ones.
+    pub nonce: u64,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// The file's size in bytes.
+    pub size_bytes: u64,
+    /// The trails that its events are recorded under.
+    pub trails: Arc<TrailSet>,
+}
+
+/// Durable bytes that are no longer what was written. The file is kept as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file} is damaged at byte {offset}: {reason}")]
+pub struct Damage {
+    /// The file, in the data directory.
+    pub file: String,
+    /// Where the damage begins.
+    pub offset: usize,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+/// Why a segment could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+    /// Durable bytes changed.
+    #[error(transparent)]
+    Damage(#[from] Damage),
+}
+
+/// The file of a batch's segment, in the data directory.
+#[must_use]
+pub fn path(batch: BatchId) -> String {
+    format!("{}/{batch}.segment", crate::DIRECTORY)
+}
+
+impl Header {
+    /// The header's bytes, trail set included.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let trails = serde_json::to_vec(&*self.trails).expect("a trail set always serializes");
+        let trails_length = u32::try_from(trails.len()).expect("a trail set is less than 4 GiB");
+        let mut bytes = vec![0; HEADER_BYTES];
+        bytes[..8].copy_from_slice(MAGIC);
+        bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.batch.0.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.journal.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.nonce.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.opened_at.as_millis().to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.size_bytes.to_le_bytes());
+        bytes[56..60].copy_from_slice(&trails_length.to_le_bytes());
+        bytes.extend_from_slice(&trails);
+        let crc = crc32fast::hash(&bytes[16..]);
+        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Reads a header and where the frames begin; the reason when it is none.
+    fn parse(segment: &[u8]) -> Result<(Header, usize), (usize, String)> {
+        let number = |at: usize| {
+            let bytes = segment[at..at + 8].try_into().expect("8 bytes within the header");
+            u64::from_le_bytes(bytes)
+        };
+        let short = |at: usize| u32::from_le_bytes(segment[at..at + 4].try_into().expect("4 bytes"));
+        if segment.len() < HEADER_BYTES || &segment[..8] != MAGIC {
+            return Err((0, "not a journal segment".into()));
+        }
+        if short(8) != FORMAT {
+            return Err((8, format!("format {}, this version reads format {FORMAT}", short(8))));
+        }
+        let end = HEADER_BYTES + short(56) as usize;
+        let checked = segment.get(16..end).ok_or((56, "cut short".into()))?;
+        if crc32fast::hash(checked) != short(12) {
+            return Err((12, "the header's checksum does not match".into()));
+        }
+        let trails = serde_json::from_slice(&segment[HEADER_BYTES..end])
+            .map_err(|error| (HEADER_BYTES, format!("the trail set is unreadable: {error}")))?;
+        let opened_at = i64::from_le_bytes(segment[40..48].try_into().expect("8 bytes"));
+        let header = Header {
+            batch: BatchId(number(16)),
+            journal: number(24),
+            nonce: number(32),
+            opened_at: Timestamp::from_millis(opened_at),
+            size_bytes: number(48),
+            trails: Arc::new(trails),
+        };
+        Ok((header, end))
+    }
+}
+
+/// A segment that takes events.
+#[derive(Debug)]
+pub struct OpenSegment {
+    header: Header,
+    file: Box<dyn File>,
+    /// Where the next write goes; everything before it is written, and synced but for a last mark.
+    end: u64,
+    /// Whether a `synced` frame covers everything before `end`.
+    is_marked: bool,
+    staged: Vec<u8>,
+    staged_events: u64,
+    events: u64,
+}
+
+/// A segment that takes no more, as far as the journal needs to remember it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedSegment {
+    /// The batch.
+    pub batch: BatchId,
+    /// How many events it holds.
+    pub events: u64,
+}
+
+impl OpenSegment {
+    /// Turns a prepared file at `spare` into the segment of `header`: durable when it returns.
+    pub fn create(disk: &dyn Disk, spare: &str, header: Header) -> io::Result<OpenSegment> {
+        let file = disk.open(spare)?;
+        let bytes = header.to_bytes();
+        file.write_all_at(&bytes, 0)?;
+        file.sync()?;
+        disk.rename(spare, &path(header.batch))?;
+        disk.sync_directory(crate::DIRECTORY)?;
+        Ok(OpenSegment {
+            end: bytes.len() as u64,
+            header,
+            file,
+            is_marked: true,
+            staged: Vec::new(),
+            staged_events: 0,
+            events: 0,
+        })
+    }
+
+    /// What its header says.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Events that are durable in it.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Bytes staged for the next commit.
+    #[must_use]
+    pub fn staged_bytes(&self) -> usize {
+        self.staged.len()
+    }
+
+    /// Whether an event still fits.
+    #[must_use]
+    pub fn has_room_for(&self, event: &Event) -> bool {
+        let staged = self.staged.len() + frame::event_bytes(event);
+        self.end + staged as u64 + RESERVED_BYTES <= self.header.size_bytes
+    }
+
+    /// Puts an event in line for the next commit.
+    pub fn stage(&mut self, event: &Event) {
+        self.mark();
+        let (nonce, end) = (self.header.nonce, self.end);
+        frame::push(&mut self.staged, nonce, end, Kind::Event, |buffer| frame::write_event(buffer, event));
+        self.staged_events += 1;
+    }
+
+    /// Makes all staged events durable: one write, one sync. After an error nothing is known of
+    /// the file, and the segment must not be used again.
+    pub fn commit(&mut self) -> io::Result<()> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        self.file.write_all_at(&self.staged, self.end)?;
+        self.file.sync()?;
+        self.end += self.staged.len() as u64;
+        self.events += std::mem::take(&mut self.staged_events);
+        self.staged.clear();
+        self.is_marked = false;
+        Ok(())
+    }
+
+    /// Writes down that everything so far is synced, when nothing waits that would say so anyway:
+    /// so damage to the last commit of a quiet hour is told from a torn tail too.
+    pub fn rest(&mut self) -> io::Result<()> {
+        if self.is_marked || !self.staged.is_empty() {
+            return Ok(());
+        }
+        self.mark();
+        self.file.write_all_at(&self.staged, self.end)?;
+        self.end += self.staged.len() as u64;
+        self.staged.clear();
+        Ok(())
+    }
+
+    /// Commits, writes the seal and syncs it.
+    pub fn seal(mut self, now: Timestamp) -> io::Result<SealedSegment> {
+        self.commit()?;
+        self.mark();
+        write_seal(&mut self.staged, self.header.nonce, self.end, now, self.events);
+        self.file.write_all_at(&self.staged, self.end)?;
+        self.file.sync()?;
+        Ok(SealedSegment { batch: self.header.batch, events: self.events })
+    }
+
+    /// Stages a `synced` frame if the bytes before `end` have none yet.
+    fn mark(&mut self) {
+        if !self.is_marked {
+            let nonce = self.header.nonce;
+            frame::push(&mut self.staged, nonce, self.end, Kind::Synced, |buffer| {
+                buffer.extend_from_slice(&nonce.to_le_bytes());
+            });
+            self.is_marked = true;
+        }
+    }
+}
+
+fn write_seal(buffer: &mut Vec<u8>, nonce: u64, base: u64, now: Timestamp, events: u64) {
+    frame::push(buffer, nonce, base, Kind::Seal, |buffer| {
+        buffer.extend_from_slice(&now.as_millis().to_le_bytes());
+        buffer.extend_from_slice(&events.to_le_bytes());
+    });
+}
+
+/// All that a segment holds, checked.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// What its header says.
+    pub header: Header,
+    /// The payloads of its events, slices of one buffer.
+    pub events: Vec<Bytes>,
+    /// When it was sealed; `None` of a segment that a crash left open.
+    pub sealed_at: Option<Timestamp>,
+    /// Bytes of a torn tail: nobody was promised that they last.
+    pub torn_bytes: usize,
+    /// Where the true frames end.
+    end: usize,
+}
+
+impl Contents {
+    /// Reads and checks a whole segment. Holds the file in memory: at most its fixed size.
+    pub fn read(disk: &dyn Disk, file: &str) -> Result<Contents, SegmentError> {
+        let bytes = Bytes::from(disk::read(disk, file)?);
+        let damage = |(offset, reason)| Damage { file: file.into(), offset, reason };
+        let (header, start) = Header::parse(&bytes).map_err(damage)?;
+        if path(header.batch) != file {
+            return Err(damage((16, format!("it holds batch {}", header.batch))).into());
+        }
+        if (bytes.len() as u64) < header.size_bytes {
+            let reason = format!("cut short: {} of {} bytes are left", bytes.len(), header.size_bytes);
+            return Err(damage((bytes.len(), reason)).into());
+        }
+        let contents = read_frames(header, &bytes, start);
+        contents.check(&bytes).map_err(damage)?;
+        Ok(contents)
+    }
+
+    /// Seals what a crash left open: after the last true frame, which overwrites a torn tail.
+    pub fn seal(&mut self, disk: &dyn Disk, now: Timestamp) -> io::Result<()> {
+        let file = disk.open(&path(self.header.batch))?;
+        let mut buffer = Vec::new();
+        let (nonce, end) = (self.header.nonce, self.end as u64);
+        write_seal(&mut buffer, nonce, end, now, self.events.len() as u64);
+        // What the crash left of unsynced frames must be durable before it is called sealed.
+        file.sync()?;
+        file.write_all_at(&buffer, end)?;
+        file.sync()?;
+        self.sealed_at = Some(now);
+        Ok(())
+    }
+
+    /// Tells damage from a torn tail.
+    fn check(&self, bytes: &[u8]) -> Result<(), (usize, String)> {
+        if self.sealed_at.is_some() {
+            return Ok(());
+        }
+        match synced_behind(bytes, self.end, self.header.nonce) {
+            Some(later) => Err((self.end, format!("a frame that was synced is no longer true (the next true mark is at byte {later})"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn read_frames(header: Header, bytes: &Bytes, start: usize) -> Contents {
+    let mut contents = Contents { header, events: Vec::new(), sealed_at: None, torn_bytes: 0, end: start };
+    while let Some(found) = frame::at(bytes, contents.end, contents.header.nonce) {
+        match found.kind {
+            Kind::Event => contents.events.push(bytes.slice_ref(found.payload)),
+            Kind::Synced => {}
+            Kind::Seal => {
+                contents.sealed_at = sealing_time(found.payload);
+                break;
+            }
+        }
+        contents.end = found.next;
+    }
+    contents.torn_bytes = torn_bytes(bytes, contents.end, contents.sealed_at.is_some());
+    contents
+}
+
+fn sealing_time(payload: &[u8]) -> Option<Timestamp> {
+    payload.first_chunk::<8>().map(|millis| Timestamp::from_millis(i64::from_le_bytes(*millis)))
+}
+
+/// How far the tail behind the last true frame reaches, if a frame was begun there.
+fn torn_bytes(bytes: &[u8], end: usize, is_sealed: bool) -> usize {
+    let tail = bytes.get(end..).unwrap_or_default();
+    if is_sealed || tail.iter().take(frame::HEADER_BYTES).all(|byte| *byte == 0) {
+        return 0;
+    }
+    tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
+/// The place of a true `synced` or `seal` frame behind a bad frame.
+fn synced_behind(bytes: &[u8], bad: usize, nonce: u64) -> Option<usize> {
+    let tail = bytes.get(bad..)?;
+    let is_mark = |offset: usize| {
+        frame::at(bytes, offset, nonce).is_some_and(|frame| frame.kind != Kind::Event)
+    };
+    // A `synced` frame holds the nonce, right behind its header; a `seal` begins with its length.
+    let nonce_bytes = nonce.to_le_bytes();
+    let synced = memchr::memmem::find_iter(tail, &nonce_bytes)
+        .filter_map(|found| (bad + found).checked_sub(frame::HEADER_BYTES))
+        .filter(|offset| *offset >= bad)
+        .find(|offset| is_mark(*offset));
+    let seal_length = SEAL_PAYLOAD_BYTES.to_le_bytes();
+    synced.or_else(|| {
+        let mut seals = memchr::memmem::find_iter(tail, &seal_length).map(|found| bad + found);
+        seals.find(|offset| is_mark(*offset))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use disk::SimulatedDisk;
+
+    use super::*;
+    use crate::testing::{event, spare};
+
+    const SIZE: u64 = 8192;
+
+    fn open(disk: &SimulatedDisk) -> OpenSegment {
+        let header = Header {
+            batch: BatchId(7),
+            journal: 3,
+            nonce: 0x1122_3344_5566_7788,
+            opened_at: Timestamp::from_millis(1),
+            size_bytes: SIZE,
+            trails: Arc::new(TrailSet { version: 9, ..TrailSet::default() }),
+        };
+        OpenSegment::create(disk, &spare(disk, SIZE), header).unwrap()
+    }
+
+    fn filled(disk: &SimulatedDisk, commits: usize) -> OpenSegment {
+        let mut segment = open(disk);
+        for commit in 0..commits {
+            segment.stage(&event("111111111111", "eu-west-1", &format!("{commit}")));
+            segment.commit().unwrap();
+        }
+        segment
+    }
+
+    fn read(disk: &SimulatedDisk) -> Result<Contents, SegmentError> {
+        Contents::read(disk, &path(BatchId(7)))
+    }
+
+    #[test]
+    fn a_sealed_segment_holds_its_trails_and_events_in_order() {
+        let disk = SimulatedDisk::default();
+        let sealed = filled(&disk, 3).seal(Timestamp::from_millis(50)).unwrap();
+        assert_eq!(sealed, SealedSegment { batch: BatchId(7), events: 3 });
+        let contents = read(&disk).unwrap();
+        assert_eq!(contents.sealed_at, Some(Timestamp::from_millis(50)));
+        assert_eq!((contents.header.trails.version, contents.header.journal), (9, 3));
+        let events: Vec<Event> = contents.events.iter().map(|event| frame::read_event(event).unwrap()).collect();
+        let expected: Vec<Event> = (0..3).map(|n| event("111111111111", "eu-west-1", &n.to_string())).collect();
+        assert_eq!(events, expected);
+    }
+
+    #[test]
+    fn a_torn_tail_is_a_value_and_committed_events_survive_it() {
+        for survives in [0, 1] {
+            let disk = SimulatedDisk::default();
+            let mut segment = filled(&disk, 2);
+            segment.stage(&event("111111111111", "eu-west-1", &"long".repeat(500)));
+            // The write reaches the disk in part: the power fails before the sync.
+            segment.file.write_all_at(&segment.staged, segment.end).unwrap();
+            disk.lose_power(&mut |n| survives % n);
+            let mut contents = read(&disk).unwrap();
+            assert!(contents.events.len() >= 2);
+            contents.seal(&disk, Timestamp::from_millis(60)).unwrap();
+            let sealed = read(&disk).unwrap();
+            assert_eq!(sealed.events.len(), contents.events.len());
+            assert_eq!(sealed.sealed_at, Some(Timestamp::from_millis(60)));
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_what_was_synced_is_damage() {
+        let disk = SimulatedDisk::default();
+        let mut segment = filled(&disk, 2);
+        segment.rest().unwrap();
+        let end = segment.end;
+        drop(segment);
+        let file = path(BatchId(7));
+        for bit in 0..(end - 17) * 8 {
+            disk.flip_bit(&file, bit);
+            assert!(matches!(read(&disk), Err(SegmentError::Damage(_))), "bit {bit} of byte {}", bit / 8);
+            disk.flip_bit(&file, bit);
+        }
+        assert_eq!(read(&disk).unwrap().events.len(), 2);
+    }
+
+    #[test]
+    fn a_truncated_segment_is_damage() {
+        let disk = SimulatedDisk::default();
+        drop(filled(&disk, 2));
+        let file = path(BatchId(7));
+        let bytes = disk::read(&disk, &file).unwrap();
+        disk::replace(&disk, &file, &bytes[..bytes.len() - 1]).unwrap();
+        let error = read(&disk).unwrap_err().to_string();
+        assert!(error.contains("cut short: 8191 of 8192 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_recycled_file_shows_nothing_of_its_former_use() {
+        let disk = SimulatedDisk::default();
+        filled(&disk, 5).seal(Timestamp::from_millis(50)).unwrap();
+        disk.rename(&path(BatchId(7)), "journal/spare-0").unwrap();
+        let header = Header {
+            batch: BatchId(8),
+            journal: 3,
+            nonce: 99,
+            opened_at: Timestamp::from_millis(1),
+            size_bytes: SIZE,
+            trails: Arc::default(),
+        };
+        let mut segment = OpenSegment::create(&disk, "journal/spare-0", header).unwrap();
+        segment.stage(&event("111111111111", "eu-west-1", "new"));
+        segment.commit().unwrap();
+        let contents = Contents::read(&disk, &path(BatchId(8))).unwrap();
+        assert_eq!(contents.events.len(), 1);
+        assert_eq!(contents.sealed_at, None);
+    }
+}

@@ -1,0 +1,141 @@
+//! The writer: the one that changes the journal. Takes commands in groups, and answers a group
+//! after one sync (group commit).
+//!
+//! A plain state machine: [`Writer::handle`] is given the commands that wait and the time, and does
+//! not wait itself. [`crate::intake`] runs it on a thread; a simulation steps it.
+//!
+//! The open segment is sealed when its oldest event has waited for the interval, when it is full
+//! (by the journal), when the trails change, and at the stop. While the stages behind are
+//! [`BACKLOG_MAX`] segments late, the interval does not seal: more files would not arrive sooner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{BatchId, Event};
+use tokio::sync::oneshot;
+use trails::TrailSet;
+
+use crate::Now;
+use crate::journal::{Journal, JournalError, JournalState, Outcome};
+
+/// Sealed segments that wait before the interval stops sealing more.
+pub const BACKLOG_MAX: usize = 4;
+/// A group is committed when it holds this much, however much still waits.
+const GROUP_BYTES_MAX: usize = 4 << 20;
+
+/// What became of a caller's events, in order; or why none of them may count as recorded.
+pub type Recorded = Result<Vec<Outcome>, JournalError>;
+
+/// What the writer is asked.
+#[derive(Debug)]
+pub enum Command {
+    /// Record these events; answered when they are durable.
+    Record(Vec<Event>, oneshot::Sender<Recorded>),
+    /// From now on events are recorded under these trails; answered when that holds.
+    Trails(Arc<TrailSet>, oneshot::Sender<Result<(), JournalError>>),
+    /// Let a segment go, whose identities are stored.
+    Retire(BatchId, oneshot::Sender<Result<(), JournalError>>),
+    /// Seal now, whatever the interval says.
+    Seal(oneshot::Sender<Result<(), JournalError>>),
+    /// Look at the clock.
+    Tick,
+}
+
+/// Owns the journal.
+pub struct Writer {
+    journal: Journal,
+    interval: Duration,
+    /// When the oldest event of the open segment was recorded.
+    oldest: Option<Duration>,
+    answers: Vec<(oneshot::Sender<Recorded>, Recorded)>,
+}
+
+impl Writer {
+    /// A writer that seals after `interval`.
+    #[must_use]
+    pub fn new(journal: Journal, interval: Duration) -> Writer {
+        Writer { journal, interval, oldest: None, answers: Vec::new() }
+    }
+
+    /// Carries out a group of commands and answers them.
+    pub fn handle(&mut self, commands: impl IntoIterator<Item = Command>, now: Now) {
+        for command in commands {
+            match command {
+                Command::Record(events, answer) => self.record(&events, answer, now),
+                Command::Trails(trails, answer) => {
+                    self.flush(now);
+                    let result = self.journal.set_trails(trails, now.wall);
+                    self.forget_age();
+                    drop(answer.send(result));
+                }
+                Command::Retire(batch, answer) => drop(answer.send(self.journal.retire(batch))),
+                Command::Seal(answer) => drop(answer.send(self.seal(now))),
+                Command::Tick => {}
+            }
+            if self.journal.staged_bytes() > GROUP_BYTES_MAX {
+                self.flush(now);
+            }
+        }
+        self.flush(now);
+        self.seal_if_due(now);
+    }
+
+    /// To be called when no command waits.
+    pub fn rest(&mut self) {
+        // An error halts the journal, which says so to the next caller and in its state.
+        let _ = self.journal.rest();
+    }
+
+    /// Answers what waits and seals: the manners of a stop.
+    pub fn stop(&mut self, now: Now) -> Result<(), JournalError> {
+        self.seal(now)
+    }
+
+    /// What the journal knows of itself.
+    #[must_use]
+    pub fn state(&self) -> JournalState {
+        self.journal.state()
+    }
+
+    fn record(&mut self, events: &[Event], answer: oneshot::Sender<Recorded>, now: Now) {
+        let staged = events.iter().map(|event| self.journal.stage(event, now.wall)).collect();
+        self.answers.push((answer, staged));
+    }
+
+    /// Commits what is staged, then answers: nobody hears of an event before its sync.
+    fn flush(&mut self, now: Now) {
+        let committed = self.journal.commit();
+        for (answer, staged) in self.answers.drain(..) {
+            let answered = match &committed {
+                Ok(()) => staged,
+                Err(error) => Err(JournalError::Halted(error.to_string())),
+            };
+            // A caller that has gone away needs no answer; its events are recorded all the same.
+            drop(answer.send(answered));
+        }
+        if self.oldest.is_none() && self.journal.holds_events() {
+            self.oldest = Some(now.uptime);
+        }
+    }
+
+    fn seal_if_due(&mut self, now: Now) {
+        let is_due = self.oldest.is_some_and(|oldest| now.uptime.saturating_sub(oldest) >= self.interval);
+        if is_due && self.journal.state().sealed.len() < BACKLOG_MAX {
+            // An error halts the journal, which says so to the next caller and in its state.
+            let _ = self.seal(now);
+        }
+    }
+
+    fn seal(&mut self, now: Now) -> Result<(), JournalError> {
+        self.flush(now);
+        let result = self.journal.seal(now.wall);
+        self.forget_age();
+        result
+    }
+
+    fn forget_age(&mut self) {
+        if !self.journal.holds_events() {
+            self.oldest = None;
+        }
+    }
+}

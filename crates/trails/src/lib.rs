@@ -1,0 +1,19 @@
+//! What to record and where to send it: trails, the rules by which a trail takes an event, and the
+//! durable registry that publishes immutable snapshots of them.
+//!
+//! A [`TrailSet`] is a value. A journal segment carries the one that its events were recorded
+//! under, so that routing is a function of the segment alone. This crate reads no clock and draws no
+//! random numbers.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod channel;
+pub mod registry;
+pub mod selector;
+pub mod trail;
+pub mod trail_set;
+
+pub use channel::Channel;
+pub use registry::{Changes, Definitions, Registry, RegistryError};
+pub use selector::{AdvancedEventSelector, FieldSelector, InvalidSelector};
+pub use trail::{InvalidTrail, Trail};
+pub use trail_set::{Facts, Organization, TrailSet};

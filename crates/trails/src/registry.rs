@@ -1,0 +1,325 @@
+//! The registry: the definitions of trails, channels and accounts, durable in one file.
+//!
+//! A change is durable before anybody sees it: [`Registry::apply`] writes the new file, and only
+//! then gives out the new snapshot. The file is JSON, replaced as a whole; its `version` grows with
+//! each change of the trails.
+//!
+//! What always holds: a [`TrailSet`] that was given out never changes; the file holds the newest
+//! one, or, after a crash in the middle of a change, the one before.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use disk::Disk;
+use model::{AccountId, Timestamp, TrailArn};
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Channel;
+use crate::trail::{InvalidTrail, Trail};
+use crate::trail_set::{Organization, TrailSet};
+
+/// The registry's file, in the data directory.
+pub const FILE: &str = "trails.json";
+const FORMAT: u32 = 1;
+
+/// All that can be defined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definitions {
+    /// The only accounts that events are taken for; none listed means any.
+    pub accounts: Vec<AccountId>,
+    /// The organization.
+    pub organization: Option<Organization>,
+    /// The trails.
+    pub trails: Vec<Trail>,
+    /// The channels.
+    pub channels: Vec<Channel>,
+}
+
+/// What a change did, for the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Trails that were not there before.
+    pub added: Vec<TrailArn>,
+    /// Trails that are no longer what they were.
+    pub changed: Vec<TrailArn>,
+    /// Trails that are gone.
+    pub removed: Vec<TrailArn>,
+    /// Whether the organization, the accounts or the channels changed.
+    pub others: bool,
+}
+
+/// When a trail's logging was last started and stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggingTimes {
+    /// `StartLoggingTime` of GetTrailStatus.
+    pub started: Option<Timestamp>,
+    /// `StopLoggingTime` of GetTrailStatus.
+    pub stopped: Option<Timestamp>,
+}
+
+/// Why the registry could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The disk refused.
+    #[error("{FILE}: {0}")]
+    Disk(#[from] io::Error),
+    /// The file is not what this version writes; it is left as it is.
+    #[error("{FILE} is unreadable ({0}); restore it from a backup, or move it away to start from the configuration")]
+    Unreadable(serde_json::Error),
+    /// The file was written by a newer version.
+    #[error("{FILE} has format {0}, this version reads format {FORMAT}; start the newer version")]
+    Newer(u32),
+    /// Two trails of one account and Region have one name.
+    #[error("trail {0} is defined twice")]
+    Twice(TrailArn),
+    /// A trail contradicts CloudTrail's rules.
+    #[error("trail {0}: {1}")]
+    Trail(TrailArn, InvalidTrail),
+    /// An organization trail without an organization, or of another account than its manager.
+    #[error("trail {0} is an organization trail, which only the management account of a defined organization owns")]
+    NoOrganization(TrailArn),
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct State {
+    format: u32,
+    version: u64,
+    definitions: Definitions,
+    logging: BTreeMap<TrailArn, LoggingTimes>,
+}
+
+/// The registry; one writer.
+#[derive(Debug)]
+pub struct Registry {
+    disk: Arc<dyn Disk>,
+    state: State,
+    snapshot: Arc<TrailSet>,
+}
+
+impl Registry {
+    /// Reads the registry; one that does not exist yet is empty.
+    pub fn open(disk: Arc<dyn Disk>) -> Result<Registry, RegistryError> {
+        let state = match disk::read(&*disk, FILE) {
+            Ok(bytes) => parse(&bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
+            Err(error) => return Err(error.into()),
+        };
+        let snapshot = Arc::new(snapshot(&state));
+        Ok(Registry { disk, state, snapshot })
+    }
+
+    /// Makes the definitions those given: durable when it returns. `now` is when logging of new
+    /// trails starts and of others stops.
+    pub fn apply(&mut self, definitions: Definitions, now: Timestamp) -> Result<Changes, RegistryError> {
+        check(&definitions)?;
+        let changes = difference(&self.state.definitions, &definitions);
+        if changes == Changes::default() {
+            return Ok(changes);
+        }
+        let logging = logging_times(&self.state, &definitions, now);
+        let version = self.state.version + 1;
+        let state = State { format: FORMAT, version, definitions, logging };
+        let bytes = serde_json::to_vec_pretty(&state).expect("definitions always serialize");
+        disk::replace(&*self.disk, FILE, &bytes)?;
+        self.snapshot = Arc::new(snapshot(&state));
+        self.state = state;
+        Ok(changes)
+    }
+
+    /// The trails in force.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<TrailSet> {
+        Arc::clone(&self.snapshot)
+    }
+
+    /// The definitions in force.
+    #[must_use]
+    pub fn definitions(&self) -> &Definitions {
+        &self.state.definitions
+    }
+
+    /// When a trail's logging was last started and stopped.
+    #[must_use]
+    pub fn logging_times(&self, trail: &TrailArn) -> LoggingTimes {
+        self.state.logging.get(trail).copied().unwrap_or_default()
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<State, RegistryError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let Format { format } = serde_json::from_slice(bytes).map_err(RegistryError::Unreadable)?;
+    if format > FORMAT {
+        return Err(RegistryError::Newer(format));
+    }
+    serde_json::from_slice(bytes).map_err(RegistryError::Unreadable)
+}
+
+fn snapshot(state: &State) -> TrailSet {
+    let mut trails = state.definitions.trails.clone();
+    trails.sort_by(|a, b| a.arn.cmp(&b.arn));
+    TrailSet { version: state.version, organization: state.definitions.organization.clone(), trails }
+}
+
+fn check(definitions: &Definitions) -> Result<(), RegistryError> {
+    let by_arn = by_arn(definitions);
+    if by_arn.len() < definitions.trails.len() {
+        let mut arns: Vec<&TrailArn> = definitions.trails.iter().map(|trail| &trail.arn).collect();
+        arns.sort();
+        let twice = arns.windows(2).find(|pair| pair[0] == pair[1]).expect("one was counted twice");
+        return Err(RegistryError::Twice(twice[0].clone()));
+    }
+    let manager = definitions.organization.as_ref().map(|organization| &organization.management_account);
+    for trail in &definitions.trails {
+        trail.check().map_err(|error| RegistryError::Trail(trail.arn.clone(), error))?;
+        if trail.is_organization && manager != Some(&trail.arn.account) {
+            return Err(RegistryError::NoOrganization(trail.arn.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn by_arn(definitions: &Definitions) -> BTreeMap<&TrailArn, &Trail> {
+    definitions.trails.iter().map(|trail| (&trail.arn, trail)).collect()
+}
+
+fn difference(before: &Definitions, after: &Definitions) -> Changes {
+    let (old, new) = (by_arn(before), by_arn(after));
+    let others = before.accounts != after.accounts
+        || before.organization != after.organization
+        || before.channels != after.channels;
+    let only_in = |these: &BTreeMap<&TrailArn, &Trail>, those: &BTreeMap<&TrailArn, &Trail>| {
+        these.keys().filter(|arn| !those.contains_key(*arn)).map(|arn| (*arn).clone()).collect()
+    };
+    let is_changed = |arn: &&TrailArn| old.get(*arn).is_some_and(|trail| *trail != new[*arn]);
+    Changes {
+        added: only_in(&new, &old),
+        changed: new.keys().copied().filter(is_changed).cloned().collect(),
+        removed: only_in(&old, &new),
+        others,
+    }
+}
+
+fn logging_times(before: &State, after: &Definitions, now: Timestamp) -> BTreeMap<TrailArn, LoggingTimes> {
+    let was_logging = by_arn(&before.definitions);
+    let times = |trail: &Trail| {
+        let was = was_logging.get(&trail.arn).is_some_and(|old| old.is_logging);
+        let mut times = before.logging.get(&trail.arn).copied().unwrap_or_default();
+        match (was, trail.is_logging) {
+            (false, true) => times.started = Some(now),
+            (true, false) => times.stopped = Some(now),
+            _ => {}
+        }
+        (trail.arn.clone(), times)
+    };
+    after.trails.iter().map(times).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use disk::SimulatedDisk;
+
+    use super::*;
+
+    fn trail(name: &str) -> Trail {
+        Trail {
+            arn: format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/{name}").parse().unwrap(),
+            bucket: "bucket".parse().unwrap(),
+            prefix: None,
+            topic: None,
+            kms_key: None,
+            is_multi_region: true,
+            include_global_service_events: true,
+            is_organization: false,
+            is_logging: true,
+            selectors: Vec::new(),
+        }
+    }
+
+    fn definitions(trails: &[Trail]) -> Definitions {
+        Definitions { trails: trails.to_vec(), ..Definitions::default() }
+    }
+
+    fn names(arns: &[TrailArn]) -> Vec<&str> {
+        arns.iter().map(|arn| arn.name.as_str()).collect()
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn definitions_survive_a_restart_and_snapshots_do_not_change() {
+        let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::default());
+        let mut registry = Registry::open(Arc::clone(&disk)).unwrap();
+        let empty = registry.snapshot();
+        let changes = registry.apply(definitions(&[trail("one"), trail("two")]), at(1)).unwrap();
+        assert_eq!(names(&changes.added), ["one", "two"]);
+        let first = registry.snapshot();
+        let moved = Trail { bucket: "elsewhere".parse().unwrap(), ..trail("two") };
+        let changes = registry.apply(definitions(&[moved, trail("three")]), at(2)).unwrap();
+        assert_eq!(names(&changes.added), ["three"]);
+        assert_eq!(names(&changes.changed), ["two"]);
+        assert_eq!(names(&changes.removed), ["one"]);
+        assert!(empty.trails.is_empty());
+        assert_eq!((first.version, first.trails.len()), (1, 2));
+
+        let reopened = Registry::open(disk).unwrap();
+        assert_eq!(reopened.snapshot(), registry.snapshot());
+        assert_eq!(reopened.snapshot().version, 2);
+    }
+
+    #[test]
+    fn the_same_definitions_change_nothing() {
+        let mut registry = Registry::open(Arc::new(SimulatedDisk::default())).unwrap();
+        registry.apply(definitions(&[trail("one")]), at(1)).unwrap();
+        assert_eq!(registry.apply(definitions(&[trail("one")]), at(9)).unwrap(), Changes::default());
+        assert_eq!(registry.snapshot().version, 1);
+        assert_eq!(registry.logging_times(&trail("one").arn).started, Some(at(1)));
+    }
+
+    #[test]
+    fn stopping_a_trail_keeps_when_it_was_started() {
+        let mut registry = Registry::open(Arc::new(SimulatedDisk::default())).unwrap();
+        registry.apply(definitions(&[trail("one")]), at(1)).unwrap();
+        let stopped = Trail { is_logging: false, ..trail("one") };
+        registry.apply(definitions(&[stopped]), at(5)).unwrap();
+        let times = registry.logging_times(&trail("one").arn);
+        assert_eq!((times.started, times.stopped), (Some(at(1)), Some(at(5))));
+    }
+
+    #[test]
+    fn what_cloudtrail_refuses_is_refused_and_nothing_changes() {
+        let mut registry = Registry::open(Arc::new(SimulatedDisk::default())).unwrap();
+        let fifo = Trail {
+            topic: Some("arn:aws:sns:eu-west-1:111111111111:t.fifo".parse().unwrap()),
+            ..trail("one")
+        };
+        let no_global = Trail { include_global_service_events: false, ..trail("one") };
+        let orphan = Trail { is_organization: true, ..trail("one") };
+        for (trails, message) in [
+            (vec![trail("one"), trail("one")], "defined twice"),
+            (vec![fifo], "FIFO"),
+            (vec![no_global], "Multi-Region trail must include global service events."),
+            (vec![orphan], "organization"),
+        ] {
+            let error = registry.apply(definitions(&trails), at(1)).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+        }
+        assert_eq!(registry.snapshot().version, 0);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_stops_the_start_and_is_kept() {
+        let disk = SimulatedDisk::default();
+        for (text, message) in [("{", "unreadable"), (r#"{"format":2}"#, "newer version")] {
+            disk::replace(&disk, FILE, text.as_bytes()).unwrap();
+            let error = Registry::open(Arc::new(disk.clone())).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+            assert_eq!(disk::read(&disk, FILE).unwrap(), text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A trail: which events of which accounts go to which bucket, and whether one event is among them.
+//!
+//! | rule | source: AWS CloudTrail User Guide |
+//! | --- | --- |
+//! | a trail sees its own account's events; an organization trail those of every member account | "Creating a trail for an organization" |
+//! | a single-Region trail sees its home Region; a multi-Region trail every Region | "Multi-Region trails" |
+//! | events of global services are recorded in the leading Region; a single-Region trail there takes them unless told not to | "Global service events" |
+//! | without selectors a trail takes management events, read and write | "Logging management events" |
+
+use model::{BucketName, Category, Destination, KeyPrefix, Region, TopicArn, TrailArn};
+use serde::{Deserialize, Serialize};
+
+use crate::selector::{self, AdvancedEventSelector, InvalidSelector};
+use crate::trail_set::Facts;
+
+/// One trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trail {
+    /// Owner, home Region and name.
+    pub arn: TrailArn,
+    /// Where log files go.
+    pub bucket: BucketName,
+    /// `S3KeyPrefix`.
+    pub prefix: Option<KeyPrefix>,
+    /// `SnsTopicName`, as an ARN.
+    pub topic: Option<TopicArn>,
+    /// `KmsKeyId`: SSE-KMS with this key; without it SSE-S3.
+    pub kms_key: Option<String>,
+    /// `IsMultiRegionTrail`.
+    pub is_multi_region: bool,
+    /// `IncludeGlobalServiceEvents`.
+    pub include_global_service_events: bool,
+    /// `IsOrganizationTrail`.
+    pub is_organization: bool,
+    /// Whether logging is started.
+    pub is_logging: bool,
+    /// `AdvancedEventSelectors`; none stands for the default, all management events.
+    pub selectors: Vec<AdvancedEventSelector>,
+}
+
+/// A trail that contradicts CloudTrail's rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTrail {
+    /// AWS answers `InvalidParameterCombinationException`.
+    #[error("Multi-Region trail must include global service events.")]
+    MultiRegionWithoutGlobal,
+    /// AWS answers `InvalidSnsTopicNameException`.
+    #[error("SNS topic {0} is a FIFO topic; CloudTrail publishes to standard topics only")]
+    FifoTopic(TopicArn),
+    /// AWS answers `InvalidEventSelectorsException`.
+    #[error(transparent)]
+    Selectors(#[from] InvalidSelector),
+}
+
+impl Trail {
+    /// Checks what the types of the members cannot.
+    pub fn check(&self) -> Result<(), InvalidTrail> {
+        if self.is_multi_region && !self.include_global_service_events {
+            return Err(InvalidTrail::MultiRegionWithoutGlobal);
+        }
+        if let Some(topic) = self.topic.as_ref().filter(|topic| topic.is_fifo()) {
+            return Err(InvalidTrail::FifoTopic(topic.clone()));
+        }
+        Ok(selector::check(&self.selectors)?)
+    }
+
+    /// Where the trail's log files go, and who is told.
+    #[must_use]
+    pub fn destination(&self) -> Destination {
+        Destination {
+            bucket: self.bucket.clone(),
+            kms_key: self.kms_key.clone(),
+            topic: self.topic.clone(),
+        }
+    }
+
+    /// Whether the trail takes an event of an account that it sees.
+    pub(crate) fn takes(&self, facts: &Facts<'_>) -> bool {
+        self.is_logging && self.covers(facts.region, facts.is_global) && self.selects(facts)
+    }
+
+    fn covers(&self, region: &Region, is_global: bool) -> bool {
+        let in_region = self.is_multi_region || *region == self.arn.home_region;
+        in_region && (!is_global || self.include_global_service_events)
+    }
+
+    fn selects(&self, facts: &Facts<'_>) -> bool {
+        if self.selectors.is_empty() {
+            return facts.category == Category::Management;
+        }
+        self.selectors.iter().any(|selector| selector.matches(facts))
+    }
+}
