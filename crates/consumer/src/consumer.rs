@@ -25,6 +25,7 @@ pub struct Consumer<Q, O> {
     options: Options,
     worker: Worker<O>,
     settler: Settler,
+    renewals_fail: bool,
     counters: Arc<Counters>,
 }
 
@@ -64,7 +65,7 @@ impl<Q: Queue, O: Objects> Consumer<Q, O> {
         let reader = Reader::new(objects, &options, jitter.split(), Arc::clone(&counters));
         let worker = Worker::new(reader, jitter.split(), Arc::clone(&counters));
         let settler = Settler::new(&options, jitter, Arc::clone(&counters));
-        Ok(Consumer { queue, options, worker, settler, counters })
+        Ok(Consumer { queue, options, worker, settler, renewals_fail: false, counters })
     }
 
     /// The counters, to be read while the consumer runs.
@@ -116,7 +117,7 @@ impl<Q: Queue, O: Objects> Consumer<Q, O> {
                     self.batch(batch, sink, stop, goal).await;
                 }
                 Err(error) => {
-                    let wait = self.settler.queue_failed(&error);
+                    let wait = self.settler.not_received(&error);
                     if last {
                         return Err(error);
                     }
@@ -134,7 +135,7 @@ impl<Q: Queue, O: Objects> Consumer<Q, O> {
         let Options { batch_messages_max, .. } = self.options;
         let (wait, hidden) = (self.options.wait(), self.options.visibility());
         let messages = self.queue.receive(batch_messages_max, wait, hidden).await?;
-        self.settler.queue_worked();
+        self.settler.received();
         self.counters.received.add(messages.len());
         if messages.is_empty() && asked.elapsed() < POLL_MIN {
             // An endpoint that does not wait would otherwise be asked as fast as it answers.
@@ -166,7 +167,7 @@ impl<Q: Queue, O: Objects> Consumer<Q, O> {
         };
         tokio::select! {
             () = work => {}
-            never = hand.keep_hidden() => match never {},
+            never = hand.keep_hidden(&mut self.renewals_fail) => match never {},
         }
     }
 }

@@ -33,17 +33,21 @@ impl<'q, Q: Queue> Hand<'q, Q> {
         self.queue
     }
 
-    /// Renews for as long as it is polled.
-    pub(crate) async fn keep_hidden(&self) -> Infallible {
+    /// Renews for as long as it is polled. `failing` outlives the hand, so that a policy without
+    /// `sqs:ChangeMessageVisibility` is logged once and not for every batch.
+    pub(crate) async fn keep_hidden(&self, failing: &mut bool) -> Infallible {
         let period = self.visibility / 2;
-        let mut failing = false;
         loop {
-            sleep(if failing { period / 4 } else { period }).await;
+            sleep(if *failing { period / 4 } else { period }).await;
             let renewed = self.renew().await;
-            if let (Err(error), false) = (&renewed, failing) {
-                tracing::warn!(%error, "messages may come twice, their hiding was not renewed");
+            match &renewed {
+                Err(error) if !*failing => {
+                    tracing::warn!(%error, "messages may come twice, they are not kept hidden");
+                }
+                Ok(()) if *failing => tracing::info!("messages are kept hidden again"),
+                _ => {}
             }
-            failing = renewed.is_err();
+            *failing = renewed.is_err();
         }
     }
 

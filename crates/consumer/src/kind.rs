@@ -98,6 +98,7 @@ mod tests {
     fn a_prefix_named_like_a_folder_decides_nothing() {
         check("CloudTrail-Digest/AWSLogs/111111111111/CloudTrail/r/2026/01/01/x.json.gz", LogFile);
         check("CloudTrail/AWSLogs/111111111111/CloudTrail-Digest/r/2026/01/01/x.json.gz", Digest);
+        check("AWSLogs/AWSLogs/111111111111/CloudTrail/r/2026/01/01/x.json.gz", LogFile);
         check("CloudTrail/AWSLogs/111111111111/Config/r/2026/01/01/x.json.gz", Foreign);
     }
 

@@ -89,7 +89,7 @@ impl<O: Objects> Reader<O> {
                 self.objects.get(&object.bucket, &object.key, self.compressed_bytes_max).await;
             let Err(GetError::Unavailable(error)) = got else {
                 self.health.worked();
-                return got.map_err(answered);
+                return got.map_err(|error| answered(&error));
             };
             self.counters.failed_calls.one();
             stop.sleep(self.health.failed(&error)).await;
@@ -114,8 +114,8 @@ impl<O: Objects> Reader<O> {
 }
 
 /// The store works and said no.
-fn answered(error: GetError) -> Unread {
-    match error {
+fn answered(error: &GetError) -> Unread {
+    match *error {
         GetError::Missing => Unread::Missing,
         GetError::TooBig { bytes_max } => Unread::Invalid(InvalidLogFile::TooBig { bytes_max }),
         GetError::Unavailable(_) => Unread::Unavailable,

@@ -23,7 +23,10 @@ const REDELIVERY_MAX: Duration = Duration::from_secs(900);
 pub(crate) struct Settler {
     attempts_max: u32,
     poison: Poison,
-    queue_health: Health,
+    /// One for each operation: with a policy that lacks one of them, the others work.
+    receiving: Health,
+    deleting: Health,
+    sending: Health,
     jitter: Jitter,
     counters: Arc<Counters>,
 }
@@ -33,20 +36,22 @@ impl Settler {
         Settler {
             attempts_max: options.attempts_max,
             poison: options.poison.clone(),
-            queue_health: Health::new("sqs", jitter.split()),
+            receiving: Health::new("sqs:ReceiveMessage", jitter.split()),
+            deleting: Health::new("sqs:DeleteMessage", jitter.split()),
+            sending: Health::new("sqs:SendMessage", jitter.split()),
             jitter,
             counters,
         }
     }
 
-    pub(crate) fn queue_worked(&mut self) {
-        self.queue_health.worked();
+    pub(crate) fn received(&mut self) {
+        self.receiving.worked();
     }
 
     /// Says how long to leave the queue alone.
-    pub(crate) fn queue_failed(&mut self, error: &ServiceError) -> Duration {
+    pub(crate) fn not_received(&mut self, error: &ServiceError) -> Duration {
         self.counters.failed_calls.one();
-        self.queue_health.failed(error)
+        self.receiving.failed(error)
     }
 
     pub(crate) async fn settle(
@@ -83,11 +88,14 @@ impl Settler {
         for _ in 0..DELETE_TRIES_MAX {
             match hand.queue().delete(&message.receipt).await {
                 Ok(()) => {
-                    self.queue_worked();
+                    self.deleting.worked();
                     hand.forget(&message.receipt).await;
                     return true;
                 }
-                Err(error) => stop.sleep(self.queue_failed(&error)).await,
+                Err(error) => {
+                    self.counters.failed_calls.one();
+                    stop.sleep(self.deleting.failed(&error)).await;
+                }
             }
         }
         false
@@ -111,10 +119,11 @@ impl Settler {
             return false;
         };
         if let Err(error) = hand.queue().send(url, &message.body, reason).await {
-            let wait = self.queue_failed(&error);
-            stop.sleep(wait).await;
+            self.counters.failed_calls.one();
+            stop.sleep(self.sending.failed(&error)).await;
             return false;
         }
+        self.sending.worked();
         self.delete(message, hand, stop).await
     }
 

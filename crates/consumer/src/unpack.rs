@@ -10,7 +10,8 @@
 //! invalid, because dropping them would lose something silently.
 //!
 //! What always holds: a file takes at most `bytes_max` for its text plus [`RECORD_BYTES`] for each
-//! record, and is refused as [`InvalidLogFile::TooBig`] beyond.
+//! record, and is refused as [`InvalidLogFile::TooBig`] beyond. (A single name or value as long as
+//! the file is copied once more while it is looked at.)
 //!
 //! Sources: RFC 1952 (a gzip file may have several members); AWS CloudTrail User Guide, "CloudTrail
 //! log file examples".

@@ -59,10 +59,22 @@ impl Window {
     /// Remembers what the sink accepted.
     pub(crate) fn remember(&mut self, accepted: &[Fingerprint]) {
         for &fingerprint in accepted {
+            self.tidy();
             if self.seen.insert(fingerprint) {
                 self.order.push_back(fingerprint);
             }
             self.forget_oldest();
+        }
+    }
+
+    /// A hash set that forgets as much as it learns fills with gravestones, and then doubles. It is
+    /// built anew instead, after the old one is gone, so that the window keeps to its memory.
+    fn tidy(&mut self) {
+        let about_to_grow = self.seen.len() == self.seen.capacity();
+        if about_to_grow && self.order.len() == self.records_max {
+            self.seen = HashSet::new();
+            self.seen.reserve(self.records_max + 1);
+            self.seen.extend(&self.order);
         }
     }
 
@@ -103,6 +115,15 @@ mod tests {
         accept(&mut window, &["a", "b", "c", "d"]);
         assert_eq!(fresh(&window, &["a", "b", "c", "d"]), ["a"]);
         assert_eq!((window.seen.len(), window.order.len()), (3, 3));
+    }
+
+    #[test]
+    fn a_full_window_keeps_to_its_memory_however_much_goes_through() {
+        let mut window = Window::new(1_000);
+        let prints: Vec<_> = (0..1_000_000_u128).map(|id| Fingerprint(id.to_le_bytes())).collect();
+        window.remember(&prints);
+        assert_eq!((window.seen.len(), window.order.len()), (1_000, 1_000));
+        assert!(window.seen.capacity() < 2_000, "{} slots", window.seen.capacity());
     }
 
     #[test]

@@ -84,6 +84,10 @@ impl<O: Objects> Worker<O> {
             ObjectKind::Foreign => &self.counters.foreign,
             ObjectKind::NotCreated => &self.counters.not_created,
         };
+        if object.kind == ObjectKind::Foreign && skipped.read() == 0 {
+            let (bucket, key) = (&object.bucket, &object.key);
+            tracing::warn!(bucket, key, "an object is not CloudTrail's, others are only counted");
+        }
         skipped.one();
         tracing::debug!(bucket = object.bucket, key = object.key, kind = ?object.kind, "skipped");
         Verdict::Done

@@ -1,1 +1,21 @@
-//! placeholder
+//! The `cairn` binary as a library: reads the configuration, wires the stages, supervises them, and
+//! the command line. System tests start it from here.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod aws;
+pub mod cli;
+pub mod config;
+pub mod consume;
+pub mod doctor;
+pub mod health;
+pub mod http;
+pub mod http_client;
+pub mod ledger;
+pub mod logging;
+pub mod metrics;
+pub mod parts;
+pub mod pipeline;
+pub mod put;
+pub mod serve;
+pub mod serve_command;
+pub mod set_up;

@@ -12,8 +12,8 @@
 //! 3. **Durable after sync.** After [`File::sync`] answers `Ok`, everything written to the file
 //!    before the call survives power loss, including a growth of the file.
 //! 4. **Torn before it.** Of the bytes not yet synced any mixture of old and new may survive power
-//!    loss, in any order, but an aligned 512-byte sector is all old or all new. An unsynced growth
-//!    may survive in part, with zeros where the bytes were lost.
+//!    loss, in any order, but an aligned 512-byte sector is as one of the writes left it or as it
+//!    was synced. An unsynced growth may survive in part, with zeros where the bytes were lost.
 //! 5. **A failed sync is final.** After `Err` the bytes that were unsynced may never become
 //!    durable, although they can still be read and although a later sync answers `Ok`. Only
 //!    writing them again and syncing that helps.
@@ -24,8 +24,8 @@
 //!    order. A name that survives leads to its file's durable bytes.
 //! 8. **A rename is one step**: its target is the old file or the new one, never absent. It stays
 //!    inside one directory (`InvalidInput` otherwise), because no single sync would cover two.
-//! 9. **A new file is all there or not**: when [`Disk::create`] fails it leaves no file. A crash
-//!    inside it can leave a shorter file of zeros.
+//! 9. **A new file is all there or not**: when [`Disk::create`] fails it removes what it made. A
+//!    crash inside it can leave a shorter file of zeros.
 //! 10. **Removed is not closed.** A handle goes on reading and writing after its file was removed
 //!     or replaced.
 //! 11. **A crash of the process** alone loses nothing that was written, created, renamed or removed.

@@ -68,9 +68,13 @@ fn a_lane_is_bounded_and_an_empty_one_takes_one_item_of_any_size() {
     let big = spool.put("a", 0, &[0; 11]).unwrap();
     let full = spool.put("a", 0, b"").unwrap_err();
     assert!(matches!(full, SpoolError::Full { lane, lane_bytes_max: 10 } if lane == "a"));
-    spool.put("b", 0, &[0; 4]).unwrap();
+    let four = spool.put("b", 0, &[0; 4]).unwrap();
     spool.put("b", 0, &[0; 6]).unwrap();
     spool.put("b", 0, &[0; 1]).unwrap_err();
+    spool.remove(four).unwrap();
+    spool.put("b", 0, &[0; 5]).unwrap_err();
+    spool.put("b", 0, &[0; 4]).unwrap();
+    assert_eq!(spool.bytes(), 21);
     spool.remove(big).unwrap();
     spool.put("a", 0, &[0; 10]).unwrap();
 }
@@ -138,6 +142,23 @@ fn a_damaged_header_is_kept_aside_at_open() {
     let spool = open(&disk);
     assert_eq!(spool.damaged(), [format!("{broken}.damaged")], "it is told again");
     assert_eq!(disk.list("spool").unwrap().len(), 2);
+}
+
+#[test]
+fn a_file_of_another_size_than_its_header_says_is_kept_aside_at_open() {
+    let disk = SimulatedDisk::new();
+    let mut spool = open(&disk);
+    let grown = spool.put("a", 0, b"x").unwrap();
+    let lane_grown = spool.put("a", 0, b"x").unwrap();
+    drop(spool);
+    let file = disk.open(&format!("spool/{grown}")).unwrap();
+    file.write_all_at(b"!", file.size_bytes().unwrap()).unwrap();
+    disk.flip_bit(&format!("spool/{lane_grown}"), 24 * 8 - 1).unwrap();
+    disk.create("spool/0000000000000005", 0).unwrap();
+    let spool = open(&disk);
+    assert!(spool.is_empty());
+    let names = [&grown.to_string(), &lane_grown.to_string(), "0000000000000005"];
+    assert_eq!(spool.damaged(), names.map(|name| format!("{name}.damaged")));
 }
 
 #[test]

@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Timestamp = Timestamp(0);
+
     /// From milliseconds since 1970-01-01T00:00:00Z, clamped to the years 1 to 9998.
     #[must_use]
     pub fn from_millis(millis: i64) -> Timestamp {

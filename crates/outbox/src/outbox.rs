@@ -25,6 +25,15 @@ struct Lane {
     in_flight: bool,
 }
 
+impl Lane {
+    /// Whether it neither has an item in flight nor pauses.
+    fn may_be_tried(&mut self, now: Timestamp, settings: &RetrySettings) -> bool {
+        let Some(refusal) = &mut self.refusal else { return !self.in_flight };
+        refusal.settle(now, settings);
+        !self.in_flight && !refusal.is_pausing(now, settings)
+    }
+}
+
 /// An item to try now. Its payload is fetched by [`Outbox::read`]; the try ends with
 /// [`Outbox::remove`] or [`Outbox::release`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +83,10 @@ impl Outbox {
         now: Timestamp,
     ) -> Result<ItemId, OutboxError> {
         let item = self.spool.put(lane, now.as_millis(), payload)?;
-        self.lane_mut(lane);
+        let settings = self.settings;
+        if let Some(refusal) = &mut self.lane_mut(lane).refusal {
+            refusal.settle(now, &settings);
+        }
         Ok(item)
     }
 
@@ -108,9 +120,7 @@ impl Outbox {
         self.forget_idle_lanes();
         let mut due = Vec::new();
         for (name, lane) in &mut self.lanes {
-            let pausing =
-                lane.refusal.as_ref().is_some_and(|it| it.is_pausing(now, &self.settings));
-            if lane.in_flight || pausing {
+            if !lane.may_be_tried(now, &self.settings) {
                 continue;
             }
             let Some(item) = self.spool.oldest(name) else { continue };
@@ -160,6 +170,13 @@ impl Outbox {
             .iter()
             .filter(|(name, lane)| !lane.in_flight && self.spool.oldest(name).is_some());
         waiting.map(|(_, lane)| self.pause_end(lane, now).unwrap_or(now)).min()
+    }
+
+    /// Every parked item, by lane and oldest first.
+    #[must_use]
+    pub fn items(&self) -> Vec<ItemId> {
+        let lanes = self.spool.lanes();
+        lanes.iter().flat_map(|status| self.spool.items(&status.lane)).collect()
     }
 
     /// How each lane stands that holds items or refuses, sorted by name. Takes time for every item.
@@ -222,7 +239,7 @@ impl Outbox {
     /// `None` when the lane does not pause.
     fn pause_end(&self, lane: &Lane, now: Timestamp) -> Option<Timestamp> {
         let pausing = lane.refusal.as_ref().filter(|it| it.is_pausing(now, &self.settings));
-        pausing.map(|refusal| refusal.next_try)
+        pausing.and_then(|refusal| refusal.next_try)
     }
 
     /// Without this a lane's name would outlive its destination.
@@ -253,7 +270,7 @@ impl Outbox {
             refusing_since: refusal.map(|refusal| refusal.since),
             failures: refusal.map_or(0, |refusal| refusal.failures),
             last_error: refusal.map(|refusal| refusal.last_error.clone()),
-            next_try: refusal.map(|refusal| refusal.next_try),
+            next_try: refusal.and_then(|refusal| refusal.next_try),
         }
     }
 }

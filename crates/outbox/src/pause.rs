@@ -42,8 +42,7 @@ impl RetrySettings {
     fn pause(&self, failures: u32, random: f64) -> Duration {
         let doubled =
             self.pause_min.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
-        // In this order a random number that is none counts as 0.
-        let share = random.max(0.0).min(1.0);
+        let share = if random.is_nan() { 0.0 } else { random.clamp(0.0, 1.0) };
         doubled.min(self.pause_max).mul_f64(share).max(PAUSE_FLOOR)
     }
 }
@@ -54,7 +53,8 @@ pub(crate) struct Refusal {
     pub(crate) since: Timestamp,
     pub(crate) failures: u32,
     pub(crate) last_error: String,
-    pub(crate) next_try: Timestamp,
+    /// The end of the pause; `None` once it was seen to be over.
+    pub(crate) next_try: Option<Timestamp>,
 }
 
 impl Refusal {
@@ -64,7 +64,7 @@ impl Refusal {
         random: f64,
         settings: &RetrySettings,
     ) -> Refusal {
-        let next_try = now.plus(settings.pause(0, random));
+        let next_try = Some(now.plus(settings.pause(0, random)));
         Refusal { since: now, failures: 1, last_error: shortened(error), next_try }
     }
 
@@ -81,15 +81,23 @@ impl Refusal {
         if self.is_pausing(now, settings) {
             return;
         }
-        self.next_try = now.plus(settings.pause(self.failures, random));
+        self.next_try = Some(now.plus(settings.pause(self.failures, random)));
         self.failures = self.failures.saturating_add(1);
     }
 
     /// Whether the pause goes on. One of which more is left than a pause can last was begun before
     /// the clock was set back, and is over.
     pub(crate) fn is_pausing(&self, now: Timestamp, settings: &RetrySettings) -> bool {
-        let left = self.next_try.since(now);
+        let left = self.next_try.map_or(Duration::ZERO, |next_try| next_try.since(now));
         left > Duration::ZERO && left <= settings.pause_max.max(PAUSE_FLOOR)
+    }
+
+    /// A pause seen to be over stays over; else it would go on when the clock was set back and
+    /// comes near its end once more.
+    pub(crate) fn settle(&mut self, now: Timestamp, settings: &RetrySettings) {
+        if !self.is_pausing(now, settings) {
+            self.next_try = None;
+        }
     }
 }
 

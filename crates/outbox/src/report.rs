@@ -20,7 +20,7 @@ pub struct LaneReport {
     pub failures: u32,
     /// What the last failure said.
     pub last_error: Option<String>,
-    /// When the pause ends; `None` when the lane does not pause.
+    /// When the pause ends; `None` when it was seen to be over.
     pub next_try: Option<Timestamp>,
 }
 

@@ -43,36 +43,30 @@ pub enum Refusal {
     Stopping,
 }
 
-/// The thread's side of the door.
-#[derive(Debug)]
-pub struct WriterThread {
-    thread: std::thread::JoinHandle<Result<(), JournalError>>,
-}
-
 impl Intake {
-    /// Starts the writer's thread. It ends, sealing, when the last `Intake` is dropped; `clock`
-    /// reads both clocks. The watch shows the journal's state after each group.
+    /// Starts the writer's thread, which ends when it is told to stop, or when the last `Intake` is
+    /// dropped: without a seal then, as in a crash. `clock` reads both clocks. The watch shows the
+    /// journal's state after each group, and closes when the thread has ended.
     pub fn start(
         mut writer: Writer,
         clock: impl Fn() -> Now + Send + 'static,
-    ) -> std::io::Result<(Intake, WriterThread, watch::Receiver<JournalState>)> {
+    ) -> std::io::Result<(Intake, watch::Receiver<JournalState>)> {
         let (commands, mut queue) = mpsc::channel(QUEUE_COMMANDS);
         let (publish, state) = watch::channel(writer.state());
         let run = move || {
             let mut group = Vec::with_capacity(GROUP_COMMANDS);
-            while queue.blocking_recv_many(&mut group, GROUP_COMMANDS) > 0 {
+            while !writer.is_stopped() && queue.blocking_recv_many(&mut group, GROUP_COMMANDS) > 0 {
                 writer.handle(group.drain(..), clock());
                 if queue.is_empty() {
                     writer.rest();
                 }
+                // Before the answers: whoever was answered finds a state that knows of it.
                 publish.send_replace(writer.state());
+                writer.answer();
             }
-            let stopped = writer.stop(clock());
-            publish.send_replace(writer.state());
-            stopped
         };
-        let thread = std::thread::Builder::new().name("journal".into()).spawn(run)?;
-        Ok((Intake { commands }, WriterThread { thread }, state))
+        std::thread::Builder::new().name("journal".into()).spawn(run)?;
+        Ok((Intake { commands }, state))
     }
 
     /// Records events: durable when it returns `Ok`, with one outcome for each, in order.
@@ -102,6 +96,11 @@ impl Intake {
         self.ask(Command::Seal).await
     }
 
+    /// Seals and ends the thread: whoever comes later is told that the daemon is stopping.
+    pub async fn stop(&self) -> Result<(), Refusal> {
+        self.ask(Command::Stop).await
+    }
+
     /// Lets the writer look at the clock; without room it is looking anyway.
     pub fn tick(&self) {
         let _ = self.commands.try_send(Command::Tick);
@@ -121,15 +120,5 @@ impl Intake {
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.map_err(|_| Refusal::Stopping)?;
         Ok(answered.await.map_err(|_| Refusal::Stopping)??)
-    }
-}
-
-impl WriterThread {
-    /// Waits for the seal at the end. Blocks; every `Intake` must have been dropped.
-    pub fn join(self) -> Result<(), JournalError> {
-        match self.thread.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
     }
 }

@@ -232,7 +232,7 @@ impl Journal {
     /// Lets a sealed segment go: all that was to be made of it is safe elsewhere. Its identities
     /// must have been stored by [`window::store`] before.
     pub fn retire(&mut self, batch: BatchId) -> Result<(), JournalError> {
-        let Some(sealed) = self.sealed.get(&batch).copied() else { return Ok(()) };
+        let Some(sealed) = self.sealed.get(&batch).cloned() else { return Ok(()) };
         self.recycle(batch)?;
         self.sealed.remove(&batch);
         self.retired.push_back((batch, usize::try_from(sealed.events).unwrap_or(usize::MAX)));
@@ -252,12 +252,18 @@ impl Journal {
         self.open.as_ref().map_or(0, OpenSegment::staged_bytes)
     }
 
+    /// How many sealed segments wait.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.sealed.len()
+    }
+
     /// What it knows of itself.
     #[must_use]
     pub fn state(&self) -> JournalState {
         let open = self.open.as_ref().map(|open| (Arc::clone(&open.header().trails), open.events()));
         JournalState {
-            sealed: self.sealed.values().copied().collect(),
+            sealed: self.sealed.values().cloned().collect(),
             open,
             recorded: self.recorded.clone(),
             again: self.again,
@@ -440,8 +446,9 @@ impl Journal {
         let identities = contents.events.iter().filter_map(|event| frame::read_identity(event));
         identities.for_each(|identity| self.window.insert(identity));
         let events = contents.events.len() as u64;
-        self.sealed.insert(batch, SealedSegment { batch, events });
-        self.count_recorded(&contents.header.trails, events);
+        let trails = contents.header.trails;
+        self.count_recorded(&trails, events);
+        self.sealed.insert(batch, SealedSegment { batch, trails, events });
         Ok(())
     }
 }

@@ -155,10 +155,12 @@ pub struct OpenSegment {
 }
 
 /// A segment that takes no more, as far as the journal needs to remember it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedSegment {
     /// The batch.
     pub batch: BatchId,
+    /// The trails that its events are recorded under.
+    pub trails: Arc<TrailSet>,
     /// How many events it holds.
     pub events: u64,
 }
@@ -251,7 +253,11 @@ impl OpenSegment {
         write_seal(&mut self.staged, self.header.nonce, self.end, now, self.events);
         self.file.write_all_at(&self.staged, self.end)?;
         self.file.sync()?;
-        Ok(SealedSegment { batch: self.header.batch, events: self.events })
+        Ok(SealedSegment {
+            batch: self.header.batch,
+            trails: self.header.trails,
+            events: self.events,
+        })
     }
 
     /// Stages a `synced` frame if the bytes before `end` have none yet.
@@ -419,7 +425,7 @@ mod tests {
     fn a_sealed_segment_holds_its_trails_and_events_in_order() {
         let disk = SimulatedDisk::default();
         let sealed = filled(&disk, 3).seal(Timestamp::from_millis(50)).unwrap();
-        assert_eq!(sealed, SealedSegment { batch: BatchId(7), events: 3 });
+        assert_eq!((sealed.batch, sealed.events), (BatchId(7), 3));
         let contents = read(&disk).unwrap();
         assert_eq!(contents.sealed_at, Some(Timestamp::from_millis(50)));
         assert_eq!((contents.header.trails.version, contents.header.journal), (9, 3));
@@ -455,9 +461,9 @@ mod tests {
         drop(segment);
         let file = path(BatchId(7));
         for bit in 0..(end - 17) * 8 {
-            disk.flip_bit(&file, bit);
+            disk.flip_bit(&file, bit).unwrap();
             assert!(matches!(read(&disk), Err(SegmentError::Damage(_))), "bit {bit} of byte {}", bit / 8);
-            disk.flip_bit(&file, bit);
+            disk.flip_bit(&file, bit).unwrap();
         }
         assert_eq!(read(&disk).unwrap().events.len(), 2);
     }

@@ -140,7 +140,7 @@ mod tests {
         let identities: Vec<Identity> = (0..5).map(identity).collect();
         store(&disk, BatchId(4), &identities).unwrap();
         assert_eq!(load(&disk, BatchId(4)).unwrap().unwrap(), identities);
-        disk.flip_bit(&path(BatchId(4)), 8 * 40);
+        disk.flip_bit(&path(BatchId(4)), 8 * 40).unwrap();
         assert!(load(&disk, BatchId(4)).unwrap().is_err());
     }
 }

@@ -2,7 +2,8 @@
 //! after one sync (group commit).
 //!
 //! A plain state machine: [`Writer::handle`] is given the commands that wait and the time, and does
-//! not wait itself. [`crate::intake`] runs it on a thread; a simulation steps it.
+//! not wait itself; [`Writer::answer`] tells the callers. [`crate::intake`] runs it on a thread; a
+//! simulation steps it.
 //!
 //! The open segment is sealed when its oldest event has waited for the interval, when it is full
 //! (by the journal), when the trails change, and at the stop. While the stages behind are
@@ -39,6 +40,8 @@ pub enum Command {
     Seal(oneshot::Sender<Result<(), JournalError>>),
     /// Look at the clock.
     Tick,
+    /// Seal and end; answered when that is done. Later commands find the door closed.
+    Stop(oneshot::Sender<Result<(), JournalError>>),
 }
 
 /// Owns the journal.
@@ -47,17 +50,29 @@ pub struct Writer {
     interval: Duration,
     /// When the oldest event of the open segment was recorded.
     oldest: Option<Duration>,
-    answers: Vec<(oneshot::Sender<Recorded>, Recorded)>,
+    /// Callers whose events are staged.
+    staged: Vec<(oneshot::Sender<Recorded>, Recorded)>,
+    /// What callers will be told.
+    answers: Vec<Answer>,
+    is_stopped: bool,
+}
+
+/// An answer that is true already and still to be sent.
+#[derive(Debug)]
+enum Answer {
+    Recorded(oneshot::Sender<Recorded>, Recorded),
+    Done(oneshot::Sender<Result<(), JournalError>>, Result<(), JournalError>),
 }
 
 impl Writer {
     /// A writer that seals after `interval`.
     #[must_use]
     pub fn new(journal: Journal, interval: Duration) -> Writer {
-        Writer { journal, interval, oldest: None, answers: Vec::new() }
+        Writer { journal, interval, oldest: None, staged: Vec::new(), answers: Vec::new(), is_stopped: false }
     }
 
-    /// Carries out a group of commands and answers them.
+    /// Carries out a group of commands. What it did is durable when it returns; the callers hear of
+    /// it by [`Writer::answer`].
     pub fn handle(&mut self, commands: impl IntoIterator<Item = Command>, now: Now) {
         for command in commands {
             match command {
@@ -66,11 +81,22 @@ impl Writer {
                     self.flush(now);
                     let result = self.journal.set_trails(trails, now.wall);
                     self.forget_age();
-                    drop(answer.send(result));
+                    self.answers.push(Answer::Done(answer, result));
                 }
-                Command::Retire(batch, answer) => drop(answer.send(self.journal.retire(batch))),
-                Command::Seal(answer) => drop(answer.send(self.seal(now))),
+                Command::Retire(batch, answer) => {
+                    let result = self.journal.retire(batch);
+                    self.answers.push(Answer::Done(answer, result));
+                }
+                Command::Seal(answer) => {
+                    let result = self.seal(now);
+                    self.answers.push(Answer::Done(answer, result));
+                }
                 Command::Tick => {}
+                Command::Stop(answer) => {
+                    let result = self.seal(now);
+                    self.answers.push(Answer::Done(answer, result));
+                    self.is_stopped = true;
+                }
             }
             if self.journal.staged_bytes() > GROUP_BYTES_MAX {
                 self.flush(now);
@@ -80,15 +106,27 @@ impl Writer {
         self.seal_if_due(now);
     }
 
+    /// Tells the callers. One that has gone away needs no answer; its events are recorded all the
+    /// same.
+    pub fn answer(&mut self) {
+        for answer in self.answers.drain(..) {
+            match answer {
+                Answer::Recorded(caller, recorded) => drop(caller.send(recorded)),
+                Answer::Done(caller, result) => drop(caller.send(result)),
+            }
+        }
+    }
+
     /// To be called when no command waits.
     pub fn rest(&mut self) {
         // An error halts the journal, which says so to the next caller and in its state.
         let _ = self.journal.rest();
     }
 
-    /// Answers what waits and seals: the manners of a stop.
-    pub fn stop(&mut self, now: Now) -> Result<(), JournalError> {
-        self.seal(now)
+    /// Whether it was told to stop.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped
     }
 
     /// What the journal knows of itself.
@@ -99,19 +137,18 @@ impl Writer {
 
     fn record(&mut self, events: &[Event], answer: oneshot::Sender<Recorded>, now: Now) {
         let staged = events.iter().map(|event| self.journal.stage(event, now.wall)).collect();
-        self.answers.push((answer, staged));
+        self.staged.push((answer, staged));
     }
 
-    /// Commits what is staged, then answers: nobody hears of an event before its sync.
+    /// Commits what is staged: nobody hears of an event before its sync.
     fn flush(&mut self, now: Now) {
         let committed = self.journal.commit();
-        for (answer, staged) in self.answers.drain(..) {
-            let answered = match &committed {
+        for (caller, staged) in self.staged.drain(..) {
+            let recorded = match &committed {
                 Ok(()) => staged,
                 Err(error) => Err(JournalError::Halted(error.to_string())),
             };
-            // A caller that has gone away needs no answer; its events are recorded all the same.
-            drop(answer.send(answered));
+            self.answers.push(Answer::Recorded(caller, recorded));
         }
         if self.oldest.is_none() && self.journal.holds_events() {
             self.oldest = Some(now.uptime);
@@ -120,7 +157,7 @@ impl Writer {
 
     fn seal_if_due(&mut self, now: Now) {
         let is_due = self.oldest.is_some_and(|oldest| now.uptime.saturating_sub(oldest) >= self.interval);
-        if is_due && self.journal.state().sealed.len() < BACKLOG_MAX {
+        if is_due && self.journal.backlog() < BACKLOG_MAX {
             // An error halts the journal, which says so to the next caller and in its state.
             let _ = self.seal(now);
         }

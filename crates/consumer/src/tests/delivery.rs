@@ -23,7 +23,7 @@ async fn records_come_with_their_bucket_and_key() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_is_there_until_the_sink_has_accepted_its_last_file() {
-    let mut world = World::new();
+    let world = World::new();
     world.file(&key("a"), &[&record("a")]);
     world.file(&key("b"), &[&record("b")]);
     world.queue.put(&notice(&[&key("a"), &key("b")]));
@@ -38,7 +38,6 @@ async fn a_message_is_there_until_the_sink_has_accepted_its_last_file() {
     let mut consumer = world.consumer();
     assert_eq!(consumer.run(&mut sink, std::future::pending()).await, Ok(Ended::Idle));
     assert_eq!(consumer.gauge().read().refused, 0);
-    world.sink.refusals = Default::default();
     assert_eq!(world.queue.len(), 0);
 }
 
@@ -54,7 +53,19 @@ async fn a_refused_file_comes_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_accepted_beside_a_refused_one_comes_once() {
+async fn a_refusing_sink_is_not_offered_the_next_file_at_once() {
+    let mut world = World::new();
+    world.file(&key("a"), &[&record("a")]);
+    world.file(&key("b"), &[&record("b")]);
+    world.queue.put(&notice(&[&key("a"), &key("b")]));
+    *world.sink.refusals.lock().unwrap() = 1;
+    world.run().await;
+    let gets: Vec<String> = world.objects.gets().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(gets, [key("a"), key("a"), key("b")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_accepted_beside_a_missing_one_comes_once() {
     let mut world = World::new();
     world.file(&key("a"), &[&record("a")]);
     world.queue.put(&notice(&[&key("a"), &key("late")]));

@@ -106,7 +106,43 @@ async fn an_outage_of_the_queue_is_asked_rarely_and_logged_once() {
     assert!(world.queue.calls("receive") < 200, "{} polls", world.queue.calls("receive"));
     timeout(HOUR * 2, consumer.run(&mut world.sink, pending())).await.unwrap_err();
     assert_eq!(world.records(), [record("a")]);
-    assert_eq!(*log.0.lock().unwrap(), outage("sqs"));
+    assert_eq!(*log.0.lock().unwrap(), outage("sqs:ReceiveMessage"));
+}
+
+/// The trap: polls go on working, and would end the outage in the log with every batch.
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_forbids_deletion_is_logged_once() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let mut world = World::new();
+    for index in 0..50 {
+        let name = index.to_string();
+        world.announced_file(&key(&name), &[&record(&name)]);
+    }
+    world.queue.fail("delete", BeforeTheAct, 400);
+    world.run().await;
+    assert_eq!(world.records().len(), 50);
+    assert_eq!(*log.0.lock().unwrap(), outage("sqs:DeleteMessage"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_forbids_renewals_is_logged_once() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let mut world = World::new();
+    world.sink.pace = Duration::from_secs(40);
+    world.options.batch_messages_max = 1;
+    for index in 0..50 {
+        let name = index.to_string();
+        world.announced_file(&key(&name), &[&record(&name)]);
+    }
+    world.queue.fail("hide", BeforeTheAct, 60);
+    world.run().await;
+    let messages = [
+        "WARN  messages may come twice, they are not kept hidden",
+        "INFO  messages are kept hidden again",
+    ];
+    assert_eq!(*log.0.lock().unwrap(), messages);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,15 +1,11 @@
 //! Messages that fail however often they are tried.
 
-use std::time::Duration;
-
 use tokio::time::timeout;
 
 use super::memory_queue::Dead;
 use super::memory_queue::When::{AfterTheAct, BeforeTheAct};
-use super::world::{BUCKET, World, check_conservation, gzip, key, notice, record};
+use super::world::{BUCKET, WEEK, World, check_conservation, gzip, key, notice, record};
 use crate::{Counts, Poison};
-
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 fn dead_lettering() -> World {
     let mut world = World::new();

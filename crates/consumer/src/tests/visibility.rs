@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::memory_queue::MemoryQueue;
 use super::memory_queue::When::BeforeTheAct;
 use super::world::{World, key, record};
 
@@ -19,6 +20,15 @@ async fn a_file_that_takes_44_minutes_is_handed_out_once() {
     assert!((86..=88).contains(&renewals), "{renewals}: every half minute");
 }
 
+/// Another reader, who looks every second until the queue is empty.
+async fn find_nothing(queue: &MemoryQueue) {
+    sleep(Duration::from_secs(1)).await;
+    while queue.len() > 0 {
+        assert_eq!(queue.visible(), 0);
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
 /// Each renewal must not only come, but come in time: another reader is always waiting.
 #[tokio::test(start_paused = true)]
 async fn another_reader_gets_nothing_that_is_in_hand() {
@@ -28,14 +38,7 @@ async fn another_reader_gets_nothing_that_is_in_hand() {
     }
     world.sink.pace = Duration::from_secs(40 * 60);
     let queue = world.queue.clone();
-    let watch = async {
-        sleep(Duration::from_secs(1)).await;
-        while queue.len() > 0 {
-            assert_eq!(queue.visible(), 0);
-            sleep(Duration::from_secs(1)).await;
-        }
-    };
-    tokio::join!(world.run(), watch);
+    tokio::join!(world.run(), find_nothing(&queue));
     assert_eq!(world.queue.handed_out(), 3);
 }
 
@@ -48,7 +51,8 @@ async fn messages_waiting_behind_many_quick_ones_stay_hidden() {
         world.announced_file(&key(&name), &[&record(&name)]);
     }
     world.sink.pace = Duration::from_secs(20);
-    world.run().await;
+    let queue = world.queue.clone();
+    tokio::join!(world.run(), find_nothing(&queue));
     assert_eq!(world.queue.handed_out(), 10);
     assert_eq!(world.records().len(), 10);
 }
@@ -59,7 +63,8 @@ async fn a_renewal_that_fails_is_tried_again_before_the_hiding_ends() {
     world.announced_file(&key("slow"), &[&record("slow")]);
     world.sink.pace = Duration::from_secs(600);
     world.queue.fail("hide", BeforeTheAct, 2);
-    world.run().await;
+    let queue = world.queue.clone();
+    tokio::join!(world.run(), find_nothing(&queue));
     assert_eq!(world.queue.handed_out(), 1);
 }
 
@@ -69,7 +74,8 @@ async fn a_message_is_extended_while_the_store_is_waited_for() {
     world.options.visibility_seconds = 2;
     world.announced_file(&key("a"), &[&record("a")]);
     world.objects.fail(3);
-    world.run().await;
+    let queue = world.queue.clone();
+    tokio::join!(world.run(), find_nothing(&queue));
     assert_eq!(world.queue.handed_out(), 1);
 }
 

@@ -86,7 +86,9 @@ async fn an_object_comes_as_it_is_stored_although_it_says_gzip() {
 
 #[tokio::test]
 async fn an_object_over_the_limit_is_not_collected() {
-    let declared = http("200 OK", "", &[b' '; 101]);
+    // No more than the head comes: whoever waits for the body gets something else to say.
+    let mut declared = http("200 OK", "", &[b' '; 101]);
+    declared.truncate(declared.len() - 101);
     assert!(matches!(get(declared, 100).await, Err(GetError::TooBig { bytes_max: 100 })));
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
         10\r\n0123456789abcdef\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n";
@@ -131,11 +133,11 @@ fn json(status: &str, body: &str) -> Vec<Vec<u8>> {
 }
 
 #[track_caller]
-fn check_asked(asked: &[String], operation: &str, body: serde_json::Value) {
+fn check_asked(asked: &[String], operation: &str, body: &serde_json::Value) {
     let (head, sent) = asked[0].split_once("\r\n\r\n").unwrap();
     assert!(head.contains(&format!("AmazonSQS.{operation}")), "{head}");
     let sent: serde_json::Value = serde_json::from_str(sent).unwrap();
-    assert_eq!(sent, body);
+    assert_eq!(&sent, body);
 }
 
 #[tokio::test]
@@ -156,7 +158,7 @@ async fn a_poll_asks_for_the_count_of_receives() {
         "QueueUrl": QUEUE_URL, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20,
         "VisibilityTimeout": 60, "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
     });
-    check_asked(&asked, "ReceiveMessage", body);
+    check_asked(&asked, "ReceiveMessage", &body);
 }
 
 #[tokio::test]
@@ -175,7 +177,7 @@ async fn a_renewal_passes_over_receipts_that_have_lapsed() {
     let entry = |id: &str, receipt: &str| serde_json::json!({"Id": id, "ReceiptHandle": receipt, "VisibilityTimeout": 60});
     let entries = [entry("0", "r"), entry("1", "s")];
     let body = serde_json::json!({"QueueUrl": QUEUE_URL, "Entries": entries});
-    check_asked(&asked, "ChangeMessageVisibilityBatch", body);
+    check_asked(&asked, "ChangeMessageVisibilityBatch", &body);
     let (failed, _) = hide(
         r#"{"Successful":[{"Id":"0"}],"Failed":[{"Id":"1","SenderFault":false,"Code":"InternalError"}]}"#,
     )
@@ -196,7 +198,7 @@ async fn a_dead_letter_carries_its_reason() {
         "QueueUrl": "https://dead", "MessageBody": "body",
         "MessageAttributes": {"cairn-reason": {"DataType": "String", "StringValue": "why\u{fffd}"}},
     });
-    check_asked(&asked, "SendMessage", body);
+    check_asked(&asked, "SendMessage", &body);
 }
 
 #[tokio::test]
@@ -213,7 +215,7 @@ async fn an_error_of_the_queue_says_what_was_denied() {
          sqs:deletemessage"
     );
     let body = serde_json::json!({"QueueUrl": QUEUE_URL, "ReceiptHandle": "r"});
-    check_asked(&asked, "DeleteMessage", body);
+    check_asked(&asked, "DeleteMessage", &body);
 }
 
 #[tokio::test]

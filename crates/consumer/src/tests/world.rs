@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tokio::time::timeout;
 
 use super::memory_objects::MemoryObjects;
 use super::memory_queue::MemoryQueue;
@@ -13,6 +14,8 @@ use crate::{Consumer, Counts, Ended, Jitter, LogFile, Options, Sink};
 
 pub(crate) const BUCKET: &str = "log-bucket";
 pub(crate) const FOLDER: &str = "AWSLogs/111111111111/CloudTrail/eu-west-1/2026/03/09";
+
+pub(crate) const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 pub(crate) struct World {
     pub(crate) queue: MemoryQueue,
@@ -76,7 +79,8 @@ impl World {
     /// Runs until the queue has been empty for long; nothing may be unaccounted for.
     pub(crate) async fn run(&mut self) -> Counts {
         let mut consumer = self.consumer();
-        let ended = consumer.run(&mut self.sink, std::future::pending()).await;
+        let run = consumer.run(&mut self.sink, std::future::pending());
+        let ended = timeout(WEEK, run).await.expect("the queue never gets empty");
         assert_eq!(ended, Ok(Ended::Idle));
         let counts = consumer.gauge().read();
         check_conservation(&counts);

@@ -210,7 +210,8 @@ impl<T: PartialOrd> Key<T> {
     pub(super) fn parse(&self, text: &str) -> Option<T> {
         let value = (self.kind.parse)(text)?;
         let limit = |text| (self.kind.parse)(text).expect("limits are written as values are");
-        let within = self.limits.is_none_or(|[low, high]| limit(low) <= value && value <= limit(high));
+        let within =
+            self.limits.is_none_or(|[low, high]| limit(low) <= value && value <= limit(high));
         within.then_some(value)
     }
 

@@ -65,7 +65,7 @@ impl Layers {
         let Some(key) = keys.iter().find(|key| key.variable == name) else {
             let why = match nearest(name, keys.iter().map(|key| key.variable.as_str())) {
                 Some(variable) => format!("unknown variable; did you mean {variable}?"),
-                None => "unknown variable; unset it".into(),
+                None => "unknown variable; unset it, or set the key in the file".into(),
             };
             return Some(Mistake { place, key: String::new(), found: None, why });
         };

@@ -177,11 +177,13 @@ mod tests {
 
     #[test]
     fn writing_again_after_a_failed_sync_helps() {
-        let mut content = written_to_zeros(512, &[1], 0);
-        content.fail_sync();
-        content.write(&[1], 0);
-        content.sync();
-        content.lose_power(&mut NOTHING.clone());
-        assert_eq!(content.durable[0], 1);
+        for mut luck in [ALL, NOTHING] {
+            let mut content = written_to_zeros(512, &[1], 0);
+            content.fail_sync();
+            content.write(&[2], 0);
+            content.sync();
+            content.lose_power(&mut luck);
+            assert_eq!(content.durable[0], 2);
+        }
     }
 }

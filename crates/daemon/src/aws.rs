@@ -1,0 +1,34 @@
+//! The AWS clients, from the SDK's standard chain: environment, profile, instance or web identity.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::Builder as S3Builder;
+use delivery::S3Store;
+use notifier::sns::SnsTopic;
+
+/// Used when neither the environment nor a profile names a Region.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// The settings that all clients share.
+pub async fn load() -> SdkConfig {
+    let chain = aws_config::meta::region::RegionProviderChain::default_provider();
+    let region = chain.or_else(Region::from_static(DEFAULT_REGION));
+    aws_config::defaults(BehaviorVersion::latest()).region(region).load().await
+}
+
+/// Whether S3 is an endpoint of its own, which has no name for each bucket.
+#[must_use]
+pub fn is_path_style(config: &SdkConfig) -> bool {
+    config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some()
+}
+
+/// The buckets.
+#[must_use]
+pub fn store(config: &SdkConfig) -> S3Store {
+    S3Store::new(S3Builder::from(config), is_path_style(config))
+}
+
+/// The topics.
+#[must_use]
+pub fn topics(config: &SdkConfig) -> SnsTopic {
+    SnsTopic::new(&aws_sdk_sns::Config::from(config))
+}

@@ -1,0 +1,103 @@
+//! The command line: what can be typed, and which function does it.
+//!
+//! Exit codes: 0 done, 1 the command ran and found or did something wrong (a record was refused, a
+//! check failed), 2 the command line or the configuration is wrong or the command could not run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Flags;
+use crate::{consume, doctor, put, serve_command};
+
+/// Records API activity and delivers it as AWS CloudTrail does.
+#[derive(Debug, Parser)]
+#[command(name = "cairn", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    #[command(after_help = "Examples:\n  cairn serve --config cairn.toml\n  AWS_ENDPOINT_URL=http://127.0.0.1:4566 cairn serve --config cairn.toml --interval 10s\n\nSIGTERM or Ctrl-C stops: the door closes, the journal seals, deliveries go on for up to 30 s.\nSIGHUP reads trails, channels, accounts and the fan-out again.")]
+    Serve(Serve),
+    /// Send CloudTrail records to a daemon
+    #[command(after_help = "Examples:\n  cairn put events.ndjson\n  cairn put 111111111111_CloudTrail_eu-west-1_20260309T1405Z_aB3dE6gH9jK2mN5p.json.gz\n  generate | cairn put -\n\nTakes one record a line, {\"Records\":[…]} or an array, gzip or not. Sending a file again is safe:\nwhat is recorded is recognised. Exit code 1: some records were refused.")]
+    Put(put::Put),
+    /// Read records from the log files that a queue announces
+    #[command(after_help = "Examples:\n  cairn consume --queue audit --idle-polls 1 | jq .eventName\n  cairn consume --queue https://sqs.eu-west-1.amazonaws.com/111111111111/audit\n\nWrites one record a line to stdout. A message is deleted after its records were written. Works\non queues behind CloudTrail's own topics too. Credentials, Region and endpoint are the AWS SDK's.")]
+    Consume(consume::Consume),
+    /// Try everything that delivery needs, and say what is missing
+    #[command(after_help = "Examples:\n  cairn doctor --config cairn.toml\n  cairn doctor --health\n\nPuts each trail's marker object, reads its bucket's ACL, publishes CloudTrail's validation message\nand looks for it on the queues. Prints the policy statement that is missing. Exit code 1: a check\nfailed.")]
+    Doctor(doctor::Doctor),
+}
+
+/// Flags of `cairn serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The configuration file; without it the defaults hold and there are no trails
+    #[arg(long, value_name = "FILE", env = "CAIRN_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where the journal, the registry and parked files are
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Where to listen [default: 127.0.0.1:4580]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Longest time that an event waits before its log file is made [default: 5m]
+    #[arg(long, value_name = "DURATION")]
+    interval: Option<String>,
+    /// auto, human or json
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// error, warn, info, debug, trace, or levels by target
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+impl Serve {
+    /// As the configuration takes them.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        Flags {
+            data_dir: self.data_dir.clone(),
+            listen: self.listen.clone(),
+            interval: self.interval.clone(),
+            log_format: self.log_format.clone(),
+            log_level: self.log_level.clone(),
+        }
+    }
+}
+
+/// What a command that ran says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All went well.
+    Good,
+    /// It ran, and found or did something wrong.
+    Bad,
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub async fn run(self) -> anyhow::Result<Verdict> {
+        match self.command {
+            Command::Serve(serve) => serve_command::run(&serve).await,
+            Command::Put(put) => put.run().await,
+            Command::Consume(consume) => consume.run().await,
+            Command::Doctor(doctor) => doctor.run().await,
+        }
+    }
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> ExitCode {
+        match verdict {
+            Verdict::Good => ExitCode::SUCCESS,
+            Verdict::Bad => ExitCode::from(1),
+        }
+    }
+}

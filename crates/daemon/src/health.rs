@@ -1,0 +1,106 @@
+//! What the daemon knows of its own state, and what an operator is told of it.
+
+use std::collections::BTreeMap;
+
+use model::TrailArn;
+use notifier::NotifierReport;
+use outbox::LaneReport;
+use producer::JournalState;
+use serde::Serialize;
+
+use crate::ledger::Balance;
+use crate::pipeline::PipelineState;
+
+/// One look at everything that health and metrics report.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The journal.
+    pub journal: JournalState,
+    /// Calls that wait for the journal, and how many may.
+    pub queue: (usize, usize),
+    /// The pipeline.
+    pub pipeline: PipelineState,
+    /// Where each trail's events are.
+    pub balances: BTreeMap<TrailArn, Balance>,
+    /// Log files that arrived since the start.
+    pub files: BTreeMap<TrailArn, u64>,
+    /// Buckets that refuse, and what is parked for them.
+    pub delivery: Vec<LaneReport>,
+    /// Parked log files that were given up.
+    pub set_aside: Vec<String>,
+    /// Objects met under a derived name that Cairn did not put there.
+    pub foreign_objects: u64,
+    /// Topics that refuse, and what is parked for them.
+    pub notifier: NotifierReport,
+}
+
+/// The answer of `/readyz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// `ready` or `not ready`.
+    pub status: &'static str,
+    /// What keeps events from being recorded or delivered, and what to do.
+    pub problems: Vec<String>,
+    /// What waits but is safe.
+    pub warnings: Vec<String>,
+}
+
+impl Health {
+    /// Whether events are recorded and delivered.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+impl Snapshot {
+    /// The judgement.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let problems = self.problems();
+        let status = if problems.is_empty() { "ready" } else { "not ready" };
+        Health { status, problems, warnings: self.warnings() }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if let Some(reason) = &self.journal.halted {
+            problems.push(format!("the journal is halted ({reason}) and no event is recorded; check the disk, then restart: what is on disk is recovered"));
+        }
+        let damage = self.journal.damaged.iter().map(ToString::to_string);
+        for damage in damage.chain(self.pipeline.damaged.values().cloned()) {
+            problems.push(format!("{damage}; the file is kept and its events are not delivered; restore it from a backup, or move it out of the data directory"));
+        }
+        if self.is_full() {
+            problems.push("the journal has reached its quota and refuses events; see the warnings for what does not take log files, or raise journal.quota".into());
+        }
+        if let Some(reason) = &self.pipeline.stuck {
+            problems.push(format!("a batch waits: {reason}"));
+        }
+        problems
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let refusing = self.delivery.iter().chain(&self.notifier.lanes);
+        let mut warnings: Vec<String> = refusing.map(lane).collect();
+        if !self.set_aside.is_empty() {
+            warnings.push(format!("{} parked log files were given up and are kept: {}", self.set_aside.len(), self.set_aside.join(", ")));
+        }
+        if self.foreign_objects > 0 {
+            warnings.push(format!("{} foreign objects hold names of log files; see the log for their keys", self.foreign_objects));
+        }
+        let unbalanced = self.balances.iter().filter(|(_, balance)| !balance.holds());
+        warnings.extend(unbalanced.map(|(trail, balance)| format!("the counts of {trail} do not agree: {balance:?}")));
+        warnings
+    }
+
+    fn is_full(&self) -> bool {
+        self.journal.files >= self.journal.files_max && self.journal.open.is_none()
+    }
+}
+
+fn lane(report: &LaneReport) -> String {
+    let LaneReport { lane, items, bytes, last_error, .. } = report;
+    let error = last_error.as_deref().unwrap_or("not tried since the start");
+    format!("{lane} refuses: {items} items of {bytes} bytes are parked and tried again; last error: {error}")
+}

@@ -1,0 +1,261 @@
+//! Bulk intake: CloudTrail records by the stream, in bounded memory.
+//!
+//! `POST /v1/events` takes one record a line (NDJSON), `{"Records":[…]}` or a JSON array, as they
+//! are or with `Content-Encoding: gzip`. Records are recorded while the body still comes in; the
+//! answer is sent when all of them are durable:
+//!
+//! ```text
+//! {"records":3,"recorded":1,"duplicates":1,"refused":1,
+//!  "refusals":[{"record":2,"error":"…"}],"remarks":[{"record":0,"remark":"…"}]}
+//! ```
+//!
+//! `record` counts from 0. A refused record spoils no other. `remarks` name odd members of records
+//! that were kept, and members that were cut to CloudTrail's limits. At most [`LISTED_MAX`] of each
+//! are listed. Status: 200; 400 when nothing in the body was a record, or it broke off; 503, with
+//! `Retry-After`, when the journal refuses. After any error the whole body may be sent again: what
+//! is recorded is recognised.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use flate2::write::MultiGzDecoder;
+use http_body_util::BodyExt;
+use model::{Event, Sender};
+use producer::{Outcome, Refusal};
+use serde::Serialize;
+
+use super::caller::caller;
+use super::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
+use super::{RETRY_AFTER, Site, aws_error};
+
+/// Refusals and remarks that an answer lists.
+pub const LISTED_MAX: usize = 100;
+/// Events that go to the journal together.
+const GROUP_EVENTS_MAX: usize = 1_000;
+const GROUP_BYTES_MAX: usize = 1 << 20;
+/// Input is decompressed in steps of this size: a byte of gzip becomes at most 1032.
+const INPUT_BYTES: usize = 16 << 10;
+/// A body that sends nothing for so long has broken off.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// The answer.
+#[derive(Debug, Default, Serialize)]
+struct Answer {
+    /// Records seen, refused ones included.
+    records: u64,
+    /// Of these, new and durable.
+    recorded: u64,
+    /// Of these, durable before.
+    duplicates: u64,
+    /// Of these, refused.
+    refused: u64,
+    refusals: Vec<Refused>,
+    remarks: Vec<Remark>,
+    /// Why the rest of the body was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Refused {
+    record: u64,
+    error: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Remark {
+    record: u64,
+    remark: String,
+}
+
+/// Why the rest of a body is not read.
+enum Stop {
+    /// The body's fault.
+    Body(String),
+    /// The journal's.
+    Journal(Refusal),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Journal(refusal)
+    }
+}
+
+/// Takes a body.
+pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, body: Body) -> Response {
+    let encoding = headers.get(header::CONTENT_ENCODING).map_or("identity", |v| v.to_str().unwrap_or("?"));
+    let is_gzip = match encoding {
+        "gzip" => true,
+        "identity" => false,
+        _ => {
+            let message = "Content-Encoding must be gzip or identity";
+            return aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+        }
+    };
+    let mut bulk = Bulk {
+        sender: caller(&headers),
+        site: &site,
+        group: Vec::new(),
+        group_bytes: 0,
+        answer: Answer::default(),
+    };
+    let stopped = bulk.take(body, is_gzip).await;
+    respond(bulk.answer, stopped)
+}
+
+fn respond(mut answer: Answer, stopped: Result<(), Stop>) -> Response {
+    let status = match stopped {
+        Ok(()) if answer.records > 0 && answer.refused == answer.records => StatusCode::BAD_REQUEST,
+        Ok(()) => StatusCode::OK,
+        Err(Stop::Body(error)) => {
+            answer.error = Some(error);
+            StatusCode::BAD_REQUEST
+        }
+        Err(Stop::Journal(refusal)) => {
+            answer.error = Some(refusal.to_string());
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    let mut response = (status, axum::Json(answer)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
+}
+
+/// One body on its way into the journal.
+struct Bulk<'a> {
+    site: &'a Site,
+    sender: Sender,
+    group: Vec<Event>,
+    group_bytes: usize,
+    answer: Answer,
+}
+
+impl Bulk<'_> {
+    async fn take(&mut self, mut body: Body, is_gzip: bool) -> Result<(), Stop> {
+        let mut splitter = Splitter::default();
+        let mut gzip = is_gzip.then(|| MultiGzDecoder::new(Vec::new()));
+        let mut pieces = Vec::new();
+        while let Some(data) = next(&mut body).await? {
+            for input in data.chunks(INPUT_BYTES) {
+                match &mut gzip {
+                    None => split(&mut splitter, input, &mut pieces)?,
+                    Some(gzip) => {
+                        gzip.write_all(input).and_then(|()| gzip.flush()).map_err(bad_gzip)?;
+                        split(&mut splitter, &std::mem::take(gzip.get_mut()), &mut pieces)?;
+                    }
+                }
+                self.take_pieces(&mut pieces).await?;
+            }
+        }
+        if let Some(gzip) = gzip {
+            let rest = gzip.finish().map_err(bad_gzip)?;
+            split(&mut splitter, &rest, &mut pieces)?;
+        }
+        let finished = splitter.finish(&mut pieces);
+        self.take_pieces(&mut pieces).await?;
+        self.record().await?;
+        finished.map_err(|broken| Stop::Body(broken.to_string()))
+    }
+
+    async fn take_pieces(&mut self, pieces: &mut Vec<Piece>) -> Result<(), Stop> {
+        for piece in pieces.drain(..) {
+            self.take_piece(piece);
+            if self.group.len() >= GROUP_EVENTS_MAX || self.group_bytes >= GROUP_BYTES_MAX {
+                self.record().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_piece(&mut self, piece: Piece) {
+        let record = self.answer.records;
+        self.answer.records += 1;
+        match piece {
+            Piece::TooLong => {
+                self.refuse(record, format!("record: longer than {RECORD_BYTES_MAX} bytes"));
+            }
+            Piece::Record(bytes) => self.take_record(record, bytes),
+        }
+    }
+
+    fn take_record(&mut self, record: u64, bytes: Bytes) {
+        let accepted = match Event::from_record(bytes, &self.sender) {
+            Ok(accepted) => accepted,
+            Err(error) => return self.refuse(record, error.to_string()),
+        };
+        let account = &accepted.event.account;
+        if !self.site.serves(account) {
+            return self.refuse(record, format!("account {account} is not served here"));
+        }
+        self.site.metrics.accepted(&accepted);
+        for oddity in &accepted.oddities {
+            self.remark(record, format!("{oddity}; the record is filed under its sender's"));
+        }
+        for member in &accepted.cut {
+            self.remark(record, format!("{member}: longer than CloudTrail's limit; cut"));
+        }
+        self.group_bytes += accepted.event.record.len();
+        self.group.push(accepted.event);
+    }
+
+    /// Makes the group durable; the next one begins.
+    async fn record(&mut self) -> Result<(), Refusal> {
+        let group = std::mem::take(&mut self.group);
+        self.group_bytes = 0;
+        for outcome in self.site.record(group).await? {
+            match outcome {
+                Outcome::Recorded => self.answer.recorded += 1,
+                Outcome::Again => self.answer.duplicates += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, record: u64, error: String) {
+        self.site.metrics.refused_event("InvalidData");
+        self.answer.refused += 1;
+        if self.answer.refusals.len() < LISTED_MAX {
+            self.answer.refusals.push(Refused { record, error });
+        }
+    }
+
+    fn remark(&mut self, record: u64, remark: String) {
+        if self.answer.remarks.len() < LISTED_MAX {
+            self.answer.remarks.push(Remark { record, remark });
+        }
+    }
+}
+
+/// The next bytes of a body.
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Stop> {
+    loop {
+        let frame = tokio::time::timeout(SILENCE_MAX, body.frame()).await;
+        match frame.map_err(|_| Stop::Body("the body broke off: nothing came for 60 s".into()))? {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(Stop::Body(format!("the body broke off: {error}"))),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+fn split(splitter: &mut Splitter, bytes: &[u8], pieces: &mut Vec<Piece>) -> Result<(), Stop> {
+    splitter.push(bytes, pieces).map_err(|broken| Stop::Body(broken.to_string()))
+}
+
+#[allow(clippy::needless_pass_by_value)] // the shape that map_err wants
+fn bad_gzip(error: std::io::Error) -> Stop {
+    Stop::Body(format!("the body is not gzip, as Content-Encoding says: {error}"))
+}

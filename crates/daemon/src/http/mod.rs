@@ -1,0 +1,131 @@
+//! The listener: intake, health and metrics over HTTP.
+//!
+//! | route | what it does |
+//! | --- | --- |
+//! | `POST /PutAuditEvents` | CloudTrail's own API for audit events ([`put_audit_events`]) |
+//! | `POST /v1/events` | CloudTrail records in bulk ([`bulk`]) |
+//! | `GET /healthz` | 200 while the process runs |
+//! | `GET /readyz` | 200 while events are recorded and delivered; 503 with the reasons otherwise |
+//! | `GET /metrics` | Prometheus |
+
+pub mod bulk;
+pub mod caller;
+pub mod ops;
+pub mod put_audit_events;
+pub mod splitter;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use model::AccountId;
+use producer::{Intake, JournalError, Outcome, Refusal};
+use tokio::sync::watch;
+use trails::Definitions;
+
+use crate::metrics::Metrics;
+use crate::health::Snapshot;
+use crate::parts::Parts;
+
+/// Seconds after which a refused caller should come back.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+/// What the handlers stand on.
+pub struct Site {
+    /// Clocks and randomness.
+    pub parts: Parts,
+    /// The way to the journal.
+    pub intake: Intake,
+    /// Channels and accounts in force.
+    pub definitions: watch::Receiver<Arc<Definitions>>,
+    /// What was counted and timed.
+    pub metrics: Arc<Metrics>,
+    /// What health and metrics look at.
+    pub look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
+}
+
+/// All routes.
+pub fn router(site: Arc<Site>) -> Router {
+    let entropy = Arc::clone(&site.parts.entropy);
+    Router::new()
+        .route("/PutAuditEvents", post(put_audit_events::handle))
+        .route("/v1/events", post(bulk::handle))
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics))
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(move |request, next| {
+            stamp(request, next, format!("{:016x}{:016x}", entropy(), entropy()))
+        }))
+        .with_state(site)
+}
+
+/// Every answer carries a request id, as AWS's do.
+async fn stamp(request: Request, next: Next, hex: String) -> Response {
+    let id = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+    let mut response = next.run(request).await;
+    let value = HeaderValue::from_str(&id).expect("hex digits and hyphens");
+    response.headers_mut().insert("x-amzn-requestid", value);
+    response
+}
+
+async fn not_found(request: Request) -> Response {
+    let message = format!(
+        "{} {} is no route of this version; see POST /PutAuditEvents, POST /v1/events, GET /healthz, GET /readyz, GET /metrics",
+        request.method(),
+        request.uri().path(),
+    );
+    aws_error(StatusCode::NOT_FOUND, "UnknownOperationException", &message)
+}
+
+/// An error as AWS's REST-JSON services write it.
+fn aws_error(status: StatusCode, kind: &'static str, message: &str) -> Response {
+    let body = serde_json::json!({ "message": message, "__type": kind });
+    let mut response = (status, axum::Json(body)).into_response();
+    response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(kind));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert("retry-after", RETRY_AFTER);
+    }
+    response
+}
+
+/// A refusal of the journal: nothing was taken that was not said to be, and the caller may send
+/// again.
+fn unavailable(refusal: &Refusal) -> Response {
+    aws_error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException", &refusal.to_string())
+}
+
+impl Site {
+    /// Records events and keeps the time it took.
+    async fn record(&self, events: Vec<model::Event>) -> Result<Vec<Outcome>, Refusal> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let begun = self.parts.now().uptime;
+        let result = self.intake.record(events).await;
+        let taken = self.parts.now().uptime.saturating_sub(begun);
+        self.metrics.acknowledged(taken, result.as_ref().map_err(refusal_kind));
+        result
+    }
+
+    /// Whether events of an account are taken.
+    fn serves(&self, account: &AccountId) -> bool {
+        let definitions = self.definitions.borrow();
+        definitions.accounts.is_empty() || definitions.accounts.contains(account)
+    }
+}
+
+/// The reason of a refusal, as metrics name it.
+fn refusal_kind(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Busy => "busy",
+        Refusal::Stopping => "stopping",
+        Refusal::Journal(JournalError::Full { .. }) => "full",
+        Refusal::Journal(_) => "halted",
+    }
+}

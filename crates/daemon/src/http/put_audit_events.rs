@@ -1,0 +1,241 @@
+//! `PutAuditEvents`: CloudTrail's API for audit events, REST-JSON, as the AWS SDKs speak it.
+//!
+//! `POST /PutAuditEvents?channelArn=…[&externalId=…]` with
+//! `{"auditEvents":[{"id":…,"eventData":"…","eventDataChecksum":"…"}]}`. Each event's data is either
+//! of the integration schema, and stored as `ActivityAuditLog`, or a whole CloudTrail record, which
+//! is stored byte for byte as what it says it is. The answer is 200 with a result for each event,
+//! and is sent when those named as successful are durable.
+//! Source: AWS CloudTrail Data Service API Reference, `PutAuditEvents`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use model::activity::event_id;
+use model::{ActivityChannel, Envelope, Event, Sender};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use trails::Channel;
+
+use super::caller::caller;
+use super::{Site, aws_error, unavailable};
+
+/// 1 MB of events, and room for the JSON around and inside them.
+const BODY_BYTES_MAX: usize = 4 << 20;
+const EVENTS_BYTES_MAX: usize = 1 << 20;
+const EVENTS_MAX: usize = 100;
+
+/// The query of a call.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Names {
+    channel_arn: Option<String>,
+    external_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Call {
+    audit_events: Vec<AuditEvent>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditEvent {
+    id: String,
+    event_data: String,
+    event_data_checksum: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Answer {
+    successful: Vec<Successful>,
+    failed: Vec<Failed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Successful {
+    id: String,
+    #[serde(rename = "eventID")]
+    event_id: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failed {
+    id: String,
+    error_code: &'static str,
+    error_message: String,
+}
+
+/// A whole call that is refused: AWS's exception and message.
+type Exception = (&'static str, String);
+
+/// Takes a call.
+pub async fn handle(
+    State(site): State<Arc<Site>>,
+    Query(names): Query<Names>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => {
+            let message = format!("the body could not be read ({error}); at most {BODY_BYTES_MAX} bytes are taken");
+            return aws_error(StatusCode::BAD_REQUEST, "ValidationException", &message);
+        }
+    };
+    let sender = caller(&headers);
+    let checked = find_channel(&site, &sender, &names).and_then(|channel| Ok((channel, parse(&body)?)));
+    match checked {
+        Ok((channel, call)) => take(&site, &channel, call).await,
+        Err((kind, message)) => aws_error(StatusCode::BAD_REQUEST, kind, &message),
+    }
+}
+
+fn find_channel(site: &Site, sender: &Sender, names: &Names) -> Result<Channel, Exception> {
+    let invalid = |message: &str| Err(("InvalidChannelARN", message.to_owned()));
+    let Some(named) = names.channel_arn.as_deref().filter(|named| !named.is_empty()) else {
+        return invalid("channelArn is required: the ARN or the id of a channel");
+    };
+    if named.starts_with("arn:") && !named.contains(":channel/") {
+        return invalid("channelArn must be arn:aws:cloudtrail:REGION:ACCOUNT:channel/ID, or an id");
+    }
+    let is_external_id = |id: &String| {
+        let is_mark = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
+        (2..=1224).contains(&id.len()) && id.chars().all(is_mark)
+    };
+    if names.external_id.as_ref().is_some_and(|id| !is_external_id(id)) {
+        let message = "externalId must have 2 to 1224 characters of A-Z a-z 0-9 _ + = , . @ : / -";
+        return Err(("ValidationException", message.into()));
+    }
+    let definitions = site.definitions.borrow();
+    let found = definitions.channels.iter().find(|channel| channel.is_named(named));
+    match found {
+        Some(channel) if channel.account == sender.account || is_open(sender) => Ok(channel.clone()),
+        // A channel of another account is none, as far as its caller may know.
+        _ => Err(("ChannelNotFound", format!("Channel {named} was not found."))),
+    }
+}
+
+/// LocalStack's account for credentials that name none: everybody's.
+fn is_open(sender: &Sender) -> bool {
+    sender.account.as_str() == "000000000000"
+}
+
+fn parse(body: &[u8]) -> Result<Call, Exception> {
+    let call: Call = serde_json::from_slice(body)
+        .map_err(|error| ("SerializationException", format!("the body is not a PutAuditEvents call: {error}")))?;
+    let validation = |message: String| Err(("ValidationException", message));
+    if call.audit_events.is_empty() || call.audit_events.len() > EVENTS_MAX {
+        let found = call.audit_events.len();
+        return validation(format!("auditEvents has {found} events; 1 to {EVENTS_MAX} are taken"));
+    }
+    let size: usize = call.audit_events.iter().map(|event| event.event_data.len()).sum();
+    if size > EVENTS_BYTES_MAX {
+        return validation(format!("auditEvents holds {size} bytes; at most {EVENTS_BYTES_MAX} are taken"));
+    }
+    let mut ids = HashSet::new();
+    for event in &call.audit_events {
+        let is_mark = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if !(1..=128).contains(&event.id.len()) || !event.id.bytes().all(is_mark) {
+            let message = "auditEvents.id must have 1 to 128 characters of A-Z a-z 0-9 - _";
+            return validation(message.into());
+        }
+        if !ids.insert(&event.id) {
+            let message = format!("id {} stands twice in the call", event.id);
+            return Err(("DuplicatedAuditEventId", message));
+        }
+    }
+    Ok(call)
+}
+
+async fn take(site: &Site, channel: &Channel, call: Call) -> Response {
+    let mut answer = Answer::default();
+    let mut events = Vec::new();
+    let arn = channel.arn();
+    for audit_event in call.audit_events {
+        match check(site, channel, &arn, &audit_event) {
+            Ok((event, event_id)) => {
+                answer.successful.push(Successful { id: audit_event.id, event_id });
+                events.push(event);
+            }
+            Err((error_code, error_message)) => {
+                site.metrics.refused_event(error_code);
+                answer.failed.push(Failed { id: audit_event.id, error_code, error_message });
+            }
+        }
+    }
+    match site.record(events).await {
+        Ok(_) => axum::Json(answer).into_response(),
+        Err(refusal) => unavailable(&refusal),
+    }
+}
+
+/// The event to record and its eventID, or the code and message for the sender.
+fn check(
+    site: &Site,
+    channel: &Channel,
+    arn: &str,
+    audit_event: &AuditEvent,
+) -> Result<(Event, String), Exception> {
+    let data = &audit_event.event_data;
+    if let Some(checksum) = &audit_event.event_data_checksum
+        && *checksum != STANDARD.encode(Sha256::digest(data))
+    {
+        let message = "eventDataChecksum is not the base64 SHA-256 of eventData";
+        return Err(("InvalidChecksum", message.into()));
+    }
+    let (event, event_id) = if is_integration_schema(data) {
+        let rules = ActivityChannel {
+            arn,
+            account: &channel.account,
+            region: &channel.region,
+            source: &channel.source,
+        };
+        let event = Event::from_activity(&rules, &audit_event.id, data, site.parts.now().wall)
+            .map_err(|refused| (refused.code, refused.message))?;
+        let id = event_id(event.identity);
+        (event, id)
+    } else {
+        record(site, channel, data)?
+    };
+    if !site.serves(&event.account) {
+        let message = format!("account {} is not served here", event.account);
+        return Err(("AccountNotSubscribed", message));
+    }
+    Ok((event, event_id))
+}
+
+fn record(site: &Site, channel: &Channel, data: &str) -> Result<(Event, String), Exception> {
+    let data = data.trim_matches([' ', '\t', '\r', '\n']);
+    let sender = Sender { account: channel.account.clone(), region: channel.region.clone() };
+    let accepted = Event::from_record(Bytes::copy_from_slice(data.as_bytes()), &sender)
+        .map_err(|error| ("InvalidData", error.to_string()))?;
+    site.metrics.accepted(&accepted);
+    let named = Envelope::parse(&accepted.event.record).ok().and_then(|envelope| envelope.event_id());
+    let id = named.unwrap_or_else(|| event_id(accepted.event.identity));
+    Ok((accepted.event, id))
+}
+
+/// The integration schema has `version` and `UID`, which no CloudTrail record has at its top.
+fn is_integration_schema(data: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Marks<'a> {
+        #[serde(borrow)]
+        version: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow, rename = "UID")]
+        uid: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow, rename = "eventVersion")]
+        event_version: Option<&'a serde_json::value::RawValue>,
+    }
+    let marks = serde_json::from_str::<Marks<'_>>(data);
+    marks.is_ok_and(|marks| marks.event_version.is_none() && (marks.uid.is_some() || marks.version.is_some()))
+}

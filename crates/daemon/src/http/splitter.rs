@@ -1,0 +1,358 @@
+//! Splits a stream of bytes into CloudTrail records, in bounded memory.
+//!
+//! Taken, in any mixture: one record a line (NDJSON); `{"Records":[…]}`, as in CloudTrail's own
+//! files; a JSON array of records. White space between them is skipped. A record inside an array may
+//! span lines, a record outside one stands on one line.
+//!
+//! Records are cut out here, not checked: an array's records by their braces, lines by their ends.
+//! So one bad record spoils no other; only an array that is not one (something else than `,` or `]`
+//! after a record) ends the stream, because nothing tells where the next record would begin.
+
+use bytes::Bytes;
+
+/// Longer records are refused without being held: CloudTrail's cuts bring no more than this within
+/// its limits in practice.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+const CONTAINER: &[u8] = b"{\"Records\":[";
+
+/// What was found in the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The bytes of one record, without white space around it.
+    Record(Bytes),
+    /// A record longer than [`RECORD_BYTES_MAX`]; it was skipped.
+    TooLong,
+}
+
+/// The stream is not what it began as; nothing after `offset` was read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("byte {offset} of the body: found {found}, expected {expected}")]
+pub struct BrokenStream {
+    /// Where, in bytes of the uncompressed body.
+    pub offset: u64,
+    /// What is there.
+    pub found: String,
+    /// What should be.
+    pub expected: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Between records, outside arrays.
+    Start,
+    /// Inside what may become `{"Records":[`; so many of its bytes are matched.
+    Opening(usize),
+    /// Inside a line.
+    Line,
+    /// Inside an array, before a record or the end.
+    Array,
+    /// Inside an array, inside a record at this depth of brackets.
+    Value { depth: u32, in_string: bool, escaped: bool },
+    /// Inside an array, behind a record.
+    Behind,
+    /// Behind the array of `{"Records":[…]`, before its brace.
+    Closing,
+}
+
+/// The splitter; feed it with [`Splitter::push`], and end with [`Splitter::finish`].
+#[derive(Debug)]
+pub struct Splitter {
+    state: State,
+    record: Vec<u8>,
+    is_too_long: bool,
+    in_container: bool,
+    offset: u64,
+}
+
+impl Default for Splitter {
+    fn default() -> Splitter {
+        Splitter {
+            state: State::Start,
+            record: Vec::new(),
+            is_too_long: false,
+            in_container: false,
+            offset: 0,
+        }
+    }
+}
+
+impl Splitter {
+    /// Reads more of the stream and gives the records that end in it.
+    pub fn push(&mut self, chunk: &[u8], pieces: &mut Vec<Piece>) -> Result<(), BrokenStream> {
+        let mut rest = chunk;
+        while let Some(byte) = rest.first() {
+            // Most bytes of a line mean nothing here: they are taken up to its end at once.
+            let taken = match self.state {
+                State::Line => self.line(rest, pieces),
+                _ => {
+                    self.step(*byte, pieces)?;
+                    1
+                }
+            };
+            self.offset += taken as u64;
+            rest = &rest[taken..];
+        }
+        Ok(())
+    }
+
+    /// The stream has ended: gives the last line's record, or tells what is missing.
+    pub fn finish(mut self, pieces: &mut Vec<Piece>) -> Result<(), BrokenStream> {
+        match self.state {
+            State::Start => Ok(()),
+            State::Line | State::Opening(_) => {
+                self.end_record(pieces);
+                Ok(())
+            }
+            State::Closing => Err(self.broken("the end".into(), "} of {\"Records\":[…]}")),
+            _ => Err(self.broken("the end".into(), "the ] that ends the array of records")),
+        }
+    }
+
+    fn step(&mut self, byte: u8, pieces: &mut Vec<Piece>) -> Result<(), BrokenStream> {
+        match self.state {
+            State::Start => self.start(byte),
+            State::Opening(matched) => self.opening(byte, matched, pieces),
+            State::Array => return self.array(byte),
+            State::Value { depth, in_string, escaped } => {
+                self.value(byte, depth, in_string, escaped, pieces);
+            }
+            State::Behind => return self.behind(byte),
+            State::Closing => return self.closing(byte),
+            State::Line => unreachable!("lines are taken whole"),
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, byte: u8) {
+        match byte {
+            _ if is_blank(byte) => {}
+            b'[' => self.state = State::Array,
+            b'{' => {
+                self.keep(byte);
+                self.state = State::Opening(1);
+            }
+            _ => {
+                self.keep(byte);
+                self.state = State::Line;
+            }
+        }
+    }
+
+    fn opening(&mut self, byte: u8, matched: usize, pieces: &mut Vec<Piece>) {
+        if byte == CONTAINER[matched] {
+            self.keep(byte);
+            self.state = State::Opening(matched + 1);
+            if matched + 1 == CONTAINER.len() {
+                self.record.clear();
+                self.in_container = true;
+                self.state = State::Array;
+            }
+        } else if is_blank(byte) && !is_inside_name(matched) {
+            self.keep(byte);
+        } else if byte == b'\n' {
+            self.end_record(pieces);
+            self.state = State::Start;
+        } else {
+            self.keep(byte);
+            self.state = State::Line;
+        }
+    }
+
+    fn line(&mut self, rest: &[u8], pieces: &mut Vec<Piece>) -> usize {
+        let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+            self.keep_all(rest);
+            return rest.len();
+        };
+        self.keep_all(&rest[..end]);
+        self.end_record(pieces);
+        self.state = State::Start;
+        end + 1
+    }
+
+    fn array(&mut self, byte: u8) -> Result<(), BrokenStream> {
+        match byte {
+            _ if is_blank(byte) => {}
+            b']' => self.end_array(),
+            b'{' => {
+                self.keep(byte);
+                self.state = State::Value { depth: 1, in_string: false, escaped: false };
+            }
+            _ => return Err(self.broken(show(byte), "{ of a record, or ]")),
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, byte: u8, depth: u32, in_string: bool, escaped: bool, pieces: &mut Vec<Piece>) {
+        self.keep(byte);
+        let (depth, in_string, escaped) = match byte {
+            _ if escaped => (depth, in_string, false),
+            b'\\' if in_string => (depth, in_string, true),
+            b'"' => (depth, !in_string, false),
+            b'{' | b'[' if !in_string => (depth + 1, in_string, false),
+            b'}' | b']' if !in_string => (depth - 1, in_string, false),
+            _ => (depth, in_string, false),
+        };
+        self.state = State::Value { depth, in_string, escaped };
+        if depth == 0 {
+            self.end_record(pieces);
+            self.state = State::Behind;
+        }
+    }
+
+    fn behind(&mut self, byte: u8) -> Result<(), BrokenStream> {
+        match byte {
+            _ if is_blank(byte) => {}
+            b',' => self.state = State::Array,
+            b']' => self.end_array(),
+            _ => return Err(self.broken(show(byte), ", or ] behind a record")),
+        }
+        Ok(())
+    }
+
+    fn closing(&mut self, byte: u8) -> Result<(), BrokenStream> {
+        match byte {
+            _ if is_blank(byte) => {}
+            b'}' => {
+                self.in_container = false;
+                self.state = State::Start;
+            }
+            _ => return Err(self.broken(show(byte), "} of {\"Records\":[…]}")),
+        }
+        Ok(())
+    }
+
+    fn end_array(&mut self) {
+        self.state = if self.in_container { State::Closing } else { State::Start };
+    }
+
+    fn keep(&mut self, byte: u8) {
+        self.keep_all(&[byte]);
+    }
+
+    fn keep_all(&mut self, bytes: &[u8]) {
+        if self.is_too_long || self.record.len() + bytes.len() > RECORD_BYTES_MAX {
+            self.is_too_long = true;
+            self.record.clear();
+        } else {
+            self.record.extend_from_slice(bytes);
+        }
+    }
+
+    fn end_record(&mut self, pieces: &mut Vec<Piece>) {
+        if std::mem::take(&mut self.is_too_long) {
+            pieces.push(Piece::TooLong);
+        } else {
+            let record = self.record.trim_ascii();
+            if !record.is_empty() {
+                pieces.push(Piece::Record(Bytes::copy_from_slice(record)));
+            }
+        }
+        self.record.clear();
+    }
+
+    fn broken(&self, found: String, expected: &'static str) -> BrokenStream {
+        BrokenStream { offset: self.offset, found, expected }
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Whether a blank after so many bytes of [`CONTAINER`] would stand inside `"Records"`.
+fn is_inside_name(matched: usize) -> bool {
+    (2..10).contains(&matched)
+}
+
+fn show(byte: u8) -> String {
+    if byte.is_ascii_graphic() { format!("{:?}", char::from(byte)) } else { format!("byte 0x{byte:02x}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn split(body: &[u8], chunk: usize) -> Result<Vec<Piece>, BrokenStream> {
+        let mut pieces = Vec::new();
+        let mut splitter = Splitter::default();
+        for chunk in body.chunks(chunk) {
+            splitter.push(chunk, &mut pieces)?;
+        }
+        splitter.finish(&mut pieces)?;
+        Ok(pieces)
+    }
+
+    /// The records found, whatever the chunks are.
+    #[track_caller]
+    fn check(body: &str, expected: &[&str]) {
+        let expected: Vec<Piece> =
+            expected.iter().map(|text| Piece::Record(Bytes::copy_from_slice(text.as_bytes()))).collect();
+        for chunk in [1, 2, 3, 7, 4096] {
+            assert_eq!(split(body.as_bytes(), chunk).as_ref(), Ok(&expected), "{body} by {chunk}");
+        }
+    }
+
+    #[test]
+    fn every_form_gives_its_records_untouched() {
+        check("", &[]);
+        check(" \r\n\t", &[]);
+        check("{\"a\":1}\n{\"b\": 2}\r\n\n {\"c\":3} ", &[r#"{"a":1}"#, r#"{"b": 2}"#, r#"{"c":3}"#]);
+        check(r#"[{"a":1}, {"b":[2]} ]"#, &[r#"{"a":1}"#, r#"{"b":[2]}"#]);
+        check("[]", &[]);
+        check(r#"{"Records":[{"a":"}]\"{"},{"b":{}}]}"#, &[r#"{"a":"}]\"{"}"#, r#"{"b":{}}"#]);
+        check("{\n  \"Records\" : [\n {\n\"a\": 1}\n]\n}\n", &["{\n\"a\": 1}"]);
+        check("{\"Records\":[]}\n{\"Records\":[{\"a\":1}]}\n[{\"b\":2}]{\"c\":3}", &[r#"{"a":1}"#, r#"{"b":2}"#, r#"{"c":3}"#]);
+        check(r#"{"Records":1,"a":[2]}"#, &[r#"{"Records":1,"a":[2]}"#]);
+        check(r#"{"Rec ords":[{}]}"#, &[r#"{"Rec ords":[{}]}"#]);
+    }
+
+    #[test]
+    fn a_bad_line_spoils_no_other() {
+        let body = "{\"a\":\n{\"b\":2}\nnonsense\n{\"c\":3}";
+        check(body, &["{\"a\":", r#"{"b":2}"#, "nonsense", r#"{"c":3}"#]);
+    }
+
+    #[test]
+    fn an_array_that_is_none_ends_the_stream_with_its_place() {
+        for (body, offset) in [
+            (r#"[{"a":1} {"b":2}]"#, 9),
+            (r#"["a"]"#, 1),
+            (r#"{"Records":[{"a":1}],"b":2}"#, 20),
+            (r#"[{"a":1}"#, 8),
+            (r#"{"Records":[]"#, 13),
+            (r#"[{"a":1"#, 7),
+        ] {
+            for chunk in [1, 4096] {
+                assert_eq!(split(body.as_bytes(), chunk).unwrap_err().offset, offset, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_skipped_and_not_held() {
+        let long = "x".repeat(RECORD_BYTES_MAX);
+        let lines = format!("{{\"a\":\"{long}\"}}\n{{\"b\":2}}\n");
+        let array = format!("[{{\"a\":\"{long}\"}},{{\"b\":2}}]");
+        for body in [lines, array] {
+            let pieces = split(body.as_bytes(), 65536).unwrap();
+            assert_eq!(pieces, [Piece::TooLong, Piece::Record(Bytes::from_static(br#"{"b":2}"#))]);
+        }
+        let mut splitter = Splitter::default();
+        for _ in 0..64 {
+            splitter.push(long.as_bytes(), &mut Vec::new()).unwrap();
+            assert!(splitter.record.capacity() <= 2 * RECORD_BYTES_MAX);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_stream_panics_and_chunks_do_not_matter(
+            body in proptest::collection::vec(prop_oneof![Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b'"'), Just(b'\\'), Just(b','), Just(b'\n'), Just(b' '), any::<u8>()], 0..200),
+            chunk in 1_usize..50,
+        ) {
+            prop_assert_eq!(split(&body, chunk), split(&body, body.len().max(1)));
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Metrics, in the text format of OpenMetrics.
+//!
+//! Counters and gauges are read off a [`Snapshot`] when they are asked for; only what passes by is
+//! counted here. Names are those of [`Name`], each with its unit at the end.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use model::event::Accepted;
+use outbox::LaneReport;
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::health::Snapshot;
+
+/// Seconds of the buckets in which acknowledgements are counted.
+const ACKNOWLEDGEMENT_BUCKETS: [f64; 12] =
+    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Member {
+    member: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfTrail {
+    trail: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfLane {
+    lane: String,
+}
+
+/// The names of the gauges and counters that are read off a snapshot, with their help.
+#[derive(Clone, Copy, Debug)]
+enum Name {
+    TrailRecorded,
+    TrailUnselected,
+    TrailDelivered,
+    TrailWaiting,
+    TrailFiles,
+    TrailUnbalanced,
+    JournalAgain,
+    JournalFiles,
+    JournalFilesMax,
+    JournalSealed,
+    JournalOpenEvents,
+    JournalHalted,
+    JournalDamaged,
+    QueueCalls,
+    QueueCallsMax,
+    SpillBytes,
+    SpillItems,
+    SpillSetAside,
+    ForeignObjects,
+    NoticesPublished,
+    NoticesParked,
+}
+
+impl Name {
+    fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            Name::TrailRecorded => ("cairn_trail_recorded_events", "Events recorded while the trail was in force, since the start"),
+            Name::TrailUnselected => ("cairn_trail_unselected_events", "Of these, events that the trail's rules do not take"),
+            Name::TrailDelivered => ("cairn_trail_delivered_events", "Of these, events in the trail's bucket"),
+            Name::TrailWaiting => ("cairn_trail_waiting_events", "Of these, events on their way"),
+            Name::TrailFiles => ("cairn_trail_files", "Log files that arrived since the start"),
+            Name::TrailUnbalanced => ("cairn_trail_unbalanced", "1 while recorded differs from unselected + delivered + waiting"),
+            Name::JournalAgain => ("cairn_journal_duplicate_events", "Events recognised as sent again, since the start"),
+            Name::JournalFiles => ("cairn_journal_files", "Segment files, spares included"),
+            Name::JournalFilesMax => ("cairn_journal_files_max", "Segment files that the quota allows"),
+            Name::JournalSealed => ("cairn_journal_sealed_segments", "Sealed segments that wait for delivery"),
+            Name::JournalOpenEvents => ("cairn_journal_open_events", "Events in the open segment"),
+            Name::JournalHalted => ("cairn_journal_halted", "1 after a failed write or sync"),
+            Name::JournalDamaged => ("cairn_journal_damaged_files", "Damaged files, which are kept"),
+            Name::QueueCalls => ("cairn_intake_queue_calls", "Calls that wait for the journal"),
+            Name::QueueCallsMax => ("cairn_intake_queue_calls_max", "Calls that may wait"),
+            Name::SpillBytes => ("cairn_parked_bytes", "Bytes parked for a destination that refuses"),
+            Name::SpillItems => ("cairn_parked_items", "Log files or notices parked for a destination that refuses"),
+            Name::SpillSetAside => ("cairn_parked_given_up_files", "Parked files that were given up and are kept"),
+            Name::ForeignObjects => ("cairn_foreign_objects", "Objects under a log file's name that Cairn did not put there"),
+            Name::NoticesPublished => ("cairn_notices_published", "Notices that topics took, since the start"),
+            Name::NoticesParked => ("cairn_notices_parked", "Notices that were parked, since the start"),
+        }
+    }
+}
+
+/// What passes by and is counted.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    acknowledgement_seconds: OptionalHistogram,
+    refused_calls: Family<Reason, Counter>,
+    refused_events: Family<Reason, Counter>,
+    odd_members: Family<Member, Counter>,
+    cut_members: Family<Member, Counter>,
+}
+
+#[derive(Debug)]
+struct OptionalHistogram(Histogram);
+
+impl Default for OptionalHistogram {
+    fn default() -> OptionalHistogram {
+        OptionalHistogram(Histogram::new(ACKNOWLEDGEMENT_BUCKETS))
+    }
+}
+
+impl Metrics {
+    /// A call was answered by the journal, or refused for a reason.
+    pub fn acknowledged<T>(&self, taken: Duration, result: Result<T, &'static str>) {
+        match result {
+            Ok(_) => self.acknowledgement_seconds.0.observe(taken.as_secs_f64()),
+            Err(reason) => {
+                self.refused_calls.get_or_create(&Reason { reason: reason.into() }).inc();
+            }
+        }
+    }
+
+    /// An event was refused.
+    pub fn refused_event(&self, reason: &str) {
+        self.refused_events.get_or_create(&Reason { reason: reason.into() }).inc();
+    }
+
+    /// An event was accepted, perhaps odd or cut.
+    pub fn accepted(&self, accepted: &Accepted) {
+        for oddity in &accepted.oddities {
+            self.odd_members.get_or_create(&Member { member: oddity.member.into() }).inc();
+        }
+        for member in &accepted.cut {
+            self.cut_members.get_or_create(&Member { member: (*member).into() }).inc();
+        }
+    }
+
+    /// Everything, as text.
+    #[must_use]
+    pub fn encode(&self, snapshot: &Snapshot) -> String {
+        let mut registry = Registry::default();
+        self.register(&mut registry);
+        trails(&mut registry, snapshot);
+        journal(&mut registry, snapshot);
+        parked(&mut registry, snapshot);
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("writing to a string does not fail");
+        text
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "cairn_acknowledgement_seconds",
+            "Time from a call's events to their sync",
+            self.acknowledgement_seconds.0.clone(),
+        );
+        registry.register("cairn_refused_calls", "Calls that the journal refused", self.refused_calls.clone());
+        registry.register("cairn_refused_events", "Events that are no records", self.refused_events.clone());
+        registry.register("cairn_odd_members", "Odd members of records that were kept", self.odd_members.clone());
+        registry.register("cairn_cut_members", "Members cut to CloudTrail's limits", self.cut_members.clone());
+    }
+}
+
+fn trails(registry: &mut Registry, snapshot: &Snapshot) {
+    let balances = &snapshot.balances;
+    let of_trail = |trail: &model::TrailArn| OfTrail { trail: trail.to_string() };
+    family(registry, Name::TrailRecorded, balances.iter().map(|(t, b)| (of_trail(t), b.recorded)));
+    family(registry, Name::TrailUnselected, balances.iter().map(|(t, b)| (of_trail(t), b.unselected)));
+    family(registry, Name::TrailDelivered, balances.iter().map(|(t, b)| (of_trail(t), b.delivered)));
+    family(registry, Name::TrailWaiting, balances.iter().map(|(t, b)| (of_trail(t), b.waiting)));
+    family(registry, Name::TrailUnbalanced, balances.iter().map(|(t, b)| (of_trail(t), u64::from(!b.holds()))));
+    family(registry, Name::TrailFiles, snapshot.files.iter().map(|(t, files)| (of_trail(t), *files)));
+}
+
+fn journal(registry: &mut Registry, snapshot: &Snapshot) {
+    let journal = &snapshot.journal;
+    let damaged = journal.damaged.len() + snapshot.pipeline.damaged.len();
+    gauge(registry, Name::JournalAgain, journal.again);
+    gauge(registry, Name::JournalFiles, journal.files as u64);
+    gauge(registry, Name::JournalFilesMax, journal.files_max as u64);
+    gauge(registry, Name::JournalSealed, journal.sealed.len() as u64);
+    gauge(registry, Name::JournalOpenEvents, journal.open.as_ref().map_or(0, |(_, events)| *events));
+    gauge(registry, Name::JournalHalted, u64::from(journal.halted.is_some()));
+    gauge(registry, Name::JournalDamaged, damaged as u64);
+    gauge(registry, Name::QueueCalls, snapshot.queue.0 as u64);
+    gauge(registry, Name::QueueCallsMax, snapshot.queue.1 as u64);
+}
+
+fn parked(registry: &mut Registry, snapshot: &Snapshot) {
+    let lanes: Vec<&LaneReport> = snapshot.delivery.iter().chain(&snapshot.notifier.lanes).collect();
+    let of_lane = |report: &LaneReport| OfLane { lane: report.lane.clone() };
+    family(registry, Name::SpillBytes, lanes.iter().map(|lane| (of_lane(lane), lane.bytes)));
+    family(registry, Name::SpillItems, lanes.iter().map(|lane| (of_lane(lane), lane.items as u64)));
+    gauge(registry, Name::SpillSetAside, snapshot.set_aside.len() as u64);
+    gauge(registry, Name::ForeignObjects, snapshot.foreign_objects);
+    gauge(registry, Name::NoticesPublished, snapshot.notifier.published);
+    gauge(registry, Name::NoticesParked, snapshot.notifier.parked);
+}
+
+fn family<L>(registry: &mut Registry, name: Name, values: impl Iterator<Item = (L, u64)>)
+where
+    L: EncodeLabelSet + Clone + std::hash::Hash + Eq + std::fmt::Debug + Send + Sync + 'static,
+{
+    let family = Family::<L, Gauge<u64, AtomicU64>>::default();
+    for (labels, value) in values {
+        family.get_or_create(&labels).set(value);
+    }
+    let (name, help) = name.parts();
+    registry.register(name, help, family);
+}
+
+fn gauge(registry: &mut Registry, name: Name, value: u64) {
+    let gauge = Gauge::<u64, AtomicU64>::default();
+    gauge.set(value);
+    let (name, help) = name.parts();
+    registry.register(name, help, gauge);
+}

@@ -1,0 +1,334 @@
+//! The pipeline: from sealed batches to objects in buckets, notices on topics, and retired segments.
+//!
+//! ```text
+//! sealed batch ─ read, plan ─► content ─ gzip ─► log files ─► delivered ─► announced ─┐
+//!                                                    └──────► parked ────────────────┴─► retired
+//! ```
+//!
+//! A batch is retired when each of its files is in its bucket and announced, or safe on disk with
+//! its notice to come. Until then a crash begins it again, and it meets its own objects. One batch is
+//! in memory at a time; of its files, as many as are being uploaded. A batch that cannot be settled
+//! now (no room to park, the disk refuses) is begun again after a pause, and the next one has its
+//! turn meanwhile; one whose segment is damaged is left as it is, and health turns red.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use delivery::{Delivered, Delivery, DeliveryError, ObjectStore, Parked, Settled};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use model::{BatchId, LogFile, Notice};
+use notifier::{Notifier, NotifierError, Topic};
+use producer::route::Content;
+use producer::{Batch, Damage, Intake, JournalState, Plan, Refusal, SegmentError, render, window};
+use tokio::sync::{Semaphore, watch};
+
+use crate::ledger::Ledger;
+use crate::parts::Parts;
+
+/// Files of one batch on their way at a time, over all buckets.
+const FILES_IN_FLIGHT: usize = 32;
+/// Contents that are compressed at a time.
+const COMPRESSIONS: usize = 2;
+/// Pause before a batch that could not be settled is begun again.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How often parked files and notices are looked at.
+const RETRY_TICK: Duration = Duration::from_millis(250);
+/// Parked files of different lanes that are tried at a time.
+const RETRIES_IN_FLIGHT: usize = 32;
+
+/// Why a batch could not be settled now.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// Its segment is damaged, or could not be read.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// A file could be neither delivered nor parked.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// A notice could be neither published nor parked.
+    #[error(transparent)]
+    Notifier(#[from] NotifierError),
+    /// Its identities could not be stored.
+    #[error("the identities of a batch could not be stored: {0}")]
+    Disk(#[from] std::io::Error),
+    /// The journal did not let it go.
+    #[error(transparent)]
+    Retire(#[from] Refusal),
+}
+
+impl From<Damage> for PipelineError {
+    fn from(damage: Damage) -> PipelineError {
+        PipelineError::Segment(SegmentError::Damage(damage))
+    }
+}
+
+/// What the pipeline shows to health and metrics.
+#[derive(Clone, Debug, Default)]
+pub struct PipelineState {
+    /// Batches whose segments are damaged; they are kept and not delivered.
+    pub damaged: BTreeMap<BatchId, String>,
+    /// Why the last batch that failed could not be settled, until a batch is settled again.
+    pub stuck: Option<String>,
+}
+
+/// Settles batches. `S` is the object store, `T` the topics.
+pub struct Pipeline<S, T> {
+    parts: Parts,
+    intake: Intake,
+    delivery: Arc<Delivery<S>>,
+    notifier: Arc<Notifier<T>>,
+    ledger: Arc<Ledger>,
+    compression_level: u32,
+    compressions: Semaphore,
+    state: Arc<Mutex<PipelineState>>,
+    /// Files of unsettled batches that are settled already, by their first key.
+    settled: Mutex<HashMap<BatchId, HashSet<String>>>,
+}
+
+impl<S, T> Pipeline<S, T>
+where
+    S: ObjectStore + 'static,
+    T: Topic + 'static,
+{
+    /// Wires the pipeline.
+    #[must_use]
+    pub fn new(
+        parts: Parts,
+        intake: Intake,
+        delivery: Arc<Delivery<S>>,
+        notifier: Arc<Notifier<T>>,
+        ledger: Arc<Ledger>,
+        compression_level: u32,
+    ) -> Pipeline<S, T> {
+        Pipeline {
+            parts,
+            intake,
+            delivery,
+            notifier,
+            ledger,
+            compression_level,
+            compressions: Semaphore::new(COMPRESSIONS),
+            state: Arc::default(),
+            settled: Mutex::default(),
+        }
+    }
+
+    /// What it shows to health and metrics.
+    #[must_use]
+    pub fn state(&self) -> Arc<Mutex<PipelineState>> {
+        Arc::clone(&self.state)
+    }
+
+    /// Settles batches as they are sealed. Ends when `stopping` is set and no batch is left that
+    /// could be settled, or each of them was tried once more.
+    pub async fn run(&self, mut journal: watch::Receiver<JournalState>, mut stopping: watch::Receiver<bool>) {
+        let mut paused: HashMap<BatchId, tokio::time::Instant> = HashMap::new();
+        loop {
+            let is_stopping = *stopping.borrow_and_update();
+            let sealed: Vec<BatchId> = journal.borrow_and_update().sealed.iter().map(|s| s.batch).collect();
+            paused.retain(|batch, _| sealed.contains(batch));
+            let now = tokio::time::Instant::now();
+            let ready = sealed.iter().find(|batch| {
+                paused.get(batch).is_none_or(|until| *until <= now && !is_stopping) && !self.is_damaged(**batch)
+            });
+            if let Some(batch) = ready {
+                if !self.settle_and_report(*batch).await {
+                    paused.insert(*batch, tokio::time::Instant::now() + PAUSE);
+                }
+                continue;
+            }
+            if is_stopping {
+                return;
+            }
+            let next = paused.values().min().copied().unwrap_or_else(|| now + Duration::from_secs(3600));
+            tokio::select! {
+                changed = journal.changed() => if changed.is_err() { return },
+                _ = stopping.changed() => {}
+                () = tokio::time::sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// Tries parked files and notices when they are due, until `stopping` is set.
+    pub async fn run_retries(&self, mut stopping: watch::Receiver<bool>) {
+        let mut tick = tokio::time::interval(RETRY_TICK);
+        while !*stopping.borrow_and_update() {
+            self.retry_due().await;
+            tokio::select! {
+                _ = tick.tick() => {}
+                _ = stopping.changed() => {}
+            }
+        }
+    }
+
+    /// Settles a batch: true when it is retired.
+    pub async fn settle_and_report(&self, batch: BatchId) -> bool {
+        match self.settle(batch).await {
+            Ok(()) => {
+                self.lock_state().stuck = None;
+                true
+            }
+            Err(PipelineError::Segment(SegmentError::Damage(damage))) => {
+                tracing::error!(%batch, %damage, "a journal segment is damaged; it is kept and not delivered");
+                self.lock_state().damaged.insert(batch, damage.to_string());
+                false
+            }
+            Err(error) => {
+                tracing::error!(%batch, %error, "a batch waits");
+                self.lock_state().stuck = Some(error.to_string());
+                false
+            }
+        }
+    }
+
+    /// Tries parked files and notices that are due, once.
+    pub async fn retry_due(&self) {
+        let now = self.parts.now().wall;
+        if let Err(error) = self.delivery.expire(now) {
+            tracing::error!(%error, "parked files could not be set aside");
+        }
+        let due = self.delivery.take_due(now);
+        let retries = stream::iter(due).for_each_concurrent(RETRIES_IN_FLIGHT, |parked| self.retry(parked));
+        retries.await;
+        if let Err(error) = self.notifier.retry_due(now, || self.parts.random()).await {
+            tracing::error!(%error, "a parked notice waits");
+        }
+    }
+
+    async fn settle(&self, id: BatchId) -> Result<(), PipelineError> {
+        let (batch, plan) = self.read(id).await?;
+        let batch = Arc::new(batch);
+        if !self.has_begun(id) {
+            self.ledger.unselected(id, &plan.unselected);
+        }
+        let contents = stream::iter(plan.contents.into_iter().map(Ok::<_, PipelineError>));
+        contents
+            .try_for_each_concurrent(FILES_IN_FLIGHT, |content| self.settle_content(Arc::clone(&batch), content))
+            .await?;
+        self.retire(&batch).await
+    }
+
+    async fn read(&self, id: BatchId) -> Result<(Batch, Plan), PipelineError> {
+        let disk = Arc::clone(&self.parts.disk);
+        blocking(move || {
+            let batch = Batch::read(&*disk, id)?;
+            let plan = batch.plan()?;
+            Ok((batch, plan))
+        })
+        .await
+    }
+
+    async fn settle_content(&self, batch: Arc<Batch>, content: Content) -> Result<(), PipelineError> {
+        if content.files.iter().all(|(name, _)| self.is_settled(batch.id(), &name.key(0))) {
+            return Ok(());
+        }
+        let permit = self.compressions.acquire().await.expect("the semaphore is never closed");
+        let level = self.compression_level;
+        let files = blocking(move || Ok(render(&batch, &content, level)?)).await?;
+        drop(permit);
+        let files = stream::iter(files.into_iter().map(Ok::<_, PipelineError>));
+        files.try_for_each_concurrent(FILES_IN_FLIGHT, |file| self.settle_file(file)).await
+    }
+
+    async fn settle_file(&self, file: LogFile) -> Result<(), PipelineError> {
+        let name = &file.header.name;
+        let (batch, trail, records) = (name.batch, name.trail.clone(), file.header.records);
+        let first_key = name.key(0);
+        if self.is_settled(batch, &first_key) {
+            return Ok(());
+        }
+        let now = self.parts.now().wall;
+        match self.delivery.deliver(file, now, self.parts.random()).await? {
+            Settled::Delivered(delivered) => {
+                self.announce(&delivered).await?;
+                self.ledger.delivered(batch, &trail, records);
+                tracing::debug!(%trail, key = delivered.key, records, "log file delivered");
+            }
+            Settled::Parked => self.ledger.parked(batch, &trail, records),
+        }
+        self.lock_settled().entry(batch).or_default().insert(first_key);
+        Ok(())
+    }
+
+    async fn announce(&self, delivered: &Delivered) -> Result<(), NotifierError> {
+        let destination = &delivered.header.destination;
+        let Some(topic) = &destination.topic else { return Ok(()) };
+        let notice = Notice { bucket: destination.bucket.to_string(), keys: vec![delivered.key.clone()] };
+        self.notifier.announce(topic, &notice, self.parts.now().wall, self.parts.random()).await?;
+        Ok(())
+    }
+
+    async fn retire(&self, batch: &Arc<Batch>) -> Result<(), PipelineError> {
+        let (disk, id) = (Arc::clone(&self.parts.disk), batch.id());
+        let identities = batch.identities();
+        blocking(move || Ok(window::store(&*disk, id, &identities)?)).await?;
+        self.intake.retire(id).await?;
+        self.lock_settled().remove(&id);
+        self.ledger.retired(id);
+        tracing::debug!(batch = %id, events = batch.len(), "batch retired");
+        Ok(())
+    }
+
+    async fn retry(&self, parked: Parked) {
+        let now = self.parts.now().wall;
+        match self.retry_and_announce(&parked, now).await {
+            Ok(Some(delivered)) => {
+                let header = &delivered.header;
+                self.ledger.delivered_from_park(&header.name.trail, header.records);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.delivery.keep(&parked);
+                tracing::error!(%error, "a parked file waits");
+            }
+        }
+    }
+
+    async fn retry_and_announce(
+        &self,
+        parked: &Parked,
+        now: model::Timestamp,
+    ) -> Result<Option<Delivered>, PipelineError> {
+        let Some(delivered) = self.delivery.retry(parked, now, self.parts.random()).await? else {
+            return Ok(None);
+        };
+        self.announce(&delivered).await?;
+        self.delivery.forget(parked)?;
+        Ok(Some(delivered))
+    }
+
+    /// Whether a batch was begun before: its unselected events are counted.
+    fn has_begun(&self, batch: BatchId) -> bool {
+        let mut settled = self.lock_settled();
+        let is_new = !settled.contains_key(&batch);
+        settled.entry(batch).or_default();
+        !is_new
+    }
+
+    fn is_settled(&self, batch: BatchId, first_key: &str) -> bool {
+        self.lock_settled().get(&batch).is_some_and(|keys| keys.contains(first_key))
+    }
+
+    fn is_damaged(&self, batch: BatchId) -> bool {
+        self.lock_state().damaged.contains_key(&batch)
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, PipelineState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_settled(&self) -> MutexGuard<'_, HashMap<BatchId, HashSet<String>>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs work that computes or waits for the disk off the async threads.
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> Result<R, PipelineError> + Send + 'static,
+) -> Result<R, PipelineError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,300 @@
+//! The daemon: opens what is on disk, wires the stages, supervises them, and stops with manners.
+//!
+//! A stop flows like the data: the front door closes, the journal seals, the pipeline settles what
+//! it can within [`DRAIN_MAX`]. What is left is settled by the next start; a stop is a crash with
+//! manners, and takes the same path back. A task that panics ends the process.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, anyhow};
+use delivery::{Delivery, ObjectStore};
+use disk::{Disk, RealDisk};
+use model::Timestamp;
+use notifier::{Notifier, Topic};
+use outbox::{Outbox, RetrySettings};
+use producer::{Intake, Journal, JournalState, Now, Writer};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use trails::{Changes, Definitions, Registry, TrailSet};
+
+use crate::config::Settings;
+use crate::health::Snapshot;
+use crate::http::{self, Site};
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+use crate::parts::Parts;
+use crate::pipeline::{Pipeline, PipelineState};
+
+/// How long a stop waits for calls that are under way.
+const CALLS_MAX: Duration = Duration::from_secs(10);
+/// How long a stop waits for deliveries.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
+/// How often the writer looks at the clock.
+const TICK: Duration = Duration::from_millis(100);
+/// Parked notices of one topic, in bytes.
+const NOTICES_BYTES_MAX: u64 = 256 << 20;
+/// The directory of parked notices, in the data directory.
+const NOTICES_DIRECTORY: &str = "notices";
+
+/// A daemon that runs.
+pub struct Daemon<S, T> {
+    address: SocketAddr,
+    registry: Mutex<Registry>,
+    intake: Intake,
+    delivery: Arc<Delivery<S>>,
+    notifier: Arc<Notifier<T>>,
+    parts: Parts,
+    definitions: watch::Sender<Arc<Definitions>>,
+    look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
+    tasks: JoinSet<&'static str>,
+    close_door: watch::Sender<bool>,
+    stop_pipeline: watch::Sender<bool>,
+}
+
+/// Real disk, clocks and randomness.
+pub fn real_parts(data_dir: &Path) -> std::io::Result<Parts> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(data_dir)?);
+    #[allow(clippy::disallowed_methods)] // the one place where the daemon's clocks are made
+    let begun = Instant::now();
+    let clock = move || Now { wall: wall_clock(), uptime: begun.elapsed() };
+    Ok(Parts { disk, clock: Arc::new(clock), entropy: Arc::new(rand::random) })
+}
+
+#[allow(clippy::disallowed_methods)] // the one place where the daemon's clocks are made
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl<S, T> Daemon<S, T>
+where
+    S: ObjectStore + 'static,
+    T: Topic + 'static,
+{
+    /// Recovers what is on disk and opens the front door. Nothing is listened on before that.
+    pub async fn start(settings: &Settings, parts: Parts, store: S, topics: T) -> anyhow::Result<Daemon<S, T>> {
+        let (registry, intake, journal) = open_journal(settings, &parts)?;
+        let retry = RetrySettings { give_up_after: settings.delivery.retry_for, ..RetrySettings::default() };
+        let disk = || Arc::clone(&parts.disk);
+        let delivery = &settings.delivery;
+        let delivery = Arc::new(Delivery::open(store, disk(), delivery.spill_bytes_max, delivery.concurrency, retry)?);
+        let outbox = Outbox::open(disk(), NOTICES_DIRECTORY, NOTICES_BYTES_MAX, retry)?;
+        let notifier = Arc::new(Notifier::new(topics, outbox));
+        let ledger = Arc::new(Ledger::new(delivery.waiting()));
+        let pipeline = Arc::new(Pipeline::new(
+            parts.clone(),
+            intake.clone(),
+            Arc::clone(&delivery),
+            Arc::clone(&notifier),
+            Arc::clone(&ledger),
+            settings.delivery.compression_level,
+        ));
+        let look = look(&intake, &journal, &pipeline.state(), &delivery, &notifier, &ledger);
+        let (definitions, definitions_seen) = watch::channel(Arc::new(registry.definitions().clone()));
+        let site = Arc::new(Site {
+            parts: parts.clone(),
+            intake: intake.clone(),
+            definitions: definitions_seen,
+            metrics: Arc::new(Metrics::default()),
+            look: Arc::clone(&look),
+        });
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .with_context(|| format!("listen = {}: another program may have the port", settings.listen))?;
+        let mut daemon = Daemon {
+            address: listener.local_addr()?,
+            registry: Mutex::new(registry),
+            intake,
+            delivery,
+            notifier,
+            parts,
+            definitions,
+            look,
+            tasks: JoinSet::new(),
+            close_door: watch::Sender::new(false),
+            stop_pipeline: watch::Sender::new(false),
+        };
+        daemon.spawn_pipeline(pipeline, journal);
+        daemon.spawn_door(listener, site);
+        Ok(daemon)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// One look at everything.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        (self.look)()
+    }
+
+    /// The trails, channels and accounts in force.
+    #[must_use]
+    pub fn definitions(&self) -> Arc<Definitions> {
+        Arc::clone(&self.definitions.borrow())
+    }
+
+    /// How deliveries fare.
+    #[must_use]
+    pub fn delivery(&self) -> &Delivery<S> {
+        &self.delivery
+    }
+
+    /// How notices fare.
+    #[must_use]
+    pub fn notifier(&self) -> &Notifier<T> {
+        &self.notifier
+    }
+
+    /// Other definitions from now on: durable first, then in force. Events that were acknowledged
+    /// before go by the former ones.
+    pub async fn apply(&self, definitions: Definitions) -> anyhow::Result<Changes> {
+        let (changes, trails) = self.register(definitions.clone())?;
+        self.intake.set_trails(trails).await?;
+        self.definitions.send_replace(Arc::new(definitions));
+        Ok(changes)
+    }
+
+    /// Waits until a task ends that should not, and tells which.
+    pub async fn failure(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(Ok(task)) => anyhow!("the {task} ended; see the log for what came before"),
+            Some(Err(error)) => anyhow!("a task failed: {error}"),
+            None => anyhow!("no task is left"),
+        }
+    }
+
+    /// Stops: no event that was acknowledged is lost, and most are delivered.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.close_door.send_replace(true);
+        if tokio::time::timeout(CALLS_MAX, self.joined("listener")).await.is_err() {
+            tracing::warn!("some calls did not end in time and are cut off");
+        }
+        let sealed = self.intake.seal().await;
+        self.stop_pipeline.send_replace(true);
+        if tokio::time::timeout(DRAIN_MAX, self.joined("pipeline")).await.is_err() {
+            tracing::warn!("some batches are not delivered yet; the next start goes on with them");
+        }
+        let stopped = self.intake.stop().await;
+        self.tasks.shutdown().await;
+        sealed.and(stopped).context("the journal could not be sealed; the next start recovers it")
+    }
+
+    fn register(&self, definitions: Definitions) -> anyhow::Result<(Changes, Arc<TrailSet>)> {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = registry.apply(definitions, self.parts.now().wall)?;
+        Ok((changes, registry.snapshot()))
+    }
+
+    fn spawn_pipeline(&mut self, pipeline: Arc<Pipeline<S, T>>, journal: watch::Receiver<JournalState>) {
+        let (retries, stopping) = (Arc::clone(&pipeline), self.stop_pipeline.subscribe());
+        let intake = self.intake.clone();
+        self.spawn("pipeline", {
+            let stopping = stopping.clone();
+            async move { pipeline.run(journal, stopping).await }
+        });
+        self.spawn("retries", async move { retries.run_retries(stopping).await });
+        self.spawn("clock", async move {
+            let mut tick = tokio::time::interval(TICK);
+            loop {
+                tick.tick().await;
+                intake.tick();
+            }
+        });
+    }
+
+    fn spawn_door(&mut self, listener: TcpListener, site: Arc<Site>) {
+        let mut closing = self.close_door.subscribe();
+        self.spawn("listener", async move {
+            let closed = async move { drop(closing.wait_for(|is_closing| *is_closing).await) };
+            let served = axum::serve(listener, http::router(site)).with_graceful_shutdown(closed);
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the listener failed");
+            }
+        });
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            task.await;
+            name
+        });
+    }
+
+    /// Waits until a task of this name has ended.
+    async fn joined(&mut self, name: &str) {
+        while let Some(ended) = self.tasks.join_next().await {
+            if ended.is_ok_and(|ended| ended == name) {
+                return;
+            }
+        }
+    }
+}
+
+fn open_journal(
+    settings: &Settings,
+    parts: &Parts,
+) -> anyhow::Result<(Registry, Intake, watch::Receiver<JournalState>)> {
+    let now = parts.now().wall;
+    let mut registry = Registry::open(Arc::clone(&parts.disk))?;
+    report(&registry.apply(settings.definitions.clone(), now)?);
+    let journal = producer::JournalSettings {
+        segment_bytes: settings.journal.segment_bytes,
+        quota_bytes: settings.journal.quota_bytes,
+        window_events: settings.journal.window_events,
+    };
+    let entropy = Arc::clone(&parts.entropy);
+    let random = Box::new(move || entropy());
+    let journal = Journal::open(Arc::clone(&parts.disk), journal, registry.snapshot(), now, random)?;
+    let clock = Arc::clone(&parts.clock);
+    let writer = Writer::new(journal, settings.delivery.interval);
+    let (intake, state) = Intake::start(writer, move || clock())?;
+    Ok((registry, intake, state))
+}
+
+/// Logs what a change of definitions did.
+pub fn report(changes: &Changes) {
+    for (what, trails) in [("added", &changes.added), ("changed", &changes.changed), ("removed", &changes.removed)] {
+        for trail in trails {
+            tracing::info!(%trail, what, "trail definition changed");
+        }
+    }
+}
+
+fn look<S, T>(
+    intake: &Intake,
+    journal: &watch::Receiver<JournalState>,
+    pipeline: &Arc<Mutex<PipelineState>>,
+    delivery: &Arc<Delivery<S>>,
+    notifier: &Arc<Notifier<T>>,
+    ledger: &Arc<Ledger>,
+) -> Arc<dyn Fn() -> Snapshot + Send + Sync>
+where
+    S: ObjectStore + 'static,
+    T: Topic + 'static,
+{
+    let (intake, journal, pipeline) = (intake.clone(), journal.clone(), Arc::clone(pipeline));
+    let (delivery, notifier, ledger) = (Arc::clone(delivery), Arc::clone(notifier), Arc::clone(ledger));
+    Arc::new(move || {
+        let state = journal.borrow().clone();
+        Snapshot {
+            queue: intake.queue(),
+            pipeline: pipeline.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            balances: ledger.balances(&state, &delivery.waiting()),
+            journal: state,
+            files: ledger.files(),
+            delivery: delivery.lanes(),
+            set_aside: delivery.set_aside_files(),
+            foreign_objects: delivery.foreign_objects(),
+            notifier: notifier.report(),
+        }
+    })
+}

@@ -1,0 +1,67 @@
+//! What a trail needs outside: its marker in the bucket, a word on its topic, queues behind that.
+//!
+//! CloudTrail writes a zero-byte object under `AWSLogs/ACCOUNT/CloudTrail/` and publishes
+//! `CloudTrail validation message.` when a trail is created or changed. Both may fail here without
+//! stopping the daemon: what is recorded is safe, and is delivered when the bucket takes it.
+
+use aws_config::SdkConfig;
+use bytes::Bytes;
+use delivery::{ObjectStore, Put};
+use model::key::marker_key;
+use notifier::fanout::{self, Fanout, FanoutQueue, QueueRef};
+use notifier::{Notifier, Topic};
+use trails::Trail;
+
+use crate::config::FanoutSettings;
+
+/// Puts the markers of trails and publishes the validation message on their topics.
+pub async fn introduce<T: Topic>(store: &impl ObjectStore, notifier: &Notifier<T>, trails: &[&Trail]) {
+    for trail in trails {
+        let bucket = &trail.bucket;
+        if let Err(error) = store.put_new(&marker(trail)).await {
+            tracing::warn!(trail = %trail.arn, %bucket, %error, "the marker could not be put; run `cairn doctor`");
+        }
+        let Some(topic) = &trail.topic else { continue };
+        if let Err(error) = notifier.validate(topic).await {
+            tracing::warn!(trail = %trail.arn, %topic, %error, "the validation message could not be published; run `cairn doctor`");
+        }
+    }
+}
+
+/// The zero-byte object of a trail.
+#[must_use]
+pub fn marker(trail: &Trail) -> Put {
+    Put {
+        bucket: trail.bucket.clone(),
+        key: marker_key(trail.prefix.as_ref(), &trail.arn.account),
+        body: Bytes::new(),
+        kms_key: trail.kms_key.clone(),
+        trail: trail.arn.clone(),
+    }
+}
+
+/// Sets up topics and queues: made where absent, corrected where they differ.
+pub async fn fan_out(config: &SdkConfig, fanouts: &[FanoutSettings]) {
+    let (sns, sqs) = (aws_sdk_sns::Config::from(config), aws_sdk_sqs::Config::from(config));
+    for settings in fanouts {
+        let topic = &settings.topic;
+        match fanout::set_up(&sns, &sqs, &fan_out_of(settings)).await {
+            Ok(report) => {
+                for queue in &report.queues {
+                    tracing::info!(%topic, queue = %queue.arn, url = queue.url, changes = report.changes.len(), "queue is subscribed");
+                }
+            }
+            Err(error) => tracing::error!(%topic, %error, "the fan-out could not be set up; it is tried again at the next start or reload"),
+        }
+    }
+}
+
+/// The fan-out that the settings describe.
+#[must_use]
+pub fn fan_out_of(settings: &FanoutSettings) -> Fanout {
+    let queue = |queue: &crate::config::FanoutQueueSettings| FanoutQueue {
+        queue: QueueRef::Name(queue.name.clone()),
+        raw: queue.raw,
+    };
+    Fanout { topic: settings.topic.clone(), queues: settings.queues.iter().map(queue).collect() }
+}

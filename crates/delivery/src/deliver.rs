@@ -1,0 +1,449 @@
+//! Delivery: each log file is placed, or parked on disk until its bucket takes it.
+//!
+//! A lane is what refuses or accepts together: a trail and its bucket. A file is tried once; when
+//! that fails, or while the lane refuses anyway, it is parked (see [`outbox`]), so that the batch it
+//! comes from can be retired and the journal does not fill up for everybody. Parked files of a lane
+//! go out oldest first, one at a time.
+//!
+//! What always holds: a file is forgotten here only by [`Delivery::forget`], which the caller calls
+//! when its notice is safe. A crash before that delivers it again, and meets the object in place.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use disk::{Disk, ItemId};
+use model::log_file::LogFileHeader;
+use model::{BucketName, LogFile, Timestamp, TrailArn};
+use outbox::{FirstFailure, LaneReport, Outbox, OutboxError, RetrySettings};
+use tokio::sync::Semaphore;
+
+use crate::place::{Placed, place};
+use crate::status::DeliveryStatus;
+use crate::store::{ObjectStore, StoreError};
+
+/// The directory of parked files, in the data directory.
+pub const DIRECTORY: &str = "spill";
+
+/// A file that is in its bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// What is known of the file.
+    pub header: LogFileHeader,
+    /// Its key.
+    pub key: String,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// S3 holds exactly these bytes under that key.
+    Delivered(Delivered),
+    /// The file is safe on disk and goes out when its bucket takes it.
+    Parked,
+}
+
+/// A parked file whose turn has come; hand it to [`Delivery::retry`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    lane: String,
+    item: ItemId,
+}
+
+/// Why a file could be neither delivered nor parked: it stays where it came from.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The disk, or the lane's bound.
+    #[error("a log file could not be parked: {0}")]
+    Outbox(#[from] OutboxError),
+}
+
+/// Delivers log files to one store.
+#[derive(Debug)]
+pub struct Delivery<S> {
+    store: S,
+    concurrency: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    outbox: Outbox,
+    status: BTreeMap<TrailArn, DeliveryStatus>,
+    uploads: HashMap<BucketName, Arc<Semaphore>>,
+    waiting: HashMap<ItemId, (TrailArn, u64)>,
+    foreign_objects: u64,
+}
+
+impl<S: ObjectStore> Delivery<S> {
+    /// Opens delivery and finds the parked files. `spill_bytes_max` bounds each lane; `concurrency`
+    /// the uploads to one bucket.
+    pub fn open(
+        store: S,
+        disk: Arc<dyn Disk>,
+        spill_bytes_max: u64,
+        concurrency: usize,
+        retry: RetrySettings,
+    ) -> Result<Delivery<S>, DeliveryError> {
+        let outbox = Outbox::open(disk, DIRECTORY, spill_bytes_max, retry)?;
+        let waiting = waiting(&outbox);
+        let state = State {
+            outbox,
+            status: BTreeMap::new(),
+            uploads: HashMap::new(),
+            waiting,
+            foreign_objects: 0,
+        };
+        Ok(Delivery { store, concurrency, state: Mutex::new(state) })
+    }
+
+    /// Delivers a file, or parks it. `random` is drawn from 0 to 1, for the pause after a failure.
+    pub async fn deliver(
+        &self,
+        file: LogFile,
+        now: Timestamp,
+        random: f64,
+    ) -> Result<Settled, DeliveryError> {
+        let lane = lane(&file.header);
+        if self.state().outbox.is_refusing(&lane, now) {
+            return self.park(&lane, &file, now);
+        }
+        match self.attempt(&lane, &file, now, random).await {
+            Ok(delivered) => Ok(Settled::Delivered(delivered)),
+            Err(_) => self.park(&lane, &file, now),
+        }
+    }
+
+    /// The parked files whose turn has come.
+    pub fn take_due(&self, now: Timestamp) -> Vec<Parked> {
+        let due = self.state().outbox.take_due(now);
+        due.into_iter().map(|due| Parked { lane: due.lane, item: due.item }).collect()
+    }
+
+    /// Tries a parked file again; `None` when its bucket still refuses.
+    pub async fn retry(
+        &self,
+        parked: &Parked,
+        now: Timestamp,
+        random: f64,
+    ) -> Result<Option<Delivered>, DeliveryError> {
+        let file = match self.read(parked) {
+            Ok(file) => file,
+            Err(error) => {
+                self.set_aside(parked, &error)?;
+                return Ok(None);
+            }
+        };
+        let tried = self.attempt(&parked.lane, &file, now, random).await;
+        if tried.is_err() {
+            self.state().outbox.release(parked.item);
+        }
+        Ok(tried.ok())
+    }
+
+    /// A parked file was delivered but its notice is not safe: it stays parked.
+    pub fn keep(&self, parked: &Parked) {
+        self.state().outbox.release(parked.item);
+    }
+
+    /// A parked file was delivered and its notice is safe: it is forgotten, durably.
+    pub fn forget(&self, parked: &Parked) -> Result<(), DeliveryError> {
+        let mut state = self.state();
+        state.outbox.remove(parked.item)?;
+        state.waiting.remove(&parked.item);
+        Ok(())
+    }
+
+    /// Sets files aside that have been refused for too long. They are kept on disk.
+    pub fn expire(&self, now: Timestamp) -> Result<usize, DeliveryError> {
+        let expired = self.state().outbox.expire(now)?;
+        for item in &expired {
+            tracing::error!(lane = item.lane, file = ?item, "a log file was refused for too long and is set aside");
+        }
+        Ok(expired.len())
+    }
+
+    /// When the next parked file is due.
+    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.state().outbox.next_due(now)
+    }
+
+    /// How a trail's deliveries fare.
+    pub fn status(&self, trail: &TrailArn) -> DeliveryStatus {
+        self.state().status.get(trail).cloned().unwrap_or_default()
+    }
+
+    /// The lanes that refuse or hold parked files.
+    pub fn lanes(&self) -> Vec<LaneReport> {
+        self.state().outbox.lanes()
+    }
+
+    /// Records in parked files, by trail.
+    pub fn waiting(&self) -> BTreeMap<TrailArn, u64> {
+        let mut waiting = BTreeMap::new();
+        for (trail, records) in self.state().waiting.values() {
+            *waiting.entry(trail.clone()).or_default() += records;
+        }
+        waiting
+    }
+
+    /// Files on disk that were given up: damaged, or refused for too long.
+    pub fn set_aside_files(&self) -> Vec<String> {
+        self.state().outbox.set_aside().to_vec()
+    }
+
+    /// Objects met under a derived name that Cairn did not put there.
+    pub fn foreign_objects(&self) -> u64 {
+        self.state().foreign_objects
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn park(&self, lane: &str, file: &LogFile, now: Timestamp) -> Result<Settled, DeliveryError> {
+        let mut state = self.state();
+        let item = state.outbox.park(lane, &file.to_bytes(), now)?;
+        state.waiting.insert(item, (file.header.name.trail.clone(), file.header.records));
+        Ok(Settled::Parked)
+    }
+
+    fn read(&self, parked: &Parked) -> Result<LogFile, String> {
+        let bytes = self.state().outbox.read(parked.item).map_err(|error| error.to_string())?;
+        LogFile::from_bytes(&bytes).map_err(|error| error.to_string())
+    }
+
+    fn set_aside(&self, parked: &Parked, error: &str) -> Result<(), DeliveryError> {
+        tracing::error!(lane = parked.lane, error, "a parked log file is unreadable and is set aside");
+        Ok(self.state().outbox.set_aside_damaged(parked.item)?)
+    }
+
+    async fn attempt(
+        &self,
+        lane: &str,
+        file: &LogFile,
+        now: Timestamp,
+        random: f64,
+    ) -> Result<Delivered, StoreError> {
+        let uploads = self.uploads(&file.header.destination.bucket);
+        let permit = uploads.acquire().await.expect("the semaphore is never closed");
+        let placed = place(&self.store, file).await;
+        drop(permit);
+        match placed {
+            Ok(placed) => Ok(self.succeeded(lane, file, placed, now)),
+            Err(error) => {
+                self.failed(lane, file, &error, now, random);
+                Err(error)
+            }
+        }
+    }
+
+    fn uploads(&self, bucket: &BucketName) -> Arc<Semaphore> {
+        let mut state = self.state();
+        let uploads = state.uploads.entry(bucket.clone());
+        Arc::clone(uploads.or_insert_with(|| Arc::new(Semaphore::new(self.concurrency))))
+    }
+
+    fn succeeded(&self, lane: &str, file: &LogFile, placed: Placed, now: Timestamp) -> Delivered {
+        let mut state = self.state();
+        let trail = &file.header.name.trail;
+        state.status.entry(trail.clone()).or_default().succeeded(now);
+        state.foreign_objects += placed.foreign.len() as u64;
+        if state.outbox.succeeded(lane) {
+            tracing::info!(%trail, bucket = %file.header.destination.bucket, "the bucket takes log files again");
+        }
+        for key in &placed.foreign {
+            tracing::error!(%trail, bucket = %file.header.destination.bucket, key, "a foreign object holds the name of a log file");
+        }
+        Delivered { header: file.header.clone(), key: placed.key }
+    }
+
+    fn failed(&self, lane: &str, file: &LogFile, error: &StoreError, now: Timestamp, random: f64) {
+        let mut state = self.state();
+        let trail = &file.header.name.trail;
+        state.status.entry(trail.clone()).or_default().failed(now, error);
+        if state.outbox.failed(lane, &error.to_string(), now, random) == FirstFailure::Yes {
+            tracing::warn!(%trail, bucket = %file.header.destination.bucket, %error, "the bucket refuses log files; they are parked and tried again");
+        }
+    }
+}
+
+fn lane(header: &LogFileHeader) -> String {
+    format!("{} {}", header.name.trail, header.destination.bucket)
+}
+
+/// What the parked files hold, read once at the start.
+fn waiting(outbox: &Outbox) -> HashMap<ItemId, (TrailArn, u64)> {
+    let read = |item: ItemId| {
+        let file = LogFile::from_bytes(&outbox.read(item).ok()?).ok()?;
+        Some((item, (file.header.name.trail, file.header.records)))
+    };
+    outbox.items().into_iter().filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use disk::SimulatedDisk;
+    use flate2::{Compression, write::GzEncoder};
+    use model::{BatchId, Destination, Folder, LogFileName};
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::memory::{Fault, MemoryStore};
+    use crate::store::Put;
+
+    const NOW: Timestamp = Timestamp::EPOCH;
+
+    fn file(bucket: &str, batch: u64) -> LogFile {
+        let content = format!(r#"{{"Records":[{{"eventID":"{batch}"}}]}}"#);
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        std::io::Write::write_all(&mut gzip, content.as_bytes()).unwrap();
+        let name = LogFileName {
+            prefix: None,
+            organization: None,
+            account: "111111111111".parse().unwrap(),
+            folder: Folder::CloudTrail,
+            region: "eu-west-1".parse().unwrap(),
+            sealed_at: NOW,
+            batch: BatchId(batch),
+            journal: 1,
+            trail: format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/to-{bucket}").parse().unwrap(),
+            part: 0,
+        };
+        let destination = Destination { bucket: bucket.parse().unwrap(), kms_key: None, topic: None };
+        let sha256 = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let header = LogFileHeader {
+            name,
+            destination,
+            sha256,
+            records: 1,
+            uncompressed_bytes: content.len() as u64,
+            oldest: None,
+            newest: None,
+        };
+        LogFile { header, body: Bytes::from(gzip.finish().unwrap()) }
+    }
+
+    fn delivery(disk: &SimulatedDisk) -> Delivery<MemoryStore> {
+        Delivery::open(MemoryStore::default(), Arc::new(disk.clone()), 1 << 20, 4, RetrySettings::default()).unwrap()
+    }
+
+    fn error(code: &str) -> StoreError {
+        StoreError { code: code.into(), message: "planned".into() }
+    }
+
+    fn put(file: &LogFile, attempt: u32, body: Bytes) -> Put {
+        Put {
+            bucket: file.header.destination.bucket.clone(),
+            key: file.header.name.key(attempt),
+            body,
+            kms_key: None,
+            trail: file.header.name.trail.clone(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_there_already_is_delivered_and_not_doubled() {
+        let delivery = delivery(&SimulatedDisk::default());
+        for _ in 0..2 {
+            let settled = delivery.deliver(file("one", 1), NOW, 0.5).await.unwrap();
+            let Settled::Delivered(delivered) = settled else { panic!("{settled:?}") };
+            assert_eq!(delivered.key, file("one", 1).header.name.key(0));
+        }
+        assert_eq!(delivery.store.objects().len(), 1);
+        assert_eq!(delivery.foreign_objects(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_object_of_the_same_content_is_ours_however_it_was_compressed() {
+        let delivery = delivery(&SimulatedDisk::default());
+        let file = file("one", 1);
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::none());
+        std::io::Write::write_all(&mut gzip, br#"{"Records":[{"eventID":"1"}]}"#).unwrap();
+        let other = Bytes::from(gzip.finish().unwrap());
+        assert_ne!(other, file.body);
+        delivery.store.plant(put(&file, 0, other));
+        delivery.deliver(file, NOW, 0.5).await.unwrap();
+        assert_eq!(delivery.store.objects().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_foreign_object_is_told_and_the_file_takes_its_next_name() {
+        for foreign in [&b""[..], b"not gzip", b"\x1f\x8b\x08"] {
+            let delivery = delivery(&SimulatedDisk::default());
+            let file = file("one", 1);
+            delivery.store.plant(put(&file, 0, Bytes::from_static(foreign)));
+            for _ in 0..2 {
+                let settled = delivery.deliver(file.clone(), NOW, 0.5).await.unwrap();
+                let Settled::Delivered(delivered) = settled else { panic!("{settled:?}") };
+                assert_eq!(delivered.key, file.header.name.key(1));
+            }
+            assert_eq!(delivery.store.objects().len(), 2);
+            assert_eq!(delivery.foreign_objects(), 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_file_is_parked_survives_power_loss_and_goes_out() {
+        let disk = SimulatedDisk::default();
+        let first = delivery(&disk);
+        first.store.refuse("one", Some(error("AccessDenied")));
+        for batch in 1..=2 {
+            assert_eq!(first.deliver(file("one", batch), NOW, 0.5).await.unwrap(), Settled::Parked);
+        }
+        let trail = file("one", 1).header.name.trail;
+        assert_eq!(first.status(&trail).latest_delivery_error.as_deref(), Some("AccessDenied"));
+        disk.lose_power(&mut |_| 0);
+
+        let second = delivery(&disk);
+        assert_eq!(second.waiting()[&trail], 2);
+        let mut keys = Vec::new();
+        for _ in 0..2 {
+            let due = second.take_due(NOW);
+            assert_eq!(due.len(), 1, "one file of a lane at a time");
+            keys.push(second.retry(&due[0], NOW, 0.5).await.unwrap().unwrap().key);
+            second.forget(&due[0]).unwrap();
+        }
+        assert_eq!(keys, [file("one", 1).header.name.key(0), file("one", 2).header.name.key(0)]);
+        assert!(second.take_due(NOW).is_empty() && second.waiting().is_empty());
+        assert_eq!(second.status(&trail).latest_delivery_error, None);
+    }
+
+    #[tokio::test]
+    async fn a_refusing_bucket_holds_up_no_other() {
+        let delivery = delivery(&SimulatedDisk::default());
+        delivery.store.refuse("one", Some(error("NoSuchBucket")));
+        assert_eq!(delivery.deliver(file("one", 1), NOW, 0.5).await.unwrap(), Settled::Parked);
+        let settled = delivery.deliver(file("two", 1), NOW, 0.5).await.unwrap();
+        assert!(matches!(settled, Settled::Delivered(_)));
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_does_not_double_the_file() {
+        let delivery = delivery(&SimulatedDisk::default());
+        delivery.store.plan([Some(Fault::After(error("Timeout")))]);
+        assert_eq!(delivery.deliver(file("one", 1), NOW, 0.0).await.unwrap(), Settled::Parked);
+        let later = NOW.plus(Duration::from_secs(600));
+        let due = delivery.take_due(later);
+        let delivered = delivery.retry(&due[0], later, 0.5).await.unwrap().unwrap();
+        assert_eq!(delivered.key, file("one", 1).header.name.key(0));
+        assert_eq!(delivery.store.objects().len(), 1);
+        let trail = delivered.header.name.trail;
+        assert_eq!(delivery.status(&trail).latest_delivery_error, None, "a time-out is not the bucket's");
+    }
+
+    #[tokio::test]
+    async fn a_full_lane_refuses_and_the_file_stays_where_it_came_from() {
+        let disk = SimulatedDisk::default();
+        let store = MemoryStore::default();
+        store.refuse("one", Some(error("AccessDenied")));
+        let delivery = Delivery::open(store, Arc::new(disk), 1, 4, RetrySettings::default()).unwrap();
+        assert!(delivery.deliver(file("one", 1), NOW, 0.5).await.is_ok(), "an empty lane takes one");
+        assert!(matches!(
+            delivery.deliver(file("one", 2), NOW, 0.5).await,
+            Err(DeliveryError::Outbox(OutboxError::Full { .. }))
+        ));
+    }
+}

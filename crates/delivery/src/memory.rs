@@ -1,0 +1,108 @@
+//! An object store in memory that keeps the contract of [`ObjectStore`] and can be told to fail:
+//! for tests and for the simulation.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use model::BucketName;
+
+use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
+
+/// When a planned error strikes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The store did nothing.
+    Before(StoreError),
+    /// The store did what was asked, but its answer was lost.
+    After(StoreError),
+}
+
+/// The store. Buckets need not be created.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<(String, String), Put>,
+    faults: VecDeque<Option<Fault>>,
+    refusing: BTreeMap<String, StoreError>,
+    puts: u64,
+}
+
+impl MemoryStore {
+    /// The next calls of `put_new` meet these faults, in order; `None` lets one pass.
+    pub fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        self.with(|state| state.faults.extend(faults));
+    }
+
+    /// From now on a bucket refuses everything; `None` ends that.
+    pub fn refuse(&self, bucket: &str, error: Option<StoreError>) {
+        self.with(|state| match error {
+            Some(error) => state.refusing.insert(bucket.into(), error),
+            None => state.refusing.remove(bucket),
+        });
+    }
+
+    /// Puts an object that Cairn knows nothing of.
+    pub fn plant(&self, put: Put) {
+        self.with(|state| state.objects.insert((put.bucket.to_string(), put.key.clone()), put));
+    }
+
+    /// All objects, by bucket and key.
+    #[must_use]
+    pub fn objects(&self) -> Vec<Put> {
+        self.with(|state| state.objects.values().cloned().collect())
+    }
+
+    /// How many PUTs reached the store.
+    #[must_use]
+    pub fn puts(&self) -> u64 {
+        self.with(|state| state.puts)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put(&self, put: &Put) -> Result<PutOutcome, StoreError> {
+        self.with(|state| {
+            if let Some(error) = state.refusing.get(put.bucket.as_str()) {
+                return Err(error.clone());
+            }
+            let fault = state.faults.pop_front().flatten();
+            if let Some(Fault::Before(error)) = fault {
+                return Err(error);
+            }
+            state.puts += 1;
+            let place = (put.bucket.to_string(), put.key.clone());
+            let outcome = match state.objects.contains_key(&place) {
+                true => PutOutcome::Exists,
+                false => PutOutcome::Stored,
+            };
+            state.objects.entry(place).or_insert_with(|| put.clone());
+            match fault {
+                Some(Fault::After(error)) => Err(error),
+                _ => Ok(outcome),
+            }
+        })
+    }
+}
+
+impl ObjectStore for MemoryStore {
+    async fn put_new(&self, put: &Put) -> Result<PutOutcome, StoreError> {
+        self.put(put)
+    }
+
+    async fn read(&self, bucket: &BucketName, key: &str) -> Result<Option<Bytes>, StoreError> {
+        self.with(|state| match state.refusing.get(bucket.as_str()) {
+            Some(error) => Err(error.clone()),
+            None => {
+                let object = state.objects.get(&(bucket.to_string(), key.to_owned()));
+                Ok(object.map(|put| put.body.clone()))
+            }
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! Placing one log file, once: from its derived names to the one that holds it.
+//!
+//! "Exists" is not yet "ours": somebody could have put an object under the name to silence the log.
+//! So an existing object is read, and the hash of what is inside compared (compressed bytes may
+//! differ between versions of a compressor). A foreign object is an alarm, and the file goes on to
+//! its next derived name, which a retry after a crash finds the same way.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use model::LogFile;
+use sha2::{Digest, Sha256};
+
+use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
+
+/// Names that are tried before the destination counts as refusing.
+const ATTEMPTS_MAX: u32 = 16;
+
+/// Where a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its key.
+    pub key: String,
+    /// Keys before it that foreign objects hold.
+    pub foreign: Vec<String>,
+}
+
+/// Puts a file, or finds that it is there already.
+pub async fn place(store: &impl ObjectStore, file: &LogFile) -> Result<Placed, StoreError> {
+    let header = &file.header;
+    let mut foreign = Vec::new();
+    for attempt in 0..ATTEMPTS_MAX {
+        let key = header.name.key(attempt);
+        let put = Put {
+            bucket: header.destination.bucket.clone(),
+            key,
+            body: file.body.clone(),
+            kms_key: header.destination.kms_key.clone(),
+            trail: header.name.trail.clone(),
+        };
+        let is_ours = match store.put_new(&put).await? {
+            PutOutcome::Stored => true,
+            PutOutcome::Exists => holds(store, &put, file).await?,
+        };
+        if is_ours {
+            return Ok(Placed { key: put.key, foreign });
+        }
+        foreign.push(put.key);
+    }
+    Err(StoreError {
+        code: "NamesTaken".into(),
+        message: format!("foreign objects hold all {ATTEMPTS_MAX} names of {}", header.name.key(0)),
+    })
+}
+
+/// Whether the object under a taken name has the content of this file.
+async fn holds(store: &impl ObjectStore, put: &Put, file: &LogFile) -> Result<bool, StoreError> {
+    let Some(body) = store.read(&put.bucket, &put.key).await? else {
+        let message = format!("{} was taken and is gone", put.key);
+        return Err(StoreError { code: "ConditionalRequestConflict".into(), message });
+    };
+    let (sha256, bytes_max) = (file.header.sha256.clone(), file.header.uncompressed_bytes);
+    let compared = tokio::task::spawn_blocking(move || has_content(&body, &sha256, bytes_max));
+    compared.await.map_err(|error| StoreError { code: "Internal".into(), message: error.to_string() })
+}
+
+/// Whether gzip bytes hold content of this hash and size; reads no more than that.
+fn has_content(gzip: &Bytes, sha256: &str, bytes_max: u64) -> bool {
+    let mut hash = Sha256::new();
+    let mut content = MultiGzDecoder::new(gzip.as_ref()).take(bytes_max + 1);
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match content.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => hash.update(&chunk[..length]),
+            Err(_) => return false,
+        }
+    }
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    hex == sha256
+}

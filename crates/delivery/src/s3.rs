@@ -1,0 +1,260 @@
+//! S3, through the AWS SDK.
+//!
+//! Properties of the objects, as CloudTrail gives them: `Content-Type: application/json`,
+//! `Content-Encoding: gzip`, ACL `bucket-owner-full-control`, SSE-S3 or SSE-KMS with CloudTrail's
+//! encryption context, a CRC64NVME checksum of the whole object, no user metadata.
+//!
+//! Create-only is `If-None-Match: *`. Some S3-compatible endpoints answer that they do not know it,
+//! others ignore it silently. So the first object that a bucket stores is put a second time: an
+//! endpoint that keeps its word refuses. Where it does not, or says that it cannot, a HEAD goes
+//! before each PUT from then on; between the two another writer could slip in.
+//! Source: AWS S3 API Reference, `PutObject`; the CloudTrail User Guide on its log files.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::operation::put_object::PutObjectError;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption};
+use aws_smithy_types::error::display::DisplayErrorContext;
+use base64::Engine;
+use bytes::Bytes;
+use model::{BucketName, TrailArn};
+
+use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
+
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+const ATTEMPT_MAX: Duration = Duration::from_secs(25);
+const OPERATION_MAX: Duration = Duration::from_secs(55);
+/// Larger objects are not read back: no log file of Cairn's is.
+const READ_BYTES_MAX: i64 = 64 << 20;
+
+/// How a bucket's endpoint keeps two writers from replacing each other's objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CreateOnly {
+    /// Not known yet.
+    Unknown,
+    /// It refuses a PUT with `If-None-Match: *` for a taken key.
+    Conditional,
+    /// It does not: a HEAD must look first.
+    LookFirst,
+}
+
+#[derive(Clone, Debug)]
+struct Bucket {
+    client: Client,
+    create_only: CreateOnly,
+}
+
+/// An [`ObjectStore`] that is S3, or an endpoint that speaks as S3 does.
+#[derive(Debug)]
+pub struct S3Store {
+    config: aws_sdk_s3::Config,
+    buckets: Mutex<HashMap<BucketName, Bucket>>,
+}
+
+impl S3Store {
+    /// From settings of the SDK: credentials, Region, endpoint. `path_style` addresses buckets in
+    /// the path, for endpoints without a name for each bucket.
+    #[must_use]
+    pub fn new(builder: Builder, path_style: bool) -> S3Store {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_MAX)
+            .operation_attempt_timeout(ATTEMPT_MAX)
+            .operation_timeout(OPERATION_MAX)
+            .build();
+        let config = builder
+            .behavior_version(BehaviorVersion::latest())
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .timeout_config(timeouts)
+            .force_path_style(path_style)
+            .build();
+        S3Store { config, buckets: Mutex::default() }
+    }
+
+    fn bucket(&self, name: &BucketName) -> Bucket {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets.entry(name.clone()).or_insert_with(|| Bucket {
+            client: Client::from_conf(self.config.clone()),
+            create_only: CreateOnly::Unknown,
+        });
+        bucket.clone()
+    }
+
+    fn learn(&self, name: &BucketName, create_only: CreateOnly) {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(name).filter(|bucket| bucket.create_only != create_only) {
+            bucket.create_only = create_only;
+            if create_only == CreateOnly::LookFirst {
+                tracing::warn!(bucket = %name, "the endpoint does not refuse a PUT for a taken key; a HEAD goes before each PUT");
+            }
+        }
+    }
+
+    /// The bucket is in another Region than was asked: its client speaks to that one from now on.
+    fn moved(&self, name: &BucketName, region: &str) {
+        let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(name) {
+            bucket.client = Client::from_conf(config);
+        }
+    }
+
+    async fn put_once(&self, put: &Put) -> Result<PutOutcome, PutFailure> {
+        let bucket = self.bucket(&put.bucket);
+        if bucket.create_only == CreateOnly::LookFirst {
+            return look_first(&bucket.client, put).await;
+        }
+        let outcome = conditional_put(&bucket.client, put).await;
+        match &outcome {
+            Ok(PutOutcome::Exists) => self.learn(&put.bucket, CreateOnly::Conditional),
+            Ok(PutOutcome::Stored) if bucket.create_only == CreateOnly::Unknown => {
+                let again = conditional_put(&bucket.client, put).await;
+                match again {
+                    Ok(PutOutcome::Exists) => self.learn(&put.bucket, CreateOnly::Conditional),
+                    Ok(PutOutcome::Stored) => self.learn(&put.bucket, CreateOnly::LookFirst),
+                    Err(_) => {}
+                }
+            }
+            Err(PutFailure::NotImplemented) => self.learn(&put.bucket, CreateOnly::LookFirst),
+            _ => {}
+        }
+        outcome
+    }
+}
+
+/// Why a PUT failed, as far as another try may differ.
+enum PutFailure {
+    /// The endpoint does not know `If-None-Match` on a PUT.
+    NotImplemented,
+    /// The bucket is in this Region.
+    Moved(String, StoreError),
+    /// Anything else.
+    Other(StoreError),
+}
+
+impl ObjectStore for S3Store {
+    async fn put_new(&self, put: &Put) -> Result<PutOutcome, StoreError> {
+        match self.put_once(put).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(PutFailure::Other(error)) => return Err(error),
+            Err(PutFailure::NotImplemented) => {}
+            Err(PutFailure::Moved(region, _)) => self.moved(&put.bucket, &region),
+        }
+        self.put_once(put).await.map_err(|failure| match failure {
+            PutFailure::Other(error) | PutFailure::Moved(_, error) => error,
+            PutFailure::NotImplemented => StoreError {
+                code: "NotImplemented".into(),
+                message: "the endpoint takes no PUT of a log file".into(),
+            },
+        })
+    }
+
+    async fn read(&self, bucket: &BucketName, key: &str) -> Result<Option<Bytes>, StoreError> {
+        let client = self.bucket(bucket).client;
+        let answer = client.get_object().bucket(bucket.as_str()).key(key).send().await;
+        let object = match answer {
+            Ok(object) => object,
+            Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
+            Err(error) => return Err(store_error(&error)),
+        };
+        if object.content_length().is_some_and(|length| length > READ_BYTES_MAX) {
+            // Too large to be ours: what is inside does not matter.
+            return Ok(Some(Bytes::new()));
+        }
+        let body = object.body.collect().await;
+        body.map(|body| Some(body.into_bytes())).map_err(|error| StoreError {
+            code: "Unreachable".into(),
+            message: format!("{key}: {}", DisplayErrorContext(&error)),
+        })
+    }
+}
+
+fn request(client: &Client, put: &Put) -> PutObjectFluentBuilder {
+    let request = client
+        .put_object()
+        .bucket(put.bucket.as_str())
+        .key(&put.key)
+        .body(ByteStream::from(put.body.clone()))
+        .content_type("application/json")
+        .content_encoding("gzip")
+        .acl(ObjectCannedAcl::BucketOwnerFullControl)
+        .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme);
+    match &put.kms_key {
+        None => request.server_side_encryption(ServerSideEncryption::Aes256),
+        Some(key) => request
+            .server_side_encryption(ServerSideEncryption::AwsKms)
+            .ssekms_key_id(key)
+            .ssekms_encryption_context(encryption_context(&put.bucket, &put.key, &put.trail)),
+    }
+}
+
+/// Base64 of the JSON of `aws:cloudtrail:arn` and `aws:s3:arn`.
+fn encryption_context(bucket: &BucketName, key: &str, trail: &TrailArn) -> String {
+    let partition = model::ids::partition_of(&trail.home_region);
+    let context = serde_json::json!({
+        "aws:cloudtrail:arn": trail.to_string(),
+        "aws:s3:arn": format!("arn:{partition}:s3:::{bucket}/{key}"),
+    });
+    base64::engine::general_purpose::STANDARD.encode(context.to_string())
+}
+
+async fn conditional_put(client: &Client, put: &Put) -> Result<PutOutcome, PutFailure> {
+    match request(client, put).if_none_match("*").send().await {
+        Ok(_) => Ok(PutOutcome::Stored),
+        Err(error) => put_failure(&error),
+    }
+}
+
+async fn look_first(client: &Client, put: &Put) -> Result<PutOutcome, PutFailure> {
+    let head = client.head_object().bucket(put.bucket.as_str()).key(&put.key).send().await;
+    match head.map_err(SdkError::into_service_error) {
+        Ok(_) => return Ok(PutOutcome::Exists),
+        Err(HeadObjectError::NotFound(_)) => {}
+        Err(error) => {
+            let code = error.code().unwrap_or("Unreachable").to_owned();
+            let message = DisplayErrorContext(&error).to_string();
+            return Err(PutFailure::Other(StoreError { code, message }));
+        }
+    }
+    match request(client, put).send().await {
+        Ok(_) => Ok(PutOutcome::Stored),
+        Err(error) => put_failure(&error),
+    }
+}
+
+fn put_failure(error: &SdkError<PutObjectError>) -> Result<PutOutcome, PutFailure> {
+    let response = error.raw_response();
+    let region = response.and_then(|response| response.headers().get("x-amz-bucket-region"));
+    match (error.code(), response.map(|response| response.status().as_u16())) {
+        (Some("PreconditionFailed"), _) | (_, Some(412)) => Ok(PutOutcome::Exists),
+        (Some("NotImplemented"), _) | (_, Some(501)) => Err(PutFailure::NotImplemented),
+        (_, Some(301 | 307 | 400)) if region.is_some() => {
+            let region = region.expect("checked").to_owned();
+            Err(PutFailure::Moved(region, store_error(error)))
+        }
+        _ => Err(PutFailure::Other(store_error(error))),
+    }
+}
+
+fn store_error<E>(error: &SdkError<E>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let code = match (error, error.code(), status) {
+        (SdkError::TimeoutError(_), ..) => "Timeout".to_owned(),
+        (_, Some(code), _) => code.to_owned(),
+        (_, None, Some(status)) => format!("Http{status}"),
+        (_, None, None) => "Unreachable".to_owned(),
+    };
+    StoreError { code, message: DisplayErrorContext(error).to_string() }
+}

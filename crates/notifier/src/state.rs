@@ -1,0 +1,191 @@
+//! What the notifier remembers between two awaits: the outbox, each topic's status, counts.
+
+use std::collections::BTreeMap;
+
+use model::Timestamp;
+use model::ids::TopicArn;
+use outbox::{Due, FirstFailure, LaneReport, Outbox, OutboxError, Remedy};
+use serde::{Deserialize, Serialize};
+
+use crate::PublishError;
+
+/// How a topic stands, as GetTrailStatus reports it for its trails. Known since the process began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicStatus {
+    /// `LatestNotificationTime`: the last success. It stays when later publishes fail.
+    pub latest_notification_time: Option<Timestamp>,
+    /// `LatestNotificationError`: the code of the last refusal that is the topic's own fault. A
+    /// success clears it.
+    pub latest_notification_error: Option<String>,
+}
+
+/// How the notifier stands, for metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotifierReport {
+    /// The topics for which messages wait or that refuse; a lane's name is the topic's ARN.
+    pub lanes: Vec<LaneReport>,
+    /// Messages published since the process began; one whose removal failed counts again.
+    pub published: u64,
+    /// Messages parked since the process began.
+    pub parked: u64,
+    /// Tries that failed since the process began.
+    pub failed: u64,
+    /// Messages given up since the process began. Their files are kept aside.
+    pub expired: u64,
+    /// Files kept aside on disk, damaged or expired, those of earlier runs included.
+    pub set_aside: usize,
+}
+
+/// A message that waits, as it lies on disk.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Parked {
+    pub(crate) topic: TopicArn,
+    pub(crate) message: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) outbox: Outbox,
+    statuses: BTreeMap<TopicArn, TopicStatus>,
+    published: u64,
+    parked: u64,
+    failed: u64,
+    expired: u64,
+}
+
+impl State {
+    pub(crate) fn new(outbox: Outbox) -> State {
+        let statuses = BTreeMap::new();
+        State { outbox, statuses, published: 0, parked: 0, failed: 0, expired: 0 }
+    }
+
+    pub(crate) fn park(
+        &mut self,
+        topic: &TopicArn,
+        message: String,
+        now: Timestamp,
+    ) -> Result<(), OutboxError> {
+        let parked = Parked { topic: topic.clone(), message };
+        let payload = serde_json::to_vec(&parked).expect("strings always serialize");
+        self.outbox.park(&topic.to_string(), &payload, now)?;
+        self.parked += 1;
+        Ok(())
+    }
+
+    /// The message of a due item; `None` when its file made no sense and was kept aside.
+    pub(crate) fn load(
+        &mut self,
+        due: &Due,
+        now: Timestamp,
+        random: f64,
+    ) -> Result<Option<Parked>, OutboxError> {
+        let loaded = self.read(due);
+        if let Err(error) = &loaded {
+            self.pause(&due.lane, &error.to_string(), now, random);
+        }
+        loaded
+    }
+
+    fn read(&mut self, due: &Due) -> Result<Option<Parked>, OutboxError> {
+        let damage = match self.outbox.read(due.item) {
+            Ok(payload) => match serde_json::from_slice(&payload) {
+                Ok(parked) => return Ok(Some(parked)),
+                Err(error) => error.to_string(),
+            },
+            Err(error) if error.remedy() == Remedy::SetAside => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        self.outbox.set_aside_damaged(due.item)?;
+        tracing::error!(
+            topic = due.lane,
+            item = %due.item,
+            damage,
+            "parked message is damaged; its file is kept aside"
+        );
+        Ok(None)
+    }
+
+    /// The topic took a new message.
+    pub(crate) fn took(&mut self, topic: &TopicArn, now: Timestamp) {
+        self.count_success(topic, now);
+        self.resume(topic);
+    }
+
+    /// The topic took a parked message. When the disk refuses to forget it, the lane pauses as if
+    /// the topic had refused: else this one message would be published without end.
+    pub(crate) fn took_parked(
+        &mut self,
+        topic: &TopicArn,
+        due: &Due,
+        now: Timestamp,
+        random: f64,
+    ) -> Result<(), OutboxError> {
+        self.count_success(topic, now);
+        if let Err(error) = self.outbox.remove(due.item) {
+            self.pause(&due.lane, &error.to_string(), now, random);
+            return Err(error);
+        }
+        self.resume(topic);
+        Ok(())
+    }
+
+    fn count_success(&mut self, topic: &TopicArn, now: Timestamp) {
+        self.published += 1;
+        let status = self.statuses.entry(topic.clone()).or_default();
+        status.latest_notification_time = Some(now);
+        status.latest_notification_error = None;
+    }
+
+    fn resume(&mut self, topic: &TopicArn) {
+        if self.outbox.succeeded(&topic.to_string()) {
+            tracing::info!(%topic, "topic takes messages again");
+        }
+    }
+
+    /// The topic did not take a message, or perhaps it did.
+    pub(crate) fn refused(
+        &mut self,
+        topic: &TopicArn,
+        error: &PublishError,
+        now: Timestamp,
+        random: f64,
+    ) {
+        if error.topic_at_fault {
+            let status = self.statuses.entry(topic.clone()).or_default();
+            status.latest_notification_error = Some(error.code.clone());
+        }
+        self.pause(&topic.to_string(), &error.to_string(), now, random);
+    }
+
+    /// A try failed: nothing more for this lane until its pause is over.
+    pub(crate) fn pause(&mut self, lane: &str, error: &str, now: Timestamp, random: f64) {
+        self.failed += 1;
+        if self.outbox.failed(lane, error, now, random) == FirstFailure::Yes {
+            tracing::warn!(topic = lane, error, "messages for the topic are parked and retried");
+        }
+    }
+
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Result<(), OutboxError> {
+        for one in self.outbox.expire(now)? {
+            self.expired += 1;
+            tracing::error!(topic = one.lane, item = %one.item, parked_at = %one.parked_at,
+                "message was refused for too long; its file is kept aside");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn status(&self, topic: &TopicArn) -> TopicStatus {
+        self.statuses.get(topic).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn report(&self) -> NotifierReport {
+        NotifierReport {
+            lanes: self.outbox.lanes(),
+            published: self.published,
+            parked: self.parked,
+            failed: self.failed,
+            expired: self.expired,
+            set_aside: self.outbox.set_aside().len(),
+        }
+    }
+}
