@@ -116,11 +116,11 @@ impl Default for OptionalHistogram {
 
 impl Metrics {
     /// A call was answered by the journal, or refused for a reason.
-    pub fn acknowledged<T>(&self, taken: Duration, result: Result<T, &'static str>) {
+    pub fn acknowledged<T>(&self, taken: Duration, result: &Result<T, &'static str>) {
         match result {
             Ok(_) => self.acknowledgement_seconds.0.observe(taken.as_secs_f64()),
             Err(reason) => {
-                self.refused_calls.get_or_create(&Reason { reason: reason.into() }).inc();
+                self.refused_calls.get_or_create(&Reason { reason: (*reason).into() }).inc();
             }
         }
     }
@@ -195,7 +195,7 @@ fn parked(registry: &mut Registry, snapshot: &Snapshot) {
     let lanes: Vec<&LaneReport> = snapshot.delivery.iter().chain(&snapshot.notifier.lanes).collect();
     let of_lane = |report: &LaneReport| OfLane { lane: report.lane.clone() };
     family(registry, Name::SpillBytes, lanes.iter().map(|lane| (of_lane(lane), lane.bytes)));
-    family(registry, Name::SpillItems, lanes.iter().map(|lane| (of_lane(lane), lane.items as u64)));
+    family(registry, Name::SpillItems, lanes.iter().map(|lane| (of_lane(lane), lane.items)));
     gauge(registry, Name::SpillSetAside, snapshot.set_aside.len() as u64);
     gauge(registry, Name::ForeignObjects, snapshot.foreign_objects);
     gauge(registry, Name::NoticesPublished, snapshot.notifier.published);

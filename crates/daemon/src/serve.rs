@@ -59,10 +59,19 @@ pub struct Daemon<S, T> {
 /// Real disk, clocks and randomness.
 pub fn real_parts(data_dir: &Path) -> std::io::Result<Parts> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(data_dir)?);
-    #[allow(clippy::disallowed_methods)] // the one place where the daemon's clocks are made
-    let begun = Instant::now();
+    let begun = steady_clock();
     let clock = move || Now { wall: wall_clock(), uptime: begun.elapsed() };
-    Ok(Parts { disk, clock: Arc::new(clock), entropy: Arc::new(rand::random) })
+    Ok(Parts { disk, clock: Arc::new(clock), entropy: Arc::new(entropy) })
+}
+
+#[allow(clippy::disallowed_methods)] // the one place where the daemon's randomness is made
+fn entropy() -> u64 {
+    rand::random()
+}
+
+#[allow(clippy::disallowed_methods)] // the one place where the daemon's clocks are made
+fn steady_clock() -> Instant {
+    Instant::now()
 }
 
 #[allow(clippy::disallowed_methods)] // the one place where the daemon's clocks are made

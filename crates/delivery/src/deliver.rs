@@ -37,7 +37,7 @@ pub struct Delivered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// S3 holds exactly these bytes under that key.
-    Delivered(Delivered),
+    Delivered(Box<Delivered>),
     /// The file is safe on disk and goes out when its bucket takes it.
     Parked,
 }
@@ -108,7 +108,7 @@ impl<S: ObjectStore> Delivery<S> {
             return self.park(&lane, &file, now);
         }
         match self.attempt(&lane, &file, now, random).await {
-            Ok(delivered) => Ok(Settled::Delivered(delivered)),
+            Ok(delivered) => Ok(Settled::Delivered(Box::new(delivered))),
             Err(_) => self.park(&lane, &file, now),
         }
     }

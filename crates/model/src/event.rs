@@ -56,7 +56,7 @@ pub struct Event {
     pub is_global: bool,
     /// `eventTime`, where the record has a readable one.
     pub time: Option<Timestamp>,
-    /// The record's bytes, as they came in (longer than CloudTrail's limits: as `limits` cut them).
+    /// The record's bytes, as they came in; of more than 256 KB, as [`limits`] cut them.
     pub record: Bytes,
 }
 
@@ -67,7 +67,7 @@ pub struct Accepted {
     pub event: Event,
     /// Odd members: the event is filed under its sender's account or Region in their place.
     pub oddities: Vec<Oddity>,
-    /// The members that were longer than CloudTrail's limits and are cut.
+    /// The members that were cut to bring the record within 256 KB.
     pub cut: Vec<&'static str>,
 }
 

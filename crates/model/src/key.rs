@@ -110,13 +110,11 @@ fn account_root(
     account: &AccountId,
 ) -> String {
     let mut key = String::with_capacity(192);
-    for part in
-        [prefix.map(KeyPrefix::as_str), Some("AWSLogs"), organization.map(OrganizationId::as_str)]
-    {
-        if let Some(part) = part {
-            key.push_str(part);
-            key.push('/');
-        }
+    let prefix = prefix.map(KeyPrefix::as_str);
+    let organization = organization.map(OrganizationId::as_str);
+    for part in [prefix, Some("AWSLogs"), organization].into_iter().flatten() {
+        key.push_str(part);
+        key.push('/');
     }
     key.push_str(account.as_str());
     key.push('/');

@@ -1,16 +1,20 @@
 //! CloudTrail's limits on a record, and what happens to what exceeds them.
 //!
+//! A record of at most 256 KB is not touched: senders hand over records that are made already, and
+//! their bytes leave as they came in. A larger one is cut as CloudTrail would have cut it:
+//!
 //! | member | at most | over it |
 //! | --- | --- | --- |
-//! | `userAgent`, `errorCode`, `errorMessage`, `requestID` | 1 KB | truncated |
+//! | `userAgent`, `errorCode`, `errorMessage`, `requestID` | 1 KB | truncated, ending in `...` |
 //! | `requestParameters`, `responseElements`, `serviceEventDetails` | 100 KB | content omitted |
 //! | `additionalEventData`, `edgeDeviceDetails` | 28 KB | content omitted |
-//! | the whole record | 256 KB | members are cut in [`CUT_ORDER`] until it fits |
+//! | the whole record, after that | 256 KB | members are cut in [`CUT_ORDER`] until it fits |
 //!
-//! Omitted content is written as `{"omitted":true}`. Only the value of a member over its limit
-//! changes; all other bytes stay as they came, and a record within the limits is not touched.
+//! Omitted content is written as `{"omitted":true}`. Only the value of a member that is cut changes;
+//! all other bytes stay as they came.
 //! Source: AWS CloudTrail User Guide, "CloudTrail record contents" (from eventVersion 1.05; the
-//! order is the one documented for event data stores, since none is for trails).
+//! order is the one documented for event data stores, since none is for trails). The three dots are
+//! seen in real records, whose truncated `errorMessage` has 1,024 characters with them.
 
 use serde_json::value::RawValue;
 
@@ -19,6 +23,7 @@ use crate::record::{Envelope, InvalidRecord};
 /// Largest record, in bytes.
 pub const RECORD_BYTES_MAX: usize = 256 * 1024;
 const TEXT_BYTES_MAX: usize = 1024;
+const TRUNCATED: &str = "...";
 const PARAMETERS_BYTES_MAX: usize = 100 * 1024;
 const DETAILS_BYTES_MAX: usize = 28 * 1024;
 const OMITTED: &str = r#"{"omitted":true}"#;
@@ -55,7 +60,7 @@ struct Edit<'a> {
 
 /// `None` for a record within the limits; fails when it cannot be brought within them.
 pub fn fit(envelope: &Envelope<'_>) -> Result<Option<Fitted>, InvalidRecord> {
-    if envelope.text().len() <= TEXT_BYTES_MAX {
+    if envelope.text().len() <= RECORD_BYTES_MAX {
         return Ok(None);
     }
     let mut edits = over_their_limit(envelope);
@@ -122,8 +127,9 @@ fn truncated(raw: &RawValue) -> Option<String> {
     if text.len() <= TEXT_BYTES_MAX {
         return None;
     }
-    let end = (0..=TEXT_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at))?;
-    serde_json::to_string(&text[..end]).ok()
+    let kept_max = TEXT_BYTES_MAX - TRUNCATED.len();
+    let end = (0..=kept_max).rev().find(|at| text.is_char_boundary(*at))?;
+    serde_json::to_string(&format!("{}{TRUNCATED}", &text[..end])).ok()
 }
 
 fn emptied(raw: &RawValue) -> String {
@@ -174,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn a_record_within_the_limits_is_not_touched() {
-        let largest = format!(
-            r#"{{"userAgent":"{}","requestParameters":"{}"}}"#,
-            "u".repeat(1024),
-            "p".repeat(100 * 1024 - 2)
-        );
+    fn a_record_of_256_kb_is_not_touched_whatever_its_members() {
+        let agent = "u".repeat(5 * 1024);
+        let opening = format!(r#"{{"userAgent":"{agent}","requestParameters":""#);
+        let filler = "p".repeat(RECORD_BYTES_MAX - opening.len() - 2);
+        let largest = format!(r#"{opening}{filler}"}}"#);
+        assert_eq!(largest.len(), RECORD_BYTES_MAX);
         assert_eq!(fitted(&largest), None);
         assert_eq!(fitted("{}"), None);
     }
@@ -189,13 +195,13 @@ mod tests {
         let agent = "é".repeat(600);
         let record = format!(
             r#"{{"a": 1 ,"userAgent":"{agent}x","requestParameters":{{"p":"{}"}},"additionalEventData":{{"d":"{}"}},"z":2}}"#,
-            "p".repeat(100 * 1024),
+            "p".repeat(250 * 1024),
             "d".repeat(28 * 1024),
         );
         let fitted = fitted(&record).unwrap();
         let expected = format!(
-            r#"{{"a": 1 ,"userAgent":"{}","requestParameters":{{"omitted":true}},"additionalEventData":{{"omitted":true}},"z":2}}"#,
-            "é".repeat(512),
+            r#"{{"a": 1 ,"userAgent":"{}...","requestParameters":{{"omitted":true}},"additionalEventData":{{"omitted":true}},"z":2}}"#,
+            "é".repeat(510),
         );
         assert_eq!(String::from_utf8(fitted.record).unwrap(), expected);
         assert_eq!(fitted.cut, ["userAgent", "requestParameters", "additionalEventData"]);

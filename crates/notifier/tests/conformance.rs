@@ -110,7 +110,7 @@ async fn an_error_of_sns_says_whether_the_topic_is_at_fault() {
         (403, "InvalidClientTokenId", false, 1),
         (403, "SignatureDoesNotMatch", false, 1),
         (400, "Throttling", false, 3),
-        (429, "Throttled", false, 1),
+        (429, "QuotaExceeded", false, 1),
         (500, "InternalError", false, 3),
     ] {
         let (error, tried) = error_of(move || sns_error(status, code)).await;

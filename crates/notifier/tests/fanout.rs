@@ -293,6 +293,12 @@ async fn a_queue_is_sought_where_its_arn_says() {
     assert_eq!(report.queues[0].arn.to_string(), queue);
     assert_eq!(report.queues[0].url, format!("http://queue/{queue}"));
     assert_eq!(world.changes(TOPIC, &[(&report.queues[0].url, true)]).await.0, []);
+
+    let theirs = "arn:aws:sqs:eu-west-1:999999999999:siem";
+    let attributes = Attributes::from([("QueueArn".to_owned(), theirs.to_owned())]);
+    world.cloud.lock().unwrap().queues.insert(theirs.to_owned(), attributes);
+    let report = world.set_up(TOPIC, &[(theirs, true)]).await.unwrap();
+    assert_eq!(report.queues[0].arn.to_string(), theirs);
 }
 
 #[tokio::test]

@@ -73,6 +73,17 @@ fn start(disk: &SimulatedDisk, topics: &MemoryTopic, bound: u64) -> Notifier<Mem
     Notifier::new(topics.clone(), outbox)
 }
 
+/// Stages run on a runtime of several threads.
+#[test]
+fn futures_can_move_between_threads() {
+    fn check<T: Send>(_: T) {}
+    let world = World::new();
+    let (news, notice) = (topic("news"), notice("k"));
+    check(world.notifier.announce(&news, &notice, at(0), 1.0));
+    check(world.notifier.retry_due(at(0), || 1.0));
+    check(world.notifier.validate(&news));
+}
+
 #[tokio::test]
 async fn what_arrived_is_announced_byte_for_byte() {
     let world = World::new();

@@ -49,8 +49,10 @@ fn what_is_newer_queues_behind_and_goes_out_in_order() {
     let mut outbox = new();
     assert!(!outbox.is_refusing("topic", at(0)));
     outbox.failed("topic", "NotFound", at(0), 1.0);
+    assert!(outbox.is_refusing("topic", at(999)), "it pauses, although nothing waits");
+    assert!(!outbox.is_refusing("topic", at(1000)));
     let first = outbox.park("topic", b"1", at(0)).unwrap();
-    assert!(outbox.is_refusing("topic", at(0)));
+    assert!(outbox.is_refusing("topic", at(1000)));
     let second = outbox.park("topic", b"2", at(1)).unwrap();
     assert_eq!(outbox.next_due(at(1)), Some(at(1000)));
     assert_eq!(outbox.take_due(at(999)), []);

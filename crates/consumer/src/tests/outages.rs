@@ -10,8 +10,8 @@ use tracing::span::{Attributes, Id, Record as SpanRecord};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::memory_queue::When::BeforeTheAct;
-use super::world::{World, key, record};
-use crate::Ended;
+use super::world::{World, key, record, s3_event};
+use crate::{Ended, Poison};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -143,6 +143,34 @@ async fn a_policy_that_forbids_renewals_is_logged_once() {
         "INFO  messages are kept hidden again",
     ];
     assert_eq!(*log.0.lock().unwrap(), messages);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_queue_that_fails_is_logged_once() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let mut world = World::new();
+    world.options.poison = Poison::DeadLetter("dead".into());
+    world.queue.put("hello");
+    world.queue.put("hello again");
+    world.queue.fail("send", BeforeTheAct, 3);
+    let counts = world.run().await;
+    assert_eq!(counts.dead_lettered, 2);
+    let mut lines = log.0.lock().unwrap().clone();
+    lines.retain(|line| line != "WARN  message is poison");
+    assert_eq!(lines, outage("sqs:SendMessage"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_of_others_are_spoken_of_once() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.queue.put(&s3_event("ObjectCreated:Put", "cat.png", 1));
+    }
+    assert_eq!(world.run().await.foreign, 3);
+    assert_eq!(log.0.lock().unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `record` counts from 0. A refused record spoils no other. `remarks` name odd members of records
-//! that were kept, and members that were cut to CloudTrail's limits. At most [`LISTED_MAX`] of each
+//! that were kept, and members that were cut from records over 256 KB. At most [`LISTED_MAX`] of each
 //! are listed. Status: 200; 400 when nothing in the body was a record, or it broke off; 503, with
 //! `Retry-After`, when the journal refuses. After any error the whole body may be sent again: what
 //! is recorded is recognised.
@@ -201,7 +201,7 @@ impl Bulk<'_> {
             self.remark(record, format!("{oddity}; the record is filed under its sender's"));
         }
         for member in &accepted.cut {
-            self.remark(record, format!("{member}: longer than CloudTrail's limit; cut"));
+            self.remark(record, format!("{member}: cut, because the record is larger than 256 KB"));
         }
         self.group_bytes += accepted.event.record.len();
         self.group.push(accepted.event);

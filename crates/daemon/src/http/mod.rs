@@ -109,7 +109,7 @@ impl Site {
         let begun = self.parts.now().uptime;
         let result = self.intake.record(events).await;
         let taken = self.parts.now().uptime.saturating_sub(begun);
-        self.metrics.acknowledged(taken, result.as_ref().map_err(refusal_kind));
+        self.metrics.acknowledged(taken, &result.as_ref().map_err(refusal_kind));
         result
     }
 

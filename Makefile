@@ -1,0 +1,27 @@
+# What a person types. Everything else is `cargo` and `cairn --help`.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Real CloudTrail records for the demo and the tests, where somebody has them; generated ones serve else.
+export CAIRN_CORPUS ?= $(realpath ../shared/corpus)
+
+.PHONY: help demo test lint tools
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: ## Show real records travelling from PutAuditEvents to S3, SQS and back, on LocalStack
+	@localstack/demo
+
+test: ## Run all tests, those on LocalStack included
+	@localstack/with cargo test --workspace --locked
+
+lint: ## Check formatting, lints, and the licences and sources of all dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	deploy/deny
+
+tools: ## Install what lint needs besides the Rust toolchain (cargo-deny, once, some minutes)
+	deploy/deny --install
