@@ -16,6 +16,8 @@ use crate::pipeline::PipelineState;
 pub struct Snapshot {
     /// The journal.
     pub journal: JournalState,
+    /// Whether no trail is defined.
+    pub has_no_trail: bool,
     /// Calls that wait for the journal, and how many may.
     pub queue: (usize, usize),
     /// The pipeline.
@@ -83,6 +85,9 @@ impl Snapshot {
     fn warnings(&self) -> Vec<String> {
         let refusing = self.delivery.iter().chain(&self.notifier.lanes);
         let mut warnings: Vec<String> = refusing.map(lane).collect();
+        if self.has_no_trail {
+            warnings.push("no trail is defined: events are acknowledged and go nowhere; add [[trails]] to the configuration".into());
+        }
         if !self.set_aside.is_empty() {
             warnings.push(format!("{} parked log files were given up and are kept: {}", self.set_aside.len(), self.set_aside.join(", ")));
         }

@@ -50,6 +50,7 @@ pub struct Daemon<S, T> {
     notifier: Arc<Notifier<T>>,
     parts: Parts,
     definitions: watch::Sender<Arc<Definitions>>,
+    changes: Changes,
     look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
     tasks: JoinSet<&'static str>,
     close_door: watch::Sender<bool>,
@@ -87,7 +88,7 @@ where
 {
     /// Recovers what is on disk and opens the front door. Nothing is listened on before that.
     pub async fn start(settings: &Settings, parts: Parts, store: S, topics: T) -> anyhow::Result<Daemon<S, T>> {
-        let (registry, intake, journal) = open_journal(settings, &parts)?;
+        let (registry, changes, intake, journal) = open_journal(settings, &parts)?;
         let retry = RetrySettings { give_up_after: settings.delivery.retry_for, ..RetrySettings::default() };
         let disk = || Arc::clone(&parts.disk);
         let delivery = &settings.delivery;
@@ -103,8 +104,9 @@ where
             Arc::clone(&ledger),
             settings.delivery.compression_level,
         ));
-        let look = look(&intake, &journal, &pipeline.state(), &delivery, &notifier, &ledger);
         let (definitions, definitions_seen) = watch::channel(Arc::new(registry.definitions().clone()));
+        let seen = definitions_seen.clone();
+        let look = look(&intake, &journal, &pipeline.state(), &delivery, &notifier, &ledger, seen);
         let site = Arc::new(Site {
             parts: parts.clone(),
             intake: intake.clone(),
@@ -123,6 +125,7 @@ where
             notifier,
             parts,
             definitions,
+            changes,
             look,
             tasks: JoinSet::new(),
             close_door: watch::Sender::new(false),
@@ -149,6 +152,12 @@ where
     #[must_use]
     pub fn definitions(&self) -> Arc<Definitions> {
         Arc::clone(&self.definitions.borrow())
+    }
+
+    /// How the configuration differs from the definitions that the start found.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// How deliveries fare.
@@ -251,10 +260,10 @@ where
 fn open_journal(
     settings: &Settings,
     parts: &Parts,
-) -> anyhow::Result<(Registry, Intake, watch::Receiver<JournalState>)> {
+) -> anyhow::Result<(Registry, Changes, Intake, watch::Receiver<JournalState>)> {
     let now = parts.now().wall;
     let mut registry = Registry::open(Arc::clone(&parts.disk))?;
-    report(&registry.apply(settings.definitions.clone(), now)?);
+    let changes = registry.apply(settings.definitions.clone(), now)?;
     let journal = producer::JournalSettings {
         segment_bytes: settings.journal.segment_bytes,
         quota_bytes: settings.journal.quota_bytes,
@@ -266,16 +275,7 @@ fn open_journal(
     let clock = Arc::clone(&parts.clock);
     let writer = Writer::new(journal, settings.delivery.interval);
     let (intake, state) = Intake::start(writer, move || clock())?;
-    Ok((registry, intake, state))
-}
-
-/// Logs what a change of definitions did.
-pub fn report(changes: &Changes) {
-    for (what, trails) in [("added", &changes.added), ("changed", &changes.changed), ("removed", &changes.removed)] {
-        for trail in trails {
-            tracing::info!(%trail, what, "trail definition changed");
-        }
-    }
+    Ok((registry, changes, intake, state))
 }
 
 fn look<S, T>(
@@ -285,6 +285,7 @@ fn look<S, T>(
     delivery: &Arc<Delivery<S>>,
     notifier: &Arc<Notifier<T>>,
     ledger: &Arc<Ledger>,
+    definitions: watch::Receiver<Arc<Definitions>>,
 ) -> Arc<dyn Fn() -> Snapshot + Send + Sync>
 where
     S: ObjectStore + 'static,
@@ -295,6 +296,7 @@ where
     Arc::new(move || {
         let state = journal.borrow().clone();
         Snapshot {
+            has_no_trail: definitions.borrow().trails.is_empty(),
             queue: intake.queue(),
             pipeline: pipeline.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             balances: ledger.balances(&state, &delivery.waiting()),

@@ -26,8 +26,10 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     for channel in &daemon.definitions().channels {
         tracing::info!(channel = %channel.name, arn = channel.arn(), "channel takes audit events");
     }
-    let all = Changes { added: arns(&settings), ..Changes::default() };
-    introduce(&config, &daemon, &settings, &all).await;
+    if settings.definitions.trails.is_empty() {
+        tracing::warn!("no trail is defined: events are acknowledged and go nowhere");
+    }
+    introduce(&config, &daemon, &settings, daemon.changes()).await;
     let ended = attend(signals, &mut daemon, &config, command).await;
     tracing::info!("cairn is stopping");
     let stopped = daemon.stop().await;
@@ -79,7 +81,6 @@ async fn reload(
 ) -> anyhow::Result<()> {
     let settings = load(command)?;
     let changes = daemon.apply(settings.definitions.clone()).await?;
-    serve::report(&changes);
     introduce(config, daemon, &settings, &changes).await;
     tracing::info!("trails, channels, accounts and fan-out are read again; other settings need a restart");
     Ok(())
@@ -92,6 +93,7 @@ async fn introduce(
     settings: &Settings,
     changes: &Changes,
 ) {
+    report(changes);
     set_up::fan_out(config, &settings.fanout).await;
     let definitions = Arc::clone(&daemon.definitions());
     let is_new = |trail: &&Trail| changes.added.contains(&trail.arn) || changes.changed.contains(&trail.arn);
@@ -99,8 +101,13 @@ async fn introduce(
     set_up::introduce(&aws::store(config), daemon.notifier(), &trails).await;
 }
 
-fn arns(settings: &Settings) -> Vec<model::TrailArn> {
-    settings.definitions.trails.iter().map(|trail| trail.arn.clone()).collect()
+/// Logs what a change of definitions did.
+fn report(changes: &Changes) {
+    for (what, trails) in [("added", &changes.added), ("changed", &changes.changed), ("removed", &changes.removed)] {
+        for trail in trails {
+            tracing::info!(%trail, what, "trail definition changed");
+        }
+    }
 }
 
 fn load(command: &Serve) -> anyhow::Result<Settings> {

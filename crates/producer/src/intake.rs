@@ -1,14 +1,14 @@
 //! The front door of the producer: callers wait here until their events are durable.
 //!
-//! One thread owns the [`Writer`]; a bounded queue of commands leads to it. While the thread syncs,
-//! commands gather, and the next sync serves them all. There is no other buffer: a caller whose
-//! command does not find room in time is refused, and nothing of it was taken.
+//! One thread owns the [`Writer`]; a queue of commands leads to it, bounded in number and in bytes.
+//! While the thread syncs, commands gather, and the next sync serves them all. There is no other
+//! buffer: a caller whose command does not find room in time is refused, and nothing of it was taken.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{BatchId, Event};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use trails::TrailSet;
 
 use crate::Now;
@@ -17,6 +17,8 @@ use crate::writer::{Command, Writer};
 
 /// Commands that wait at most; each holds the events of one call.
 const QUEUE_COMMANDS: usize = 256;
+/// Records that wait at most, in KiB.
+const QUEUE_KIB: u32 = 32 << 10;
 /// How long a call waits for room in the queue.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Commands of one group at most.
@@ -26,6 +28,8 @@ const GROUP_COMMANDS: usize = QUEUE_COMMANDS;
 #[derive(Clone, Debug)]
 pub struct Intake {
     commands: mpsc::Sender<Command>,
+    /// One permit for each KiB of records between their call and its answer.
+    room: Arc<Semaphore>,
 }
 
 /// Why events were not recorded. The caller may send them again: what was recorded of them, if
@@ -66,18 +70,16 @@ impl Intake {
             }
         };
         std::thread::Builder::new().name("journal".into()).spawn(run)?;
-        Ok((Intake { commands }, state))
+        let room = Arc::new(Semaphore::new(QUEUE_KIB as usize));
+        Ok((Intake { commands, room }, state))
     }
 
     /// Records events: durable when it returns `Ok`, with one outcome for each, in order.
     pub async fn record(&self, events: Vec<Event>) -> Result<Vec<Outcome>, Refusal> {
-        let room = match tokio::time::timeout(WAIT_MAX, self.commands.reserve()).await {
-            Ok(Ok(room)) => room,
-            Ok(Err(_)) => return Err(Refusal::Stopping),
-            Err(_) => return Err(Refusal::Busy),
-        };
+        let entered = tokio::time::timeout(WAIT_MAX, self.enter(&events)).await;
+        let (_room, place) = entered.map_err(|_| Refusal::Busy)??;
         let (answer, answered) = oneshot::channel();
-        room.send(Command::Record(events, answer));
+        place.send(Command::Record(events, answer));
         Ok(answered.await.map_err(|_| Refusal::Stopping)??)
     }
 
@@ -111,6 +113,18 @@ impl Intake {
     pub fn queue(&self) -> (usize, usize) {
         let max = self.commands.max_capacity();
         (max - self.commands.capacity(), max)
+    }
+
+    /// Waits for room: in bytes, held until the answer, and for one command.
+    async fn enter(
+        &self,
+        events: &[Event],
+    ) -> Result<(SemaphorePermit<'_>, mpsc::Permit<'_, Command>), Refusal> {
+        let bytes: usize = events.iter().map(|event| event.record.len()).sum();
+        let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(QUEUE_KIB).min(QUEUE_KIB);
+        let room = self.room.acquire_many(kib).await.map_err(|_| Refusal::Stopping)?;
+        let place = self.commands.reserve().await.map_err(|_| Refusal::Stopping)?;
+        Ok((room, place))
     }
 
     async fn ask(

@@ -233,7 +233,8 @@ impl Journal {
     /// must have been stored by [`window::store`] before.
     pub fn retire(&mut self, batch: BatchId) -> Result<(), JournalError> {
         let Some(sealed) = self.sealed.get(&batch).cloned() else { return Ok(()) };
-        self.recycle(batch)?;
+        // Half done, this would leave a batch that can be neither read nor retired.
+        self.recycle(batch).map_err(|error| self.halt(&error))?;
         self.sealed.remove(&batch);
         self.retired.push_back((batch, usize::try_from(sealed.events).unwrap_or(usize::MAX)));
         self.forget_identities()?;
@@ -314,10 +315,14 @@ impl Journal {
             return Err(JournalError::Full { reason });
         }
         self.last_batch = header.batch;
-        // Nothing was promised of this file yet: an error refuses the caller and halts nothing. The
-        // file is found again, as a spare or as an empty segment, at the next start.
-        self.open = Some(OpenSegment::create(&*self.disk, &spare, header).map_err(|e| full(&e))?);
-        Ok(())
+        match OpenSegment::create(&*self.disk, &spare, header) {
+            Ok(open) => {
+                self.open = Some(open);
+                Ok(())
+            }
+            // The file had its room already: what fails here is the disk.
+            Err(error) => Err(self.halt(&error)),
+        }
     }
 
     fn next_batch(&self, now: Timestamp) -> BatchId {

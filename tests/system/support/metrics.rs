@@ -1,0 +1,50 @@
+//! What `/metrics` says, read as a Prometheus would.
+
+use std::collections::BTreeMap;
+
+/// Values by name and labels, as they are written: `cairn_trail_files{trail="…"}`.
+#[derive(Debug)]
+pub struct Metrics(BTreeMap<String, f64>);
+
+impl Metrics {
+    pub fn parse(text: &str) -> Metrics {
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let parse = |line: &str| {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            (name.to_owned(), value.parse().unwrap())
+        };
+        assert!(text.ends_with("# EOF\n"), "OpenMetrics ends so: {text}");
+        Metrics(samples.map(parse).collect())
+    }
+
+    /// The sum over all labels.
+    pub fn sum(&self, name: &str) -> u64 {
+        let is_named = |sample: &str| sample == name || sample.strip_prefix(name).is_some_and(|l| l.starts_with('{'));
+        let sum: f64 = self.0.iter().filter(|(sample, _)| is_named(sample)).map(|(_, value)| value).sum();
+        format!("{sum:.0}").parse().unwrap()
+    }
+
+    /// Nothing is on its way.
+    pub fn is_settled(&self) -> bool {
+        let waiting = [
+            "cairn_trail_waiting_events",
+            "cairn_journal_open_events",
+            "cairn_journal_sealed_segments",
+            "cairn_parked_items",
+        ];
+        waiting.iter().all(|name| self.sum(name) == 0)
+    }
+
+    /// The conservation law: recorded = unselected + delivered + waiting, for each trail.
+    #[track_caller]
+    pub fn assert_balanced(&self) {
+        assert_eq!(self.sum("cairn_trail_unbalanced"), 0, "{self:#?}");
+        let [recorded, unselected, delivered, waiting] =
+            ["recorded", "unselected", "delivered", "waiting"]
+                .map(|part| self.sum(&format!("cairn_trail_{part}_events")));
+        assert_eq!(recorded, unselected + delivered + waiting, "{self:#?}");
+        for red in ["cairn_journal_halted", "cairn_journal_damaged_files", "cairn_foreign_objects"] {
+            assert_eq!(self.sum(red), 0, "{red}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What the tests stand on.
+
+pub mod bucket;
+pub mod cairn;
+pub mod configuration;
+pub mod filing;
+pub mod generated;
+pub mod http;
+pub mod key;
+pub mod localstack;
+pub mod metrics;
+pub mod process;
+pub mod records;
+pub mod wait;
