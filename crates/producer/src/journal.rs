@@ -445,9 +445,7 @@ impl Journal {
             self.disk.sync_directory(crate::DIRECTORY)?;
             return Ok(());
         }
-        if contents.sealed_at.is_none() {
-            contents.seal(&*self.disk, now)?;
-        }
+        contents.secure(&*self.disk, now)?;
         let identities = contents.events.iter().filter_map(|event| frame::read_identity(event));
         identities.for_each(|identity| self.window.insert(identity));
         let events = contents.events.len() as u64;

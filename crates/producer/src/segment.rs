@@ -292,6 +292,8 @@ pub struct Contents {
     pub torn_bytes: usize,
     /// Where the true frames end.
     end: usize,
+    /// What is not known to be synced: the bytes behind the last mark, up to `end`.
+    unmarked: Bytes,
 }
 
 impl Contents {
@@ -312,17 +314,25 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Seals what a crash left open: after the last true frame, which overwrites a torn tail.
-    pub fn seal(&mut self, disk: &dyn Disk, now: Timestamp) -> io::Result<()> {
+    /// Makes what a crash left durable, and seals it where that is not done: after the last true
+    /// frame, which overwrites a torn tail.
+    ///
+    /// What was read may be in the page cache only, the seal included, and after a failed sync no
+    /// later sync would write it. So all behind the last mark is written again, as it is: only then
+    /// may names be derived from it.
+    pub fn secure(&mut self, disk: &dyn Disk, now: Timestamp) -> io::Result<()> {
         let file = disk.open(&path(self.header.batch))?;
-        let mut buffer = Vec::new();
+        if !self.unmarked.is_empty() {
+            file.write_all_at(&self.unmarked, (self.end - self.unmarked.len()) as u64)?;
+            file.sync()?;
+        }
+        let sealed_at = self.sealed_at.unwrap_or(now);
         let (nonce, end) = (self.header.nonce, self.end as u64);
-        write_seal(&mut buffer, nonce, end, now, self.events.len() as u64);
-        // What the crash left of unsynced frames must be durable before it is called sealed.
+        let mut seal = Vec::new();
+        write_seal(&mut seal, nonce, end, sealed_at, self.events.len() as u64);
+        file.write_all_at(&seal, end)?;
         file.sync()?;
-        file.write_all_at(&buffer, end)?;
-        file.sync()?;
-        self.sealed_at = Some(now);
+        self.sealed_at = Some(sealed_at);
         Ok(())
     }
 
@@ -339,11 +349,19 @@ impl Contents {
 }
 
 fn read_frames(header: Header, bytes: &Bytes, start: usize) -> Contents {
-    let mut contents = Contents { header, events: Vec::new(), sealed_at: None, torn_bytes: 0, end: start };
+    let mut contents = Contents {
+        header,
+        events: Vec::new(),
+        sealed_at: None,
+        torn_bytes: 0,
+        end: start,
+        unmarked: Bytes::new(),
+    };
+    let mut marked = start;
     while let Some(found) = frame::at(bytes, contents.end, contents.header.nonce) {
         match found.kind {
             Kind::Event => contents.events.push(bytes.slice_ref(found.payload)),
-            Kind::Synced => {}
+            Kind::Synced => marked = contents.end,
             Kind::Seal => {
                 contents.sealed_at = sealing_time(found.payload);
                 break;
@@ -351,6 +369,7 @@ fn read_frames(header: Header, bytes: &Bytes, start: usize) -> Contents {
         }
         contents.end = found.next;
     }
+    contents.unmarked = bytes.slice(marked..contents.end);
     contents.torn_bytes = torn_bytes(bytes, contents.end, contents.sealed_at.is_some());
     contents
 }
@@ -445,7 +464,7 @@ mod tests {
             disk.lose_power(&mut |n| survives % n);
             let mut contents = read(&disk).unwrap();
             assert!(contents.events.len() >= 2);
-            contents.seal(&disk, Timestamp::from_millis(60)).unwrap();
+            contents.secure(&disk, Timestamp::from_millis(60)).unwrap();
             let sealed = read(&disk).unwrap();
             assert_eq!(sealed.events.len(), contents.events.len());
             assert_eq!(sealed.sealed_at, Some(Timestamp::from_millis(60)));

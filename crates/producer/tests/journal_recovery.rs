@@ -4,29 +4,33 @@
 
 mod support;
 
+use support::SETTINGS;
 use support::world::{End, World};
-use support::{SETTINGS, at, dice, event, open, open_at, record, sealed_events};
 
-/// Every kind of call, with rotation, a change of trails and retirements.
-fn work(world: &mut World) {
-    for round in 0..5 {
-        for _ in 0..7 {
-            world.stage(world.events());
-            if world.events() % 3 == 0 {
-                world.commit();
-            }
-        }
-        world.rest();
-        match round {
-            1 => world.seal(),
-            2 => world.set_trails(),
-            3 => world.retire(1),
-            _ => {}
-        }
-        world.retire(0);
-        world.clock += 60_000;
+const ENDS: [End; 4] = [End::Killed, End::PowerLost(1), End::PowerLost(2), End::PowerLost(3)];
+
+/// One of the steps of some work: every kind of call, with rotation and a change of trails.
+fn step(world: &mut World, number: u64) {
+    match number % 20 {
+        2 | 9 | 13 => world.commit(),
+        5 => world.rest(),
+        10 if number > 60 => world.seal(),
+        15 if number % 40 == 15 => world.set_trails(),
+        17 => world.retire(1),
+        18 => world.retire(0),
+        19 => world.clock += 60_000,
+        _ => world.stage(world.events()),
     }
-    world.commit();
+}
+
+/// All steps, or those until the process has ended for the first time.
+fn work(world: &mut World, until_end: bool) {
+    for number in 0..110 {
+        step(world, number);
+        if until_end && world.restarts > 0 {
+            return;
+        }
+    }
     world.seal();
 }
 
@@ -34,26 +38,52 @@ fn work(world: &mut World) {
 fn operations() -> u64 {
     let mut world = World::new(SETTINGS);
     let before = world.disk.operations();
-    work(&mut world);
+    work(&mut world, false);
     world.disk.operations() - before
 }
 
-fn check(seeds: u64, end: impl Fn(&mut World, u64)) {
+#[test]
+fn what_was_committed_survives_an_end_at_every_operation() {
     let operations = operations();
-    assert!(operations > 80, "{operations} operations");
+    assert!(operations > 80, "only {operations} operations");
     for operation in 0..=operations {
-        for seed in 0..seeds {
-            let mut world = World::new(SETTINGS);
-            world.stop_after(operation, End::Killed);
-            world.plan(End::PowerLost(seed));
-            work(&mut world);
-            end(&mut world, seed * 1000 + operation);
-            world.drain();
+        for seed in 0..6 {
+            for first in [End::Killed, End::PowerLost(seed)] {
+                let mut world = World::new(SETTINGS);
+                world.stop_after(operation, first);
+                work(&mut world, false);
+                // What the first start found must last, whatever the disk had not written yet.
+                world.restart(End::PowerLost(seed + 100));
+                world.restart(End::Killed);
+            }
         }
     }
 }
 
 #[test]
-fn what_was_committed_survives_power_loss_at_every_operation() {
-    check(12, |world, seed| world.restart(End::PowerLost(seed)));
+fn what_a_start_found_after_a_kill_survives_power_loss_at_once() {
+    for operation in 0..=operations() {
+        for seed in 0..8 {
+            let mut world = World::new(SETTINGS);
+            world.stop_after(operation, End::Killed);
+            work(&mut world, true);
+            world.restart(End::PowerLost(seed));
+        }
+    }
+}
+
+#[test]
+fn a_recovery_that_is_cut_off_is_done_again() {
+    for operation in (0..operations()).step_by(5) {
+        for in_recovery in 0..12 {
+            for first in ENDS {
+                for second in ENDS {
+                    let mut world = World::new(SETTINGS);
+                    world.stop_after(operation, first);
+                    work(&mut world, true);
+                    world.restart_twice(first, in_recovery, second);
+                }
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::logging::{LogFormat, LogLevel};
 
 /// Variables that begin with `CAIRN_` and are not keys: the file's own name, and what tests and
 /// scripts read.
-const OTHER_VARIABLES: [&str; 1] = ["CAIRN_CONFIG"];
+const OTHER_VARIABLES: [&str; 2] = ["CAIRN_CONFIG", "CAIRN_ENDPOINT"];
 const OTHER_PREFIXES: [&str; 4] = ["CAIRN_TEST_", "CAIRN_CACHE", "CAIRN_CORPUS", "CAIRN_SKIP_"];
 
 /// A scalar key.
@@ -107,9 +107,9 @@ pub(super) const AUTH: Key<Auth> = Key {
 pub(super) const SEGMENT_SIZE: Key<u64> = Key {
     name: "journal.segment_size",
     default: "\"64MiB\"",
-    limits: Some(["1MiB", "1GiB"]),
+    limits: Some(["1MiB", "256MiB"]),
     kind: SIZE,
-    meaning: "Size at which a journal segment is sealed and its events go out.",
+    meaning: "Size at which a journal segment is sealed and its events go out. One segment is held in memory.",
 };
 pub(super) const QUOTA: Key<u64> = Key {
     name: "journal.quota",
@@ -123,7 +123,7 @@ pub(super) const DEDUP_WINDOW: Key<usize> = Key {
     default: "1_000_000",
     limits: Some(["0", "50_000_000"]),
     kind: COUNT,
-    meaning: "Newest events among which a repeated event id is recorded once.",
+    meaning: "Events among which one that is sent again is known; the newer half of them at least.",
 };
 pub(super) const INTERVAL: Key<Duration> = Key {
     name: "delivery.interval",
@@ -144,7 +144,7 @@ pub(super) const SPILL_MAX: Key<u64> = Key {
     default: "\"4GiB\"",
     limits: Some(["1MiB", "1024TiB"]),
     kind: SIZE,
-    meaning: "Disk for the files that a bucket refuses, per bucket.",
+    meaning: "Disk for the files that a bucket refuses, for each trail and bucket.",
 };
 pub(super) const RETRY_FOR: Key<Duration> = Key {
     name: "delivery.retry_for",

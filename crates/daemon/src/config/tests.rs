@@ -426,7 +426,7 @@ fn scalars_outside_their_limits_are_refused() {
             cairn.toml:1: data_dir = 5: expected a folder's path (~ and variables are not expanded)
             cairn.toml:2: listen = '127.0.0.1': expected an IP address and a port, such as 127.0.0.1:4580 or [::1]:4580
             cairn.toml:3: auth = 'none': expected "localstack"
-            cairn.toml:5: journal.segment_size = '2GiB': expected a size, such as 64MiB, 50MB or a number of bytes, from 1MiB to 1GiB
+            cairn.toml:5: journal.segment_size = '2GiB': expected a size, such as 64MiB, 50MB or a number of bytes, from 1MiB to 256MiB
             cairn.toml:6: journal.quota = -1: expected a size, such as 64MiB, 50MB or a number of bytes, from 4MiB to 1024TiB
             cairn.toml:7: journal.dedup_window = '5': expected a whole number from 0 to 50_000_000
             cairn.toml:9: delivery.interval = 300: expected a duration with its unit (ms, s, m, h, d) from 1s to 1h

@@ -35,14 +35,17 @@ pub struct World {
     pub disk: SimulatedDisk,
     pub settings: JournalSettings,
     pub clock: i64,
+    /// How often the process has ended and started again.
+    pub restarts: u32,
     journal: Option<Journal>,
     trails: Arc<TrailSet>,
     /// What the process does not live to see is decided beforehand.
     stopping: Option<End>,
     numbers: BTreeMap<Identity, u64>,
     staged: Vec<u64>,
-    /// Every event that was taken: when, counted in events, and under which trails.
+    /// Every event that was taken: as the how manieth, and under which trails.
     taken: BTreeMap<u64, (u64, u64)>,
+    takes: u64,
     promised: BTreeSet<u64>,
     seen: BTreeMap<BatchId, Seen>,
     retiring: BTreeSet<BatchId>,
@@ -56,12 +59,14 @@ impl World {
             disk,
             settings,
             clock: 0,
+            restarts: 0,
             journal,
             trails: trails(1),
             stopping: None,
             numbers: BTreeMap::new(),
             staged: Vec::new(),
             taken: BTreeMap::new(),
+            takes: 0,
             promised: BTreeSet::new(),
             seen: BTreeMap::new(),
             retiring: BTreeSet::new(),
@@ -82,13 +87,13 @@ impl World {
         let event = event(number);
         self.numbers.insert(event.identity, number);
         let was_promised = self.promised.contains(&number);
-        let sequence = self.taken.len() as u64 + self.staged.len() as u64 + self.disk.operations();
         let version = self.trails.version;
         let result = self.with(|journal, now| journal.stage(&event, now));
         match result {
             Ok(Outcome::Recorded) => {
                 assert!(!was_promised, "event {number} was promised and is not known");
-                self.taken.insert(number, (sequence * 1000 + number, version));
+                self.takes += 1;
+                self.taken.insert(number, (self.takes, version));
                 self.staged.push(number);
             }
             Ok(Outcome::Again) => self.staged.push(number),
@@ -159,14 +164,10 @@ impl World {
         self.stopping = Some(end);
     }
 
-    /// Whether the end that was planned is still to come.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.is_some()
-    }
-
     /// The process ends and starts again; then everything that was promised must be there.
     pub fn restart(&mut self, end: End) {
         self.end(end);
+        self.restarts += 1;
         self.open();
         self.check();
     }
