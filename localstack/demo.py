@@ -68,7 +68,8 @@ def read_records():
                     if line.strip():
                         lines[line] = None
         return list(lines), "of real trails"
-    return [generated(random.Random(7), number) for number in range(1500)], "generated"
+    dice = random.Random(7)
+    return [generated(dice, number) for number in range(1500)], "generated"
 
 
 def generated(dice, number):
