@@ -1,1 +1,114 @@
-//! To come.
+//! What an operator meets: mistakes in the configuration, a second daemon, doctor, health.
+
+use serde_json::{Value, json};
+
+use crate::support::cairn::Site;
+use crate::support::configuration::{Trail, fan_out, trails};
+use crate::support::generated::event;
+use crate::support::localstack::LocalStack;
+use crate::support::process::cairn;
+
+const ACCOUNT: &str = "701000000001";
+
+#[tokio::test]
+async fn a_second_daemon_on_a_data_directory_is_refused_and_the_first_goes_on() {
+    let site = Site::new("");
+    let first = site.start().await;
+    let second = site.launch().ended().await;
+    assert_eq!(second.code, Some(2), "{second:?}");
+    let said = second.errors.lines().last().unwrap();
+    assert!(said.ends_with("data: another cairn is running on it"), "{said}");
+    first.record(&[event(ACCOUNT, "eu-west-1", 1)]).await;
+    first.stop().await;
+    site.start().await.stop().await; // the lock ends with its holder
+}
+
+#[tokio::test]
+async fn all_mistakes_of_a_configuration_are_shown_together_and_nothing_starts() {
+    let site = Site::new("");
+    let two = "[[trails]]\nname = \"a b\"\naccount = \"12345\"\nregion = \"eu-west-1\"\nbucket = \"B\"\n\
+               [[trails]]\nname = \"fifo\"\naccount = \"111111111111\"\nregion = \"eu-west-1\"\nbucket = \"bucket\"\n\
+               topic = \"files.fifo\"\nmulti_region = true\ninclude_global_service_events = false\nbuckett = 1\n\
+               [log]\nformat = \"yaml\"\n";
+    site.configure_with_interval("5 parsecs", two);
+    let ended = site.launch().ended().await;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    for mistake in [
+        "delivery.interval = \"5 parsecs\"",
+        "trails[0].name = \"a b\"",
+        "trails[0].account = \"12345\"",
+        "trails[0].bucket = \"B\"",
+        "trails[1].topic",
+        "trails[1].include_global_service_events",
+        "trails[1].buckett",
+        "log.format = \"yaml\"",
+        "8 mistakes",
+    ] {
+        assert!(ended.errors.contains(mistake), "{mistake}: {}", ended.errors);
+    }
+    assert!(!site.configuration().with_file_name("data").exists(), "nothing was begun");
+    let missing = cairn(&["serve", "--config", "/nowhere/cairn.toml"]).await;
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.errors.contains("/nowhere/cairn.toml"), "{missing:?}");
+    assert_eq!(cairn(&["serve", "--unknown"]).await.code, Some(2));
+}
+
+#[tokio::test]
+async fn doctor_tries_everything_and_says_what_is_missing() {
+    let Some(localstack) = LocalStack::find().await else { return };
+    let (present, missing) = (localstack.bucket("there").await, localstack.name("absent"));
+    let topic = localstack.topic("doctored");
+    let queues = fan_out(&topic, &localstack.name("enveloped"), &localstack.name("raw"));
+    // The topic is made by the fan-out; doctor finds what the daemon would.
+    localstack.sns.create_topic().name(localstack.name("doctored")).send().await.unwrap();
+    let good = Trail::new("good", ACCOUNT, "eu-west-1", &present).prefix("p").topic(&topic);
+    let site = Site::new(&format!("{good}{queues}"));
+    let configuration = site.configuration().to_str().unwrap().to_owned();
+    let doctor = cairn(&["doctor", "--config", &configuration]).await;
+    assert_eq!(doctor.code, Some(0), "{doctor:?}");
+    assert!(doctor.output.lines().all(|line| line.starts_with("ok ")), "{}", doctor.output);
+    assert_eq!(doctor.output.lines().count(), 6, "{}", doctor.output);
+
+    let bad = Trail::new("bad", ACCOUNT, "cn-north-1", &missing).prefix("q");
+    site.configure(&trails(&[good, bad]));
+    let doctor = cairn(&["doctor", "--config", &configuration]).await;
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    let failed: Vec<&str> = doctor.output.lines().filter(|line| line.starts_with("FAIL")).collect();
+    assert_eq!(failed.len(), 2, "the object and the ACL: {}", doctor.output);
+    assert!(failed.iter().all(|line| line.contains("trail bad") && line.contains(&missing)));
+    assert!(doctor.output.contains("NoSuchBucket"), "{}", doctor.output);
+    let json = cairn(&["doctor", "--config", &configuration, "--json"]).await;
+    let report: Value = serde_json::from_str(&json.output).unwrap();
+    let statements: Vec<&Value> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|check| check.get("missing"))
+        .collect();
+    let [write, acl] = statements[..] else { panic!("{report:#}") };
+    assert_eq!(write["Resource"], format!("arn:aws-cn:s3:::{missing}/q/AWSLogs/*"));
+    assert!(write["Action"].as_array().unwrap().contains(&json!("s3:PutObject")), "{write}");
+    assert_eq!(acl["Action"], "s3:GetBucketAcl");
+    // In its form for people the same statements stand below what failed.
+    assert!(doctor.output.contains(&format!("{write:#}")), "{}", doctor.output);
+}
+
+#[tokio::test]
+async fn doctor_asks_a_daemon_for_its_health() {
+    let site = Site::new(&Trail::new("any", ACCOUNT, "eu-west-1", "bucket").to_string());
+    let daemon = site.start().await;
+    let url = daemon.url("");
+    let healthy = cairn(&["doctor", "--health", "--endpoint", &url]).await;
+    assert_eq!((healthy.code, healthy.output.as_str()), (Some(0), "ready\n"), "{healthy:?}");
+    let json = cairn(&["doctor", "--health", "--json", "--endpoint", &url]).await;
+    let health: Value = serde_json::from_str(&json.output).unwrap();
+    assert_eq!(health, json!({"status": "ready", "problems": [], "warnings": []}));
+    assert_eq!(
+        (daemon.get("/healthz").await.text().as_str(), daemon.get("/x").await.status),
+        ("ok\n", 404)
+    );
+    daemon.stop().await;
+    let gone = cairn(&["doctor", "--health", "--endpoint", &url]).await;
+    assert_eq!(gone.code, Some(2), "{gone:?}");
+    assert!(!gone.errors.is_empty());
+}

@@ -39,8 +39,11 @@ async fn every_record_arrives_byte_for_byte_in_its_place_exactly_once() {
     let metrics = daemon.finish().await;
 
     let want = expected(&records, SENDER);
-    let of_several: Contents =
-        want.iter().filter(|(place, _)| several.contains(&&place.account)).map(|(p, e)| (p.clone(), e.clone())).collect();
+    let of_several: Contents = want
+        .iter()
+        .filter(|(place, _)| several.contains(&&place.account))
+        .map(|(p, e)| (p.clone(), e.clone()))
+        .collect();
     let bucket = Bucket::read(&localstack, &main, SENDER).await;
     assert_same(&bucket.contents(None, None), &want);
     assert_same(&bucket.contents(Some("copy/of it"), None), &of_several);
@@ -66,7 +69,8 @@ async fn send(site: &Site, endpoint: &str, records: &[String]) -> (usize, usize)
         site.file("array.json", format!("[{}]\n", array.join(",\n"))),
     ];
     let (account, region) = SENDER;
-    let mut arguments = vec!["put", "--endpoint", endpoint, "--account", account, "--region", region, "--json"];
+    let mut arguments =
+        vec!["put", "--endpoint", endpoint, "--account", account, "--region", region, "--json"];
     arguments.extend(files.iter().map(String::as_str));
     let put = cairn(&arguments).await;
     assert_eq!(put.code, Some(0), "{put:?}");
@@ -88,10 +92,18 @@ fn assert_same(found: &Contents, expected: &Contents) {
     for place in places {
         let (found, expected) = (found.get(place), expected.get(place));
         let (Some(found), Some(expected)) = (found, expected) else {
-            panic!("{place:?}: found {:?} records, expected {:?}", found.map(BTreeMap::len), expected.map(BTreeMap::len));
+            panic!(
+                "{place:?}: found {:?} records, expected {:?}",
+                found.map(BTreeMap::len),
+                expected.map(BTreeMap::len)
+            );
         };
         for record in found.keys().chain(expected.keys()) {
-            assert_eq!(found.get(record), expected.get(record), "{place:?}: times that this is there: {record}");
+            assert_eq!(
+                found.get(record),
+                expected.get(record),
+                "{place:?}: times that this is there: {record}"
+            );
         }
     }
 }

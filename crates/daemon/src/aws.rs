@@ -1,5 +1,8 @@
 //! The AWS clients, from the SDK's standard chain: environment, profile, instance or web identity.
 
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Builder as S3Builder;
 use delivery::S3Store;
@@ -8,11 +11,19 @@ use notifier::sns::SnsTopic;
 /// Used when neither the environment nor a profile names a Region.
 const DEFAULT_REGION: &str = "us-east-1";
 
+/// No call waits longer, the SDK's own retries included; a long poll of SQS takes 20 s.
+const ATTEMPT_MAX: Duration = Duration::from_secs(40);
+const OPERATION_MAX: Duration = Duration::from_secs(90);
+
 /// The settings that all clients share.
 pub async fn load() -> SdkConfig {
     let chain = aws_config::meta::region::RegionProviderChain::default_provider();
     let region = chain.or_else(Region::from_static(DEFAULT_REGION));
-    aws_config::defaults(BehaviorVersion::latest()).region(region).load().await
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_MAX)
+        .operation_timeout(OPERATION_MAX)
+        .build();
+    aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts).load().await
 }
 
 /// Whether S3 is an endpoint of its own, which has no name for each bucket.

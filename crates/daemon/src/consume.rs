@@ -6,9 +6,11 @@ use anyhow::Context;
 use clap::Args;
 use consumer::{Consumer, Counts, Jitter, LogFile, Options, Poison, S3Objects, SqsQueue};
 use tokio::io::{AsyncWriteExt, Stdout};
+use tokio::sync::Notify;
 
-use crate::aws;
 use crate::cli::Verdict;
+use crate::logging::{LogFormat, LogLevel};
+use crate::{aws, logging};
 
 /// Flags of `cairn consume`.
 #[derive(Debug, Args)]
@@ -36,6 +38,7 @@ pub struct Consume {
 impl Consume {
     /// Reads until Ctrl-C, SIGTERM, or the flags say to end.
     pub async fn run(self) -> anyhow::Result<Verdict> {
+        logging::init(LogFormat::Auto, &LogLevel::parse("warn").expect("a level"))?;
         let config = aws::load().await;
         let sqs = aws_sdk_sqs::Client::new(&config);
         let url = queue_url(&sqs, &self.queue).await?;
@@ -50,8 +53,22 @@ impl Consume {
         };
         let mut consumer = Consumer::new(SqsQueue::new(sqs, url), objects, Jitter::random(), options)?;
         let gauge = consumer.gauge();
-        let mut sink = async |file: LogFile| write(&mut tokio::io::stdout(), &file).await;
-        consumer.run(&mut sink, stopped()).await?;
+        // A pipe that nobody reads stays broken: reading ends, as for `cairn consume | head`.
+        let closed = Notify::new();
+        let mut sink = async |file: LogFile| {
+            let written = write(&mut tokio::io::stdout(), &file).await;
+            if written.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+                closed.notify_one();
+            }
+            written
+        };
+        let ended = async {
+            tokio::select! {
+                () = stopped() => {}
+                () = closed.notified() => {}
+            }
+        };
+        consumer.run(&mut sink, ended).await?;
         self.show(&gauge.read())?;
         Ok(Verdict::Good)
     }

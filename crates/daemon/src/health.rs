@@ -76,8 +76,13 @@ impl Snapshot {
         if self.is_full() {
             problems.push("the journal has reached its quota and refuses events; see the warnings for what does not take log files, or raise journal.quota".into());
         }
-        if let Some(reason) = &self.pipeline.stuck {
-            problems.push(format!("a batch waits: {reason}"));
+        if let Some((batch, reason)) = self.pipeline.stuck.iter().next() {
+            let more = self.pipeline.stuck.len() - 1;
+            problems.push(format!("batch {batch} and {more} more wait: {reason}"));
+        }
+        if !self.set_aside.is_empty() {
+            let files = self.set_aside.join(", ");
+            problems.push(format!("parked files were given up, damaged or refused for too long, and are kept in spill/ and notices/: {files}; to try one again, stop the daemon and rename it without .expired"));
         }
         problems
     }
@@ -87,9 +92,6 @@ impl Snapshot {
         let mut warnings: Vec<String> = refusing.map(lane).collect();
         if self.has_no_trail {
             warnings.push("no trail is defined: events are acknowledged and go nowhere; add [[trails]] to the configuration".into());
-        }
-        if !self.set_aside.is_empty() {
-            warnings.push(format!("{} parked log files were given up and are kept: {}", self.set_aside.len(), self.set_aside.join(", ")));
         }
         if self.foreign_objects > 0 {
             warnings.push(format!("{} foreign objects hold names of log files; see the log for their keys", self.foreign_objects));

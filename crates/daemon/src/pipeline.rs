@@ -11,17 +11,20 @@
 //! now (no room to park, the disk refuses) is begun again after a pause, and the next one has its
 //! turn meanwhile; one whose segment is damaged is left as it is, and health turns red.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use delivery::{Delivered, Delivery, DeliveryError, ObjectStore, Parked, Settled};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use model::{BatchId, LogFile, Notice};
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{StreamExt, TryStreamExt};
+use model::log_file::LogFileHeader;
+use model::{BatchId, LogFile, Notice, Timestamp};
 use notifier::{Notifier, NotifierError, Topic};
 use producer::route::Content;
-use producer::{Batch, Damage, Intake, JournalState, Plan, Refusal, SegmentError, render, window};
+use producer::{Batch, Damage, Intake, JournalState, Now, Plan, Refusal, SegmentError, render, window};
 use tokio::sync::{Semaphore, watch};
+use trails::Definitions;
 
 use crate::ledger::Ledger;
 use crate::parts::Parts;
@@ -34,6 +37,8 @@ const COMPRESSIONS: usize = 2;
 const PAUSE: Duration = Duration::from_secs(2);
 /// How often parked files and notices are looked at.
 const RETRY_TICK: Duration = Duration::from_millis(250);
+/// How much faster than the steady clock the time of day may go by which parked files are given up.
+const HASTE_MAX: u32 = 2;
 /// Parked files of different lanes that are tried at a time.
 const RETRIES_IN_FLIGHT: usize = 32;
 
@@ -68,8 +73,8 @@ impl From<Damage> for PipelineError {
 pub struct PipelineState {
     /// Batches whose segments are damaged; they are kept and not delivered.
     pub damaged: BTreeMap<BatchId, String>,
-    /// Why the last batch that failed could not be settled, until a batch is settled again.
-    pub stuck: Option<String>,
+    /// Batches that could not be settled, and why.
+    pub stuck: BTreeMap<BatchId, String>,
 }
 
 /// Settles batches. `S` is the object store, `T` the topics.
@@ -79,8 +84,13 @@ pub struct Pipeline<S, T> {
     delivery: Arc<Delivery<S>>,
     notifier: Arc<Notifier<T>>,
     ledger: Arc<Ledger>,
+    definitions: watch::Receiver<Arc<Definitions>>,
+    /// By which parked files grow old.
+    calendar: Mutex<Calendar>,
     compression_level: u32,
     compressions: Semaphore,
+    files_in_flight: usize,
+    retries_in_flight: usize,
     state: Arc<Mutex<PipelineState>>,
     /// Files of unsettled batches that are settled already, by their first key.
     settled: Mutex<HashMap<BatchId, HashSet<String>>>,
@@ -99,19 +109,31 @@ where
         delivery: Arc<Delivery<S>>,
         notifier: Arc<Notifier<T>>,
         ledger: Arc<Ledger>,
+        definitions: watch::Receiver<Arc<Definitions>>,
         compression_level: u32,
     ) -> Pipeline<S, T> {
         Pipeline {
+            calendar: Mutex::new(Calendar { last: parts.now() }),
             parts,
             intake,
             delivery,
             notifier,
             ledger,
+            definitions,
             compression_level,
             compressions: Semaphore::new(COMPRESSIONS),
+            files_in_flight: FILES_IN_FLIGHT,
+            retries_in_flight: RETRIES_IN_FLIGHT,
             state: Arc::default(),
             settled: Mutex::default(),
         }
+    }
+
+    /// The same, with one thing under way at a time: for a simulation, which does the same in the
+    /// same order each time.
+    #[must_use]
+    pub fn one_at_a_time(self) -> Pipeline<S, T> {
+        Pipeline { files_in_flight: 1, retries_in_flight: 1, ..self }
     }
 
     /// What it shows to health and metrics.
@@ -150,11 +172,32 @@ where
         }
     }
 
-    /// Tries parked files and notices when they are due, until `stopping` is set.
+    /// Tries parked files when they are due, until `stopping` is set. Lanes do not wait for each
+    /// other: one that takes its oldest file is given the next at once.
     pub async fn run_retries(&self, mut stopping: watch::Receiver<bool>) {
         let mut tick = tokio::time::interval(RETRY_TICK);
+        let mut retries = FuturesUnordered::new();
+        let mut waiting = VecDeque::new();
         while !*stopping.borrow_and_update() {
-            self.retry_due().await;
+            waiting.extend(self.delivery.take_due(self.parts.now().wall));
+            while retries.len() < self.retries_in_flight
+                && let Some(parked) = waiting.pop_front()
+            {
+                retries.push(self.retry(parked));
+            }
+            tokio::select! {
+                Some(()) = retries.next() => {}
+                _ = tick.tick() => self.expire().await,
+                _ = stopping.changed() => {}
+            }
+        }
+    }
+
+    /// Publishes parked notices when they are due, until `stopping` is set.
+    pub async fn run_notices(&self, mut stopping: watch::Receiver<bool>) {
+        let mut tick = tokio::time::interval(RETRY_TICK);
+        while !*stopping.borrow_and_update() {
+            self.retry_notices().await;
             tokio::select! {
                 _ = tick.tick() => {}
                 _ = stopping.changed() => {}
@@ -166,7 +209,7 @@ where
     pub async fn settle_and_report(&self, batch: BatchId) -> bool {
         match self.settle(batch).await {
             Ok(()) => {
-                self.lock_state().stuck = None;
+                self.lock_state().stuck.remove(&batch);
                 true
             }
             Err(PipelineError::Segment(SegmentError::Damage(damage))) => {
@@ -176,23 +219,32 @@ where
             }
             Err(error) => {
                 tracing::error!(%batch, %error, "a batch waits");
-                self.lock_state().stuck = Some(error.to_string());
+                self.lock_state().stuck.insert(batch, error.to_string());
                 false
             }
         }
     }
 
-    /// Tries parked files and notices that are due, once.
+    /// Tries the parked files and notices that are due, one of each lane.
     pub async fn retry_due(&self) {
-        let now = self.parts.now().wall;
-        if let Err(error) = self.delivery.expire(now) {
-            tracing::error!(%error, "parked files could not be set aside");
-        }
-        let due = self.delivery.take_due(now);
-        let retries = stream::iter(due).for_each_concurrent(RETRIES_IN_FLIGHT, |parked| self.retry(parked));
+        self.expire().await;
+        let due = self.delivery.take_due(self.parts.now().wall);
+        let retries = stream::iter(due).for_each_concurrent(self.retries_in_flight, |parked| self.retry(parked));
         retries.await;
+        self.retry_notices().await;
+    }
+
+    async fn retry_notices(&self) {
+        let now = self.parts.now().wall;
         if let Err(error) = self.notifier.retry_due(now, || self.parts.random()).await {
             tracing::error!(%error, "a parked notice waits");
+        }
+    }
+
+    async fn expire(&self) {
+        let today = self.calendar.lock().unwrap_or_else(PoisonError::into_inner).today(self.parts.now());
+        if let Err(error) = self.delivery.expire(today).await {
+            tracing::error!(%error, "parked files could not be set aside");
         }
     }
 
@@ -204,7 +256,7 @@ where
         }
         let contents = stream::iter(plan.contents.into_iter().map(Ok::<_, PipelineError>));
         contents
-            .try_for_each_concurrent(FILES_IN_FLIGHT, |content| self.settle_content(Arc::clone(&batch), content))
+            .try_for_each_concurrent(self.files_in_flight, |content| self.settle_content(Arc::clone(&batch), content))
             .await?;
         self.retire(&batch).await
     }
@@ -228,7 +280,7 @@ where
         let files = blocking(move || Ok(render(&batch, &content, level)?)).await?;
         drop(permit);
         let files = stream::iter(files.into_iter().map(Ok::<_, PipelineError>));
-        files.try_for_each_concurrent(FILES_IN_FLIGHT, |file| self.settle_file(file)).await
+        files.try_for_each_concurrent(self.files_in_flight, |file| self.settle_file(file)).await
     }
 
     async fn settle_file(&self, file: LogFile) -> Result<(), PipelineError> {
@@ -279,7 +331,7 @@ where
             }
             Ok(None) => {}
             Err(error) => {
-                self.delivery.keep(&parked);
+                self.delivery.keep(&parked, &error.to_string(), now, self.parts.random());
                 tracing::error!(%error, "a parked file waits");
             }
         }
@@ -288,14 +340,21 @@ where
     async fn retry_and_announce(
         &self,
         parked: &Parked,
-        now: model::Timestamp,
+        now: Timestamp,
     ) -> Result<Option<Delivered>, PipelineError> {
-        let Some(delivered) = self.delivery.retry(parked, now, self.parts.random()).await? else {
-            return Ok(None);
-        };
+        let kms_key = |header: &LogFileHeader| self.kms_key(header);
+        let tried = self.delivery.retry(parked, kms_key, now, self.parts.random()).await?;
+        let Some(delivered) = tried else { return Ok(None) };
         self.announce(&delivered).await?;
-        self.delivery.forget(parked)?;
+        self.delivery.forget(parked).await?;
         Ok(Some(delivered))
+    }
+
+    /// The key that the trail of a parked file has now; of a trail that is gone, the one it had.
+    fn kms_key(&self, header: &LogFileHeader) -> Option<String> {
+        let definitions = self.definitions.borrow();
+        let trail = definitions.trails.iter().find(|trail| trail.arn == header.name.trail);
+        trail.map_or(header.destination.kms_key.clone(), |trail| trail.kms_key.clone())
     }
 
     /// Whether a batch was begun before: its unselected events are counted.
@@ -323,6 +382,22 @@ where
     }
 }
 
+/// The time of day, as far as it can be believed: a clock that jumps ahead must not make everything
+/// that is parked too old at once. It goes at most [`HASTE_MAX`] times as fast as the steady clock.
+#[derive(Clone, Copy, Debug)]
+struct Calendar {
+    last: Now,
+}
+
+impl Calendar {
+    fn today(&mut self, now: Now) -> Timestamp {
+        let passed = now.uptime.saturating_sub(self.last.uptime);
+        let believed = self.last.wall.plus(passed * HASTE_MAX);
+        self.last = Now { wall: now.wall.min(believed), uptime: now.uptime };
+        self.last.wall
+    }
+}
+
 /// Runs work that computes or waits for the disk off the async threads.
 async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> Result<R, PipelineError> + Send + 'static,
@@ -330,5 +405,23 @@ async fn blocking<R: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_ahead_makes_nothing_old_at_once() {
+        let at = |wall: i64, uptime: u64| Now {
+            wall: Timestamp::from_millis(wall * 1000),
+            uptime: Duration::from_secs(uptime),
+        };
+        let mut calendar = Calendar { last: at(1_000, 0) };
+        assert_eq!(calendar.today(at(1_010, 10)), at(1_010, 0).wall, "as the clock says");
+        assert_eq!(calendar.today(at(9_999_999, 20)), at(1_030, 0).wall, "not what it jumps to");
+        assert_eq!(calendar.today(at(1_030, 30)), at(1_030, 0).wall, "nor what it was, once it is right");
+        assert_eq!(calendar.today(at(5, 40)), at(5, 0).wall, "a clock set back is believed");
     }
 }

@@ -1,26 +1,36 @@
 //! `cairn put`: sends CloudTrail records from files or stdin to a daemon's bulk intake.
+//!
+//! Files are split here and sent in parts that the daemon's window of known events covers many times
+//! over: a part is sent again while the daemon is busy, and doubles nothing.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
-use futures_util::stream;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
-use hyper::{Request, StatusCode, header};
+use flate2::write::MultiGzDecoder;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::cli::Verdict;
-use crate::http_client::{self, Body};
+use crate::http::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
+use crate::http_client;
 
-const CHUNK_BYTES: usize = 256 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
+/// A byte of gzip becomes at most 1032: decompressed in steps, so that memory stays bounded.
+const GZIP_BYTES: usize = 1 << 10;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// How often a file is sent again when the daemon is busy.
+/// What is sent together.
+const PART_BYTES_MAX: usize = 4 << 20;
+const PART_RECORDS_MAX: usize = 10_000;
+/// How often a part is sent again when the daemon is busy.
 const TRIES: u32 = 30;
+/// Refusals that are shown of each file.
+const SHOWN_MAX: usize = 100;
 
 /// Flags of `cairn put`.
 #[derive(Debug, Args)]
@@ -42,7 +52,7 @@ pub struct Put {
     json: bool,
 }
 
-/// The daemon's answer, and the sum of several.
+/// What became of records, as the daemon answers and as it is summed up here.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct Totals {
@@ -50,10 +60,22 @@ struct Totals {
     recorded: u64,
     duplicates: u64,
     refused: u64,
-    refusals: Vec<serde_json::Value>,
-    remarks: Vec<serde_json::Value>,
+    refusals: Vec<Refused>,
+    remarks: Vec<Remark>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Refused {
+    record: u64,
+    error: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Remark {
+    record: u64,
+    remark: String,
 }
 
 impl Put {
@@ -62,86 +84,75 @@ impl Put {
         let mut totals = Totals::default();
         for file in &self.files {
             let name = file.display().to_string();
-            let answer = self.send(file).await.with_context(|| name.clone())?;
-            self.show_file(&name, &answer);
-            totals.add(answer);
+            let of_file = self.send_file(file).await.with_context(|| name.clone())?;
+            show_refusals(&name, &of_file);
+            totals.add(of_file);
         }
-        self.show_totals(&totals)?;
+        self.show(&totals)?;
         let is_good = totals.refused == 0 && totals.error.is_none();
         Ok(if is_good { Verdict::Good } else { Verdict::Bad })
     }
 
-    /// Sends one file, again while the daemon is busy; stdin can be sent only once.
-    async fn send(&self, file: &std::path::Path) -> anyhow::Result<Totals> {
-        let is_stdin = file.as_os_str() == "-";
+    async fn send_file(&self, file: &Path) -> anyhow::Result<Totals> {
+        if file.as_os_str() == "-" {
+            return self.send_all(tokio::io::stdin(), None).await;
+        }
+        let opened = tokio::fs::File::open(file).await?;
+        let size = opened.metadata().await?.len();
+        self.send_all(opened, Some(size)).await
+    }
+
+    async fn send_all(
+        &self,
+        mut input: impl AsyncRead + Unpin,
+        size: Option<u64>,
+    ) -> anyhow::Result<Totals> {
+        let mut upload = Upload::new(self);
+        let mut unpack = Unpack::Unknown;
+        let mut progress = Progress::new(size, self.json);
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            let length = fill(&mut input, &mut chunk).await?;
+            if length == 0 {
+                break;
+            }
+            unpack.begin(&chunk[..length]);
+            for packed in chunk[..length].chunks(GZIP_BYTES) {
+                if !upload.take(&unpack.text(packed)?).await? {
+                    return Ok(upload.totals);
+                }
+            }
+            progress.read(length);
+        }
+        upload.take(&unpack.finish()?).await?;
+        upload.finish().await
+    }
+
+    /// Sends a part, again while the daemon is busy.
+    async fn send_part(&self, body: &Bytes) -> anyhow::Result<Totals> {
         for _ in 0..TRIES {
-            let answer = if is_stdin {
-                self.send_once(tokio::io::stdin(), None).await?
-            } else {
-                self.send_file(file).await?
-            };
+            let answer = http_client::send(self.request(body.clone())?).await?;
             if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
                 return read(&answer);
             }
             let told: Totals = serde_json::from_slice(answer.body()).unwrap_or_default();
             let reason = told.error.unwrap_or_else(|| "the daemon is busy".into());
-            if is_stdin {
-                bail!("{reason}; {} records were recorded; send the same again", told.recorded);
-            }
             let _ = writeln!(std::io::stderr(), "cairn put: {reason}; trying again");
             tokio::time::sleep(retry_after(&answer)).await;
         }
-        bail!("the daemon stayed busy; nothing is lost by sending the file again later")
+        bail!("the daemon stayed busy; send the rest again later")
     }
 
-    async fn send_file(&self, file: &std::path::Path) -> anyhow::Result<hyper::Response<Bytes>> {
-        let mut opened = tokio::fs::File::open(file).await?;
-        let size = opened.metadata().await?.len();
-        opened.rewind().await?;
-        self.send_once(opened, Some(size)).await
-    }
-
-    async fn send_once(
-        &self,
-        mut input: impl AsyncRead + Send + Sync + Unpin + 'static,
-        size: Option<u64>,
-    ) -> anyhow::Result<hyper::Response<Bytes>> {
-        let mut first = vec![0; 2];
-        let mut read = 0;
-        while read < first.len() {
-            match input.read(&mut first[read..]).await? {
-                0 => break,
-                more => read += more,
-            }
-        }
-        first.truncate(read);
-        let is_gzip = first == GZIP_MAGIC;
+    fn request(&self, body: Bytes) -> anyhow::Result<Request<http_client::Body>> {
         let account = self.account.as_ref().map_or("cairn-put", model::AccountId::as_str);
-        let scope = format!("AWS4-HMAC-SHA256 Credential={account}/00000000/{}/cloudtrail-data/aws4_request", self.region);
-        let mut request = Request::post(format!("{}/v1/events", self.endpoint.trim_end_matches('/')))
-            .header(header::AUTHORIZATION, scope);
-        if is_gzip {
-            request = request.header(header::CONTENT_ENCODING, "gzip");
-        }
-        let progress = Progress::new(size, self.json);
-        http_client::send(request.body(body(Bytes::from(first), input, progress))?).await
+        let region = &self.region;
+        let scope = format!("AWS4-HMAC-SHA256 Credential={account}/00000000/{region}/cloudtrail-data/aws4_request");
+        let uri = format!("{}/v1/events", self.endpoint.trim_end_matches('/'));
+        let request = Request::post(uri).header(header::AUTHORIZATION, scope);
+        Ok(request.body(Full::new(body).map_err(|never| match never {}).boxed())?)
     }
 
-    fn show_file(&self, name: &str, answer: &Totals) {
-        let mut out = std::io::stderr();
-        for refusal in &answer.refusals {
-            let _ = writeln!(out, "{name}: record {}: {}", refusal["record"], refusal["error"].as_str().unwrap_or("?"));
-        }
-        let listed = answer.refusals.len() as u64;
-        if answer.refused > listed {
-            let _ = writeln!(out, "{name}: and {} more refused records", answer.refused - listed);
-        }
-        if let Some(error) = &answer.error {
-            let _ = writeln!(out, "{name}: {error}");
-        }
-    }
-
-    fn show_totals(&self, totals: &Totals) -> anyhow::Result<()> {
+    fn show(&self, totals: &Totals) -> anyhow::Result<()> {
         let mut out = std::io::stdout();
         if self.json {
             writeln!(out, "{}", serde_json::to_string(totals)?)?;
@@ -150,6 +161,137 @@ impl Put {
             writeln!(out, "{records} records: {recorded} recorded, {duplicates} recorded before, {refused} refused")?;
         }
         Ok(())
+    }
+}
+
+/// One file on its way, part by part.
+struct Upload<'a> {
+    put: &'a Put,
+    splitter: Splitter,
+    pieces: Vec<Piece>,
+    part: Vec<u8>,
+    /// Which records of the file the part holds.
+    numbers: Vec<u64>,
+    totals: Totals,
+}
+
+impl Upload<'_> {
+    fn new(put: &Put) -> Upload<'_> {
+        Upload {
+            put,
+            splitter: Splitter::default(),
+            pieces: Vec::new(),
+            part: Vec::new(),
+            numbers: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Takes more of the file's text; false when the rest cannot be read.
+    async fn take(&mut self, text: &[u8]) -> anyhow::Result<bool> {
+        let broken = self.splitter.push(text, &mut self.pieces).err();
+        self.take_pieces().await?;
+        let Some(broken) = broken else { return Ok(true) };
+        self.flush().await?;
+        self.totals.error = Some(broken.to_string());
+        Ok(false)
+    }
+
+    async fn finish(mut self) -> anyhow::Result<Totals> {
+        let broken = std::mem::take(&mut self.splitter).finish(&mut self.pieces).err();
+        self.take_pieces().await?;
+        self.flush().await?;
+        self.totals.error = broken.map(|broken| broken.to_string());
+        Ok(self.totals)
+    }
+
+    async fn take_pieces(&mut self) -> anyhow::Result<()> {
+        for piece in std::mem::take(&mut self.pieces) {
+            let number = self.totals.records;
+            self.totals.records += 1;
+            match piece {
+                Piece::TooLong => self.refuse(number, format!("record: longer than {RECORD_BYTES_MAX} bytes")),
+                Piece::Record(record) => self.push(number, &record),
+            }
+            if self.part.len() >= PART_BYTES_MAX || self.numbers.len() >= PART_RECORDS_MAX {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One line for each record; one that spans lines stands in an array of its own.
+    fn push(&mut self, number: u64, record: &[u8]) {
+        let spans_lines = record.contains(&b'\n');
+        let (before, behind): (&[u8], &[u8]) = if spans_lines { (b"[", b"]\n") } else { (b"", b"\n") };
+        self.part.extend_from_slice(before);
+        self.part.extend_from_slice(record);
+        self.part.extend_from_slice(behind);
+        self.numbers.push(number);
+    }
+
+    async fn flush(&mut self) -> anyhow::Result<()> {
+        if self.numbers.is_empty() {
+            return Ok(());
+        }
+        let body = Bytes::from(std::mem::take(&mut self.part));
+        let numbers = std::mem::take(&mut self.numbers);
+        let answer = self.put.send_part(&body).await?;
+        let number = |record: u64| usize::try_from(record).ok().and_then(|place| numbers.get(place)).copied();
+        self.totals.recorded += answer.recorded;
+        self.totals.duplicates += answer.duplicates;
+        let unlisted = answer.refused.saturating_sub(answer.refusals.len() as u64);
+        for refused in answer.refusals {
+            self.refuse(number(refused.record).unwrap_or(refused.record), refused.error);
+        }
+        self.totals.refused += unlisted;
+        let remarks = answer.remarks.into_iter().map(|remark| Remark {
+            record: number(remark.record).unwrap_or(remark.record),
+            remark: remark.remark,
+        });
+        self.totals.remarks.extend(remarks);
+        self.totals.remarks.truncate(SHOWN_MAX);
+        answer.error.map_or(Ok(()), |error| Err(anyhow::anyhow!(error)))
+    }
+
+    fn refuse(&mut self, record: u64, error: String) {
+        self.totals.refused += 1;
+        if self.totals.refusals.len() < SHOWN_MAX {
+            self.totals.refusals.push(Refused { record, error });
+        }
+    }
+}
+
+/// A file's bytes as text, gzip or not, by its first two bytes.
+enum Unpack {
+    Unknown,
+    Plain,
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+}
+
+impl Unpack {
+    fn begin(&mut self, first: &[u8]) {
+        if let Unpack::Unknown = self {
+            let is_gzip = first.starts_with(&GZIP_MAGIC);
+            *self = if is_gzip { Unpack::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))) } else { Unpack::Plain };
+        }
+    }
+
+    fn text(&mut self, packed: &[u8]) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Unpack::Unknown | Unpack::Plain => Ok(packed.to_vec()),
+            Unpack::Gzip(gzip) => {
+                gzip.write_all(packed).and_then(|()| gzip.flush()).context("the file is not whole gzip")?;
+                Ok(std::mem::take(gzip.get_mut()))
+            }
+        }
+    }
+
+    fn finish(self) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Unpack::Unknown | Unpack::Plain => Ok(Vec::new()),
+            Unpack::Gzip(gzip) => gzip.finish().context("the file is not whole gzip"),
+        }
     }
 }
 
@@ -165,48 +307,49 @@ impl Totals {
     }
 }
 
-fn read(answer: &hyper::Response<Bytes>) -> anyhow::Result<Totals> {
-    let status = answer.status();
-    if status != StatusCode::OK && status != StatusCode::BAD_REQUEST {
-        bail!("{status}: {}", String::from_utf8_lossy(answer.body()));
+/// Reads until the buffer is full or the input ends.
+async fn fill(input: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match input.read(&mut buffer[length..]).await? {
+            0 => break,
+            more => length += more,
+        }
     }
-    serde_json::from_slice(answer.body()).with_context(|| {
-        format!("{status}: not an answer of Cairn: {}", String::from_utf8_lossy(answer.body()))
-    })
+    Ok(length)
 }
 
-fn retry_after(answer: &hyper::Response<Bytes>) -> Duration {
+fn show_refusals(name: &str, totals: &Totals) {
+    let mut out = std::io::stderr();
+    for Refused { record, error } in &totals.refusals {
+        let _ = writeln!(out, "{name}: record {record}: {error}");
+    }
+    let listed = totals.refusals.len() as u64;
+    if totals.refused > listed {
+        let _ = writeln!(out, "{name}: and {} more refused records", totals.refused - listed);
+    }
+    if let Some(error) = &totals.error {
+        let _ = writeln!(out, "{name}: {error}; what came before was sent");
+    }
+}
+
+fn read(answer: &Response<Bytes>) -> anyhow::Result<Totals> {
+    let status = answer.status();
+    let text = || String::from_utf8_lossy(answer.body());
+    if status != StatusCode::OK && status != StatusCode::BAD_REQUEST {
+        bail!("{status}: {}", text());
+    }
+    serde_json::from_slice(answer.body()).with_context(|| format!("{status}: not an answer of Cairn: {}", text()))
+}
+
+fn retry_after(answer: &Response<Bytes>) -> Duration {
     let seconds = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     Duration::from_secs(seconds.unwrap_or(2).min(60))
 }
 
-fn body(first: Bytes, input: impl AsyncRead + Send + Sync + Unpin + 'static, progress: Progress) -> Body {
-    let chunks = stream::unfold((Some(first), input, progress), |(first, mut input, mut progress)| async {
-        let chunk = match first {
-            Some(first) => Ok(first),
-            None => {
-                let mut chunk = vec![0; CHUNK_BYTES];
-                input.read(&mut chunk).await.map(|length| {
-                    chunk.truncate(length);
-                    Bytes::from(chunk)
-                })
-            }
-        };
-        match chunk {
-            Ok(chunk) if chunk.is_empty() => None,
-            Ok(chunk) => {
-                progress.sent(chunk.len());
-                Some((Ok(Frame::data(chunk)), (None, input, progress)))
-            }
-            Err(error) => Some((Err(error), (None, input, progress))),
-        }
-    });
-    StreamBody::new(chunks).boxed()
-}
-
 /// A line on the terminal that says how far a long file is.
 struct Progress {
-    sent: u64,
+    read: u64,
     size: Option<u64>,
     shown: u64,
     is_on: bool,
@@ -216,15 +359,15 @@ impl Progress {
     const STEP_BYTES: u64 = 8 << 20;
 
     fn new(size: Option<u64>, is_quiet: bool) -> Progress {
-        Progress { sent: 0, size, shown: 0, is_on: !is_quiet && std::io::stderr().is_terminal() }
+        Progress { read: 0, size, shown: 0, is_on: !is_quiet && std::io::stderr().is_terminal() }
     }
 
-    fn sent(&mut self, bytes: usize) {
-        self.sent += bytes as u64;
-        if self.is_on && self.sent - self.shown >= Self::STEP_BYTES {
-            self.shown = self.sent;
+    fn read(&mut self, bytes: usize) {
+        self.read += bytes as u64;
+        if self.is_on && self.read - self.shown >= Self::STEP_BYTES {
+            self.shown = self.read;
             let of = self.size.map_or(String::new(), |size| format!(" of {} MiB", size >> 20));
-            let _ = write!(std::io::stderr(), "\r{} MiB{of} sent", self.sent >> 20);
+            let _ = write!(std::io::stderr(), "\r{} MiB{of} read", self.read >> 20);
         }
     }
 }

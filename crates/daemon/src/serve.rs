@@ -24,6 +24,7 @@ use trails::{Changes, Definitions, Registry, TrailSet};
 
 use crate::config::Settings;
 use crate::health::Snapshot;
+use crate::http::connections::Bounded;
 use crate::http::{self, Site};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -96,15 +97,16 @@ where
         let outbox = Outbox::open(disk(), NOTICES_DIRECTORY, NOTICES_BYTES_MAX, retry)?;
         let notifier = Arc::new(Notifier::new(topics, outbox));
         let ledger = Arc::new(Ledger::new(delivery.waiting()));
+        let (definitions, definitions_seen) = watch::channel(Arc::new(registry.definitions().clone()));
         let pipeline = Arc::new(Pipeline::new(
             parts.clone(),
             intake.clone(),
             Arc::clone(&delivery),
             Arc::clone(&notifier),
             Arc::clone(&ledger),
+            definitions_seen.clone(),
             settings.delivery.compression_level,
         ));
-        let (definitions, definitions_seen) = watch::channel(Arc::new(registry.definitions().clone()));
         let seen = definitions_seen.clone();
         let look = look(&intake, &journal, &pipeline.state(), &delivery, &notifier, &ledger, seen);
         let site = Arc::new(Site {
@@ -168,15 +170,16 @@ where
 
     /// How notices fare.
     #[must_use]
-    pub fn notifier(&self) -> &Notifier<T> {
-        &self.notifier
+    pub fn notifier(&self) -> Arc<Notifier<T>> {
+        Arc::clone(&self.notifier)
     }
 
     /// Other definitions from now on: durable first, then in force. Events that were acknowledged
     /// before go by the former ones.
     pub async fn apply(&self, definitions: Definitions) -> anyhow::Result<Changes> {
         let (changes, trails) = self.register(definitions.clone())?;
-        self.intake.set_trails(trails).await?;
+        let in_force = self.intake.set_trails(trails).await;
+        in_force.context("the definitions are stored, and come into force at the next start")?;
         self.definitions.send_replace(Arc::new(definitions));
         Ok(changes)
     }
@@ -219,6 +222,11 @@ where
             let stopping = stopping.clone();
             async move { pipeline.run(journal, stopping).await }
         });
+        let notices = Arc::clone(&retries);
+        self.spawn("notices", {
+            let stopping = stopping.clone();
+            async move { notices.run_notices(stopping).await }
+        });
         self.spawn("retries", async move { retries.run_retries(stopping).await });
         self.spawn("clock", async move {
             let mut tick = tokio::time::interval(TICK);
@@ -233,7 +241,7 @@ where
         let mut closing = self.close_door.subscribe();
         self.spawn("listener", async move {
             let closed = async move { drop(closing.wait_for(|is_closing| *is_closing).await) };
-            let served = axum::serve(listener, http::router(site)).with_graceful_shutdown(closed);
+            let served = axum::serve(Bounded::new(listener), http::router(site)).with_graceful_shutdown(closed);
             if let Err(error) = served.await {
                 tracing::error!(%error, "the listener failed");
             }

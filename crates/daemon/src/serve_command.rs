@@ -1,11 +1,10 @@
 //! `cairn serve`: the daemon of [`crate::serve`] on the real AWS clients, with signals.
 
-use std::sync::Arc;
-
 use aws_config::SdkConfig;
 use delivery::S3Store;
 use notifier::sns::SnsTopic;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 use trails::{Changes, Trail};
 
 use crate::cli::{Serve, Verdict};
@@ -20,7 +19,7 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     let signals = Signals::listen()?;
     let config = aws::load().await;
     let parts = serve::real_parts(&settings.data_dir)?;
-    let mut daemon = Daemon::start(&settings, parts, aws::store(&config), aws::topics(&config)).await?;
+    let daemon = Daemon::start(&settings, parts, aws::store(&config), aws::topics(&config)).await?;
     let directory = settings.data_dir.display();
     tracing::info!(address = %daemon.address(), data_dir = %directory, version = env!("CARGO_PKG_VERSION"), "cairn is ready");
     for channel in &daemon.definitions().channels {
@@ -29,10 +28,13 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     if settings.definitions.trails.is_empty() {
         tracing::warn!("no trail is defined: events are acknowledged and go nowhere");
     }
-    introduce(&config, &daemon, &settings, daemon.changes()).await;
-    let ended = attend(signals, &mut daemon, &config, command).await;
+    let changes = daemon.changes().clone();
+    let mut service = Service { daemon, config, command, introductions: JoinSet::new() };
+    service.introduce(&settings, &changes);
+    let ended = service.attend(signals).await;
     tracing::info!("cairn is stopping");
-    let stopped = daemon.stop().await;
+    service.introductions.shutdown().await;
+    let stopped = service.daemon.stop().await;
     ended.and(stopped)?;
     tracing::info!("cairn has stopped");
     Ok(Verdict::Good)
@@ -54,51 +56,56 @@ impl Signals {
     }
 }
 
-/// Waits for signals: reloads at SIGHUP, returns at SIGTERM and SIGINT, fails when the daemon does.
-async fn attend(
-    mut signals: Signals,
-    daemon: &mut Daemon<S3Store, SnsTopic>,
-    config: &SdkConfig,
-    command: &Serve,
-) -> anyhow::Result<()> {
-    loop {
-        tokio::select! {
-            _ = signals.terminate.recv() => return Ok(()),
-            _ = signals.interrupt.recv() => return Ok(()),
-            _ = signals.hang_up.recv() => {}
-            failure = daemon.failure() => return Err(failure),
-        }
-        if let Err(error) = reload(daemon, config, command).await {
-            tracing::error!(error = format!("{error:#}"), "nothing was changed by the reload");
+/// The daemon, and what is done for it outside.
+struct Service<'a> {
+    daemon: Daemon<S3Store, SnsTopic>,
+    config: SdkConfig,
+    command: &'a Serve,
+    /// Markers, validation messages and queues on their way: nothing waits for them.
+    introductions: JoinSet<()>,
+}
+
+impl Service<'_> {
+    /// Waits for signals: reloads at SIGHUP, returns at SIGTERM and SIGINT, fails when the daemon
+    /// does.
+    async fn attend(&mut self, mut signals: Signals) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                _ = signals.terminate.recv() => return Ok(()),
+                _ = signals.interrupt.recv() => return Ok(()),
+                _ = signals.hang_up.recv() => self.reload().await,
+                Some(introduced) = self.introductions.join_next() => introduced?,
+                failure = self.daemon.failure() => return Err(failure),
+            }
         }
     }
-}
 
-async fn reload(
-    daemon: &Daemon<S3Store, SnsTopic>,
-    config: &SdkConfig,
-    command: &Serve,
-) -> anyhow::Result<()> {
-    let settings = load(command)?;
-    let changes = daemon.apply(settings.definitions.clone()).await?;
-    introduce(config, daemon, &settings, &changes).await;
-    tracing::info!("trails, channels, accounts and fan-out are read again; other settings need a restart");
-    Ok(())
-}
+    async fn reload(&mut self) {
+        if let Err(error) = self.try_reload().await {
+            tracing::error!(error = format!("{error:#}"), "the reload failed");
+        }
+    }
 
-/// Sets up queues, then markers and validation messages of trails that are new or changed.
-async fn introduce(
-    config: &SdkConfig,
-    daemon: &Daemon<S3Store, SnsTopic>,
-    settings: &Settings,
-    changes: &Changes,
-) {
-    report(changes);
-    set_up::fan_out(config, &settings.fanout).await;
-    let definitions = Arc::clone(&daemon.definitions());
-    let is_new = |trail: &&Trail| changes.added.contains(&trail.arn) || changes.changed.contains(&trail.arn);
-    let trails: Vec<&Trail> = definitions.trails.iter().filter(is_new).collect();
-    set_up::introduce(&aws::store(config), daemon.notifier(), &trails).await;
+    async fn try_reload(&mut self) -> anyhow::Result<()> {
+        let settings = load(self.command)?;
+        let changes = self.daemon.apply(settings.definitions.clone()).await?;
+        self.introduce(&settings, &changes);
+        tracing::info!("trails, channels, accounts and fan-out are read again; other settings need a restart");
+        Ok(())
+    }
+
+    /// Sets up queues, then markers and validation messages of trails that are new or changed.
+    fn introduce(&mut self, settings: &Settings, changes: &Changes) {
+        report(changes);
+        let (config, fanout) = (self.config.clone(), settings.fanout.clone());
+        let is_new = |trail: &&Trail| changes.added.contains(&trail.arn) || changes.changed.contains(&trail.arn);
+        let trails: Vec<Trail> = settings.definitions.trails.iter().filter(is_new).cloned().collect();
+        let notifier = self.daemon.notifier();
+        self.introductions.spawn(async move {
+            set_up::fan_out(&config, &fanout).await;
+            set_up::introduce(&aws::store(&config), &notifier, &trails).await;
+        });
+    }
 }
 
 /// Logs what a change of definitions did.

@@ -15,7 +15,7 @@ use trails::Trail;
 use crate::config::FanoutSettings;
 
 /// Puts the markers of trails and publishes the validation message on their topics.
-pub async fn introduce<T: Topic>(store: &impl ObjectStore, notifier: &Notifier<T>, trails: &[&Trail]) {
+pub async fn introduce<T: Topic>(store: &impl ObjectStore, notifier: &Notifier<T>, trails: &[Trail]) {
     for trail in trails {
         let bucket = &trail.bucket;
         if let Err(error) = store.put_new(&marker(trail)).await {

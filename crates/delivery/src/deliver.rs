@@ -5,6 +5,9 @@
 //! comes from can be retired and the journal does not fill up for everybody. Parked files of a lane
 //! go out oldest first, one at a time.
 //!
+//! Work on the disk is done off the async threads. A parked file keeps its name and bucket, and is
+//! encrypted with the key that its trail has when it is tried again.
+//!
 //! What always holds: a file is forgotten here only by [`Delivery::forget`], which the caller calls
 //! when its notice is safe. A crash before that delivers it again, and meets the object in place.
 
@@ -62,7 +65,7 @@ pub enum DeliveryError {
 pub struct Delivery<S> {
     store: S,
     concurrency: usize,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
@@ -93,7 +96,7 @@ impl<S: ObjectStore> Delivery<S> {
             waiting,
             foreign_objects: 0,
         };
-        Ok(Delivery { store, concurrency, state: Mutex::new(state) })
+        Ok(Delivery { store, concurrency, state: Arc::new(Mutex::new(state)) })
     }
 
     /// Delivers a file, or parks it. `random` is drawn from 0 to 1, for the pause after a failure.
@@ -105,11 +108,11 @@ impl<S: ObjectStore> Delivery<S> {
     ) -> Result<Settled, DeliveryError> {
         let lane = lane(&file.header);
         if self.state().outbox.is_refusing(&lane, now) {
-            return self.park(&lane, &file, now);
+            return self.park(lane, file, now).await;
         }
         match self.attempt(&lane, &file, now, random).await {
             Ok(delivered) => Ok(Settled::Delivered(Box::new(delivered))),
-            Err(_) => self.park(&lane, &file, now),
+            Err(_) => self.park(lane, file, now).await,
         }
     }
 
@@ -119,20 +122,24 @@ impl<S: ObjectStore> Delivery<S> {
         due.into_iter().map(|due| Parked { lane: due.lane, item: due.item }).collect()
     }
 
-    /// Tries a parked file again; `None` when its bucket still refuses.
+    /// Tries a parked file again; `None` when its bucket still refuses. `kms_key` says what the file
+    /// is to be encrypted with.
     pub async fn retry(
         &self,
         parked: &Parked,
+        kms_key: impl FnOnce(&LogFileHeader) -> Option<String>,
         now: Timestamp,
         random: f64,
     ) -> Result<Option<Delivered>, DeliveryError> {
-        let file = match self.read(parked) {
+        let item = parked.item;
+        let mut file = match self.with_disk(move |state| state.read(item)).await {
             Ok(file) => file,
             Err(error) => {
-                self.set_aside(parked, &error)?;
+                self.set_aside(parked, &error).await?;
                 return Ok(None);
             }
         };
+        file.header.destination.kms_key = kms_key(&file.header);
         let tried = self.attempt(&parked.lane, &file, now, random).await;
         if tried.is_err() {
             self.state().outbox.release(parked.item);
@@ -140,26 +147,37 @@ impl<S: ObjectStore> Delivery<S> {
         Ok(tried.ok())
     }
 
-    /// A parked file was delivered but its notice is not safe: it stays parked.
-    pub fn keep(&self, parked: &Parked) {
-        self.state().outbox.release(parked.item);
+    /// A parked file was delivered, but it could not be forgotten or its notice is not safe: it
+    /// stays parked, and its lane pauses.
+    pub fn keep(&self, parked: &Parked, error: &str, now: Timestamp, random: f64) {
+        let mut state = self.state();
+        state.outbox.failed(&parked.lane, error, now, random);
+        state.outbox.release(parked.item);
     }
 
     /// A parked file was delivered and its notice is safe: it is forgotten, durably.
-    pub fn forget(&self, parked: &Parked) -> Result<(), DeliveryError> {
-        let mut state = self.state();
-        state.outbox.remove(parked.item)?;
-        state.waiting.remove(&parked.item);
-        Ok(())
+    pub async fn forget(&self, parked: &Parked) -> Result<(), DeliveryError> {
+        let item = parked.item;
+        let forget = move |state: &mut State| {
+            state.outbox.remove(item)?;
+            state.waiting.remove(&item);
+            Ok(())
+        };
+        self.with_disk(forget).await
     }
 
     /// Sets files aside that have been refused for too long. They are kept on disk.
-    pub fn expire(&self, now: Timestamp) -> Result<usize, DeliveryError> {
-        let expired = self.state().outbox.expire(now)?;
-        for item in &expired {
-            tracing::error!(lane = item.lane, file = ?item, "a log file was refused for too long and is set aside");
-        }
-        Ok(expired.len())
+    pub async fn expire(&self, now: Timestamp) -> Result<usize, DeliveryError> {
+        let expire = move |state: &mut State| {
+            let expired = state.outbox.expire(now)?;
+            for item in &expired {
+                state.waiting.remove(&item.item);
+                let (lane, file) = (&item.lane, item.item);
+                tracing::error!(lane, %file, "a log file was refused for too long and is set aside");
+            }
+            Ok(expired.len())
+        };
+        self.with_disk(expire).await
     }
 
     /// When the next parked file is due.
@@ -200,21 +218,42 @@ impl<S: ObjectStore> Delivery<S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn park(&self, lane: &str, file: &LogFile, now: Timestamp) -> Result<Settled, DeliveryError> {
-        let mut state = self.state();
-        let item = state.outbox.park(lane, &file.to_bytes(), now)?;
-        state.waiting.insert(item, (file.header.name.trail.clone(), file.header.records));
-        Ok(Settled::Parked)
+    /// Does work that waits for the disk off the async threads.
+    async fn with_disk<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut State) -> R + Send + 'static,
+    ) -> R {
+        let state = Arc::clone(&self.state);
+        let locked = move || work(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
+        match tokio::task::spawn_blocking(locked).await {
+            Ok(result) => result,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
-    fn read(&self, parked: &Parked) -> Result<LogFile, String> {
-        let bytes = self.state().outbox.read(parked.item).map_err(|error| error.to_string())?;
-        LogFile::from_bytes(&bytes).map_err(|error| error.to_string())
+    async fn park(
+        &self,
+        lane: String,
+        file: LogFile,
+        now: Timestamp,
+    ) -> Result<Settled, DeliveryError> {
+        let park = move |state: &mut State| {
+            let item = state.outbox.park(&lane, &file.to_bytes(), now)?;
+            state.waiting.insert(item, (file.header.name.trail, file.header.records));
+            Ok(Settled::Parked)
+        };
+        self.with_disk(park).await
     }
 
-    fn set_aside(&self, parked: &Parked, error: &str) -> Result<(), DeliveryError> {
+    async fn set_aside(&self, parked: &Parked, error: &str) -> Result<(), DeliveryError> {
         tracing::error!(lane = parked.lane, error, "a parked log file is unreadable and is set aside");
-        Ok(self.state().outbox.set_aside_damaged(parked.item)?)
+        let item = parked.item;
+        let set_aside = move |state: &mut State| {
+            state.outbox.set_aside_damaged(item)?;
+            state.waiting.remove(&item);
+            Ok(())
+        };
+        self.with_disk(set_aside).await
     }
 
     async fn attempt(
@@ -264,6 +303,13 @@ impl<S: ObjectStore> Delivery<S> {
         if state.outbox.failed(lane, &error.to_string(), now, random) == FirstFailure::Yes {
             tracing::warn!(%trail, bucket = %file.header.destination.bucket, %error, "the bucket refuses log files; they are parked and tried again");
         }
+    }
+}
+
+impl State {
+    fn read(&self, item: ItemId) -> Result<LogFile, String> {
+        let bytes = self.outbox.read(item).map_err(|error| error.to_string())?;
+        LogFile::from_bytes(&bytes).map_err(|error| error.to_string())
     }
 }
 
@@ -403,8 +449,8 @@ mod tests {
         for _ in 0..2 {
             let due = second.take_due(NOW);
             assert_eq!(due.len(), 1, "one file of a lane at a time");
-            keys.push(second.retry(&due[0], NOW, 0.5).await.unwrap().unwrap().key);
-            second.forget(&due[0]).unwrap();
+            keys.push(second.retry(&due[0], |_| None, NOW, 0.5).await.unwrap().unwrap().key);
+            second.forget(&due[0]).await.unwrap();
         }
         assert_eq!(keys, [file("one", 1).header.name.key(0), file("one", 2).header.name.key(0)]);
         assert!(second.take_due(NOW).is_empty() && second.waiting().is_empty());
@@ -427,7 +473,7 @@ mod tests {
         assert_eq!(delivery.deliver(file("one", 1), NOW, 0.0).await.unwrap(), Settled::Parked);
         let later = NOW.plus(Duration::from_secs(600));
         let due = delivery.take_due(later);
-        let delivered = delivery.retry(&due[0], later, 0.5).await.unwrap().unwrap();
+        let delivered = delivery.retry(&due[0], |_| None, later, 0.5).await.unwrap().unwrap();
         assert_eq!(delivered.key, file("one", 1).header.name.key(0));
         assert_eq!(delivery.store.objects().len(), 1);
         let trail = delivered.header.name.trail;

@@ -56,7 +56,11 @@ pub async fn place(store: &impl ObjectStore, file: &LogFile) -> Result<Placed, S
 
 /// Whether the object under a taken name has the content of this file.
 async fn holds(store: &impl ObjectStore, put: &Put, file: &LogFile) -> Result<bool, StoreError> {
-    let Some(body) = store.read(&put.bucket, &put.key).await? else {
+    let read = store.read(&put.bucket, &put.key).await.map_err(|error| StoreError {
+        message: format!("{}; the key is taken, and reading what is there takes s3:GetObject (and kms:Decrypt)", error.message),
+        ..error
+    });
+    let Some(body) = read? else {
         let message = format!("{} was taken and is gone", put.key);
         return Err(StoreError { code: "ConditionalRequestConflict".into(), message });
     };

@@ -5,9 +5,10 @@
 //! encryption context, a CRC64NVME checksum of the whole object, no user metadata.
 //!
 //! Create-only is `If-None-Match: *`. Some S3-compatible endpoints answer that they do not know it,
-//! others ignore it silently. So the first object that a bucket stores is put a second time: an
-//! endpoint that keeps its word refuses. Where it does not, or says that it cannot, a HEAD goes
-//! before each PUT from then on; between the two another writer could slip in.
+//! others ignore it silently. So before the first object of a bucket a HEAD looks whether its key is
+//! taken, and when it is stored it is put a second time: an endpoint that keeps its word refuses.
+//! Where it does not, or says that it cannot, a HEAD goes before each PUT from then on; between the
+//! two another writer could slip in.
 //! Source: AWS S3 API Reference, `PutObject`; the CloudTrail User Guide on its log files.
 
 use std::collections::HashMap;
@@ -19,7 +20,6 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
@@ -112,6 +112,10 @@ impl S3Store {
         let bucket = self.bucket(&put.bucket);
         if bucket.create_only == CreateOnly::LookFirst {
             return look_first(&bucket.client, put).await;
+        }
+        let is_unknown = bucket.create_only == CreateOnly::Unknown;
+        if is_unknown && is_taken(&bucket.client, put).await? == Some(true) {
+            return Ok(PutOutcome::Exists);
         }
         let outcome = conditional_put(&bucket.client, put).await;
         match &outcome {
@@ -215,19 +219,31 @@ async fn conditional_put(client: &Client, put: &Put) -> Result<PutOutcome, PutFa
 }
 
 async fn look_first(client: &Client, put: &Put) -> Result<PutOutcome, PutFailure> {
-    let head = client.head_object().bucket(put.bucket.as_str()).key(&put.key).send().await;
-    match head.map_err(SdkError::into_service_error) {
-        Ok(_) => return Ok(PutOutcome::Exists),
-        Err(HeadObjectError::NotFound(_)) => {}
-        Err(error) => {
-            let code = error.code().unwrap_or("Unreachable").to_owned();
-            let message = DisplayErrorContext(&error).to_string();
-            return Err(PutFailure::Other(StoreError { code, message }));
+    match is_taken(client, put).await? {
+        Some(true) => return Ok(PutOutcome::Exists),
+        Some(false) => {}
+        None => {
+            let message = "whether the key is taken may not be known; HEAD takes s3:GetObject and s3:ListBucket";
+            return Err(PutFailure::Other(StoreError { code: "AccessDenied".into(), message: message.into() }));
         }
     }
     match request(client, put).send().await {
         Ok(_) => Ok(PutOutcome::Stored),
         Err(error) => put_failure(&error),
+    }
+}
+
+/// Whether an object has the key; `None` where that may not be known (S3 answers 403 for a missing
+/// key to those who must not list). What is wrong with the bucket, the PUT will tell.
+async fn is_taken(client: &Client, put: &Put) -> Result<Option<bool>, PutFailure> {
+    let head = client.head_object().bucket(put.bucket.as_str()).key(&put.key).send().await;
+    match head {
+        Ok(_) => Ok(Some(true)),
+        Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
+            Some(301 | 307 | 400 | 404) => Ok(Some(false)),
+            Some(403) => Ok(None),
+            _ => Err(PutFailure::Other(store_error(&error))),
+        },
     }
 }
 

@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 use crate::category::Category;
 use crate::event::{Event, Identity};
 use crate::ids::{AccountId, Region};
+use crate::limits::RECORD_BYTES_MAX;
 use crate::record::shape;
 use crate::time::Timestamp;
 
@@ -112,6 +113,9 @@ impl Event {
         let time = event_time(&schema)?;
         let identity = Identity::of(&[channel.arn.as_bytes(), id.as_bytes(), data.as_bytes()]);
         let record = stored_record(channel, data, identity, time, now);
+        if record.len() > RECORD_BYTES_MAX {
+            return Err(too_long("eventData", data.len(), RECORD_BYTES_MAX - (record.len() - data.len())));
+        }
         Ok(Event {
             identity,
             account: channel.account.clone(),
@@ -309,6 +313,14 @@ mod tests {
         assert_eq!(send("a", DATA, "Custom").unwrap().identity, first);
         assert_ne!(send("b", DATA, "Custom").unwrap().identity, first);
         assert_ne!(send("a", &DATA.replace("u-1", "u-2"), "Custom").unwrap().identity, first);
+    }
+
+    #[test]
+    fn an_event_whose_record_would_exceed_256_kb_is_refused() {
+        let fitting = RECORD_BYTES_MAX - send("a", DATA, "Custom").unwrap().record.len();
+        let padded = |bytes: usize| DATA.replace(r#""a"}"#, &format!(r#""a{}"}}"#, "x".repeat(bytes)));
+        assert_eq!(send("a", &padded(fitting), "Custom").unwrap().record.len(), RECORD_BYTES_MAX);
+        assert_eq!(send("a", &padded(fitting + 1), "Custom").unwrap_err().code, "FieldTooLong");
     }
 
     #[test]

@@ -47,31 +47,68 @@ pub enum Refusal {
     Stopping,
 }
 
+/// The other end of the queue, which owns the writer. In the daemon a thread serves it; a simulation
+/// steps it.
+pub struct Desk {
+    writer: Writer,
+    queue: mpsc::Receiver<Command>,
+    group: Vec<Command>,
+    publish: watch::Sender<JournalState>,
+}
+
+impl Desk {
+    /// Waits for commands; false when there will be none.
+    fn wait(&mut self) -> bool {
+        !self.writer.is_stopped() && self.queue.blocking_recv_many(&mut self.group, GROUP_COMMANDS) > 0
+    }
+
+    /// Whether commands wait; they are the next group.
+    pub fn has_commands(&mut self) -> bool {
+        while !self.writer.is_stopped() && self.group.len() < GROUP_COMMANDS {
+            let Ok(command) = self.queue.try_recv() else { break };
+            self.group.push(command);
+        }
+        !self.group.is_empty()
+    }
+
+    /// Carries out one group, publishes the state, and answers.
+    pub fn serve(&mut self, now: Now) {
+        self.writer.handle(self.group.drain(..), now);
+        if self.queue.is_empty() {
+            self.writer.rest();
+        }
+        // Before the answers: whoever was answered finds a state that knows of it.
+        self.publish.send_replace(self.writer.state());
+        self.writer.answer();
+    }
+}
+
 impl Intake {
+    /// An intake and its desk. The watch shows the journal's state after each group, and closes when
+    /// the desk is gone.
+    #[must_use]
+    pub fn open(writer: Writer) -> (Intake, Desk, watch::Receiver<JournalState>) {
+        let (commands, queue) = mpsc::channel(QUEUE_COMMANDS);
+        let (publish, state) = watch::channel(writer.state());
+        let room = Arc::new(Semaphore::new(QUEUE_KIB as usize));
+        let group = Vec::with_capacity(GROUP_COMMANDS);
+        (Intake { commands, room }, Desk { writer, queue, group, publish }, state)
+    }
+
     /// Starts the writer's thread, which ends when it is told to stop, or when the last `Intake` is
-    /// dropped: without a seal then, as in a crash. `clock` reads both clocks. The watch shows the
-    /// journal's state after each group, and closes when the thread has ended.
+    /// dropped: without a seal then, as in a crash. `clock` reads both clocks.
     pub fn start(
-        mut writer: Writer,
+        writer: Writer,
         clock: impl Fn() -> Now + Send + 'static,
     ) -> std::io::Result<(Intake, watch::Receiver<JournalState>)> {
-        let (commands, mut queue) = mpsc::channel(QUEUE_COMMANDS);
-        let (publish, state) = watch::channel(writer.state());
+        let (intake, mut desk, state) = Intake::open(writer);
         let run = move || {
-            let mut group = Vec::with_capacity(GROUP_COMMANDS);
-            while !writer.is_stopped() && queue.blocking_recv_many(&mut group, GROUP_COMMANDS) > 0 {
-                writer.handle(group.drain(..), clock());
-                if queue.is_empty() {
-                    writer.rest();
-                }
-                // Before the answers: whoever was answered finds a state that knows of it.
-                publish.send_replace(writer.state());
-                writer.answer();
+            while desk.wait() {
+                desk.serve(clock());
             }
         };
         std::thread::Builder::new().name("journal".into()).spawn(run)?;
-        let room = Arc::new(Semaphore::new(QUEUE_KIB as usize));
-        Ok((Intake { commands, room }, state))
+        Ok((intake, state))
     }
 
     /// Records events: durable when it returns `Ok`, with one outcome for each, in order.

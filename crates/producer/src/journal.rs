@@ -20,7 +20,7 @@
 //! 3. Segments are never deleted before [`Journal::retire`], and damaged ones never at all.
 //! 4. The files take at most the quota; without room events are refused and none is lost.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -80,7 +80,8 @@ pub enum JournalError {
 pub struct JournalState {
     /// Sealed segments that are not retired, oldest first.
     pub sealed: Vec<SealedSegment>,
-    /// Events that are durable in the open segment, and under which trails.
+    /// Events that are durable in the open segment, and under which trails; of a halted journal, in
+    /// the segment that was open.
     pub open: Option<(Arc<TrailSet>, u64)>,
     /// Events recorded since the start, by the trails they were recorded under; those that the
     /// start found in segments are included.
@@ -109,13 +110,18 @@ pub struct Journal {
     sealed: BTreeMap<BatchId, SealedSegment>,
     spares: Vec<String>,
     next_spare: u64,
+    /// Whether names changed since the directory was synced. No spare is written to before that:
+    /// after power loss it could have the name of the segment that it was.
+    are_names_unsynced: bool,
     last_batch: BatchId,
     window: Window,
-    /// Files of retired identities, oldest first, and how many each holds.
-    retired: VecDeque<(BatchId, usize)>,
+    /// Files of retired identities, and how many each holds.
+    retired: BTreeMap<BatchId, usize>,
     recorded: BTreeMap<u64, (Arc<TrailSet>, u64)>,
     again: u64,
     halted: Option<String>,
+    /// What is durable in the segment that was open when the journal halted.
+    abandoned: Option<(Arc<TrailSet>, u64)>,
     damaged: Vec<Damage>,
 }
 
@@ -141,11 +147,14 @@ impl Journal {
             sealed: BTreeMap::new(),
             spares: Vec::new(),
             next_spare: 0,
+            // An earlier process may have left them so.
+            are_names_unsynced: true,
             last_batch: BatchId(0),
-            retired: VecDeque::new(),
+            retired: BTreeMap::new(),
             recorded: BTreeMap::new(),
             again: 0,
             halted: None,
+            abandoned: None,
             damaged: Vec::new(),
         };
         journal.recover(now)?;
@@ -206,12 +215,16 @@ impl Journal {
             return Ok(());
         }
         let Some(open) = self.open.take() else { return Ok(()) };
+        let durable = durable_in(&open);
         match open.seal(now) {
             Ok(sealed) => {
                 self.sealed.insert(sealed.batch, sealed);
                 Ok(())
             }
-            Err(error) => Err(self.halt(&error)),
+            Err(error) => {
+                self.abandoned = Some(durable);
+                Err(self.halt(&error))
+            }
         }
     }
 
@@ -236,15 +249,22 @@ impl Journal {
         // Half done, this would leave a batch that can be neither read nor retired.
         self.recycle(batch).map_err(|error| self.halt(&error))?;
         self.sealed.remove(&batch);
-        self.retired.push_back((batch, usize::try_from(sealed.events).unwrap_or(usize::MAX)));
-        self.forget_identities()?;
+        self.retired.insert(batch, usize::try_from(sealed.events).unwrap_or(usize::MAX));
+        self.forget_identities();
         Ok(())
     }
 
     /// Whether the open segment holds events that are durable.
     #[must_use]
     pub fn holds_events(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.events() > 0)
+        self.open_batch().is_some()
+    }
+
+    /// The batch of the open segment, if it holds events that are durable.
+    #[must_use]
+    pub fn open_batch(&self) -> Option<BatchId> {
+        let open = self.open.as_ref().filter(|open| open.events() > 0)?;
+        Some(open.header().batch)
     }
 
     /// Bytes staged for the next commit.
@@ -262,10 +282,9 @@ impl Journal {
     /// What it knows of itself.
     #[must_use]
     pub fn state(&self) -> JournalState {
-        let open = self.open.as_ref().map(|open| (Arc::clone(&open.header().trails), open.events()));
         JournalState {
             sealed: self.sealed.values().cloned().collect(),
-            open,
+            open: self.open.as_ref().map(durable_in).or_else(|| self.abandoned.clone()),
             recorded: self.recorded.clone(),
             again: self.again,
             files: self.files(),
@@ -284,7 +303,9 @@ impl Journal {
 
     fn halt(&mut self, error: &io::Error) -> JournalError {
         self.halted = Some(error.to_string());
-        self.open = None;
+        if let Some(open) = self.open.take() {
+            self.abandoned = Some(durable_in(&open));
+        }
         JournalError::Halted(error.to_string())
     }
 
@@ -299,6 +320,7 @@ impl Journal {
         if self.open.is_some() {
             return Ok(());
         }
+        self.sync_names().map_err(|error| self.halt(&error))?;
         let spare = self.take_spare()?;
         let header = Header {
             batch: self.next_batch(now),
@@ -323,6 +345,14 @@ impl Journal {
             // The file had its room already: what fails here is the disk.
             Err(error) => Err(self.halt(&error)),
         }
+    }
+
+    fn sync_names(&mut self) -> io::Result<()> {
+        if self.are_names_unsynced {
+            self.disk.sync_directory(crate::DIRECTORY)?;
+            self.are_names_unsynced = false;
+        }
+        Ok(())
     }
 
     fn next_batch(&self, now: Timestamp) -> BatchId {
@@ -356,7 +386,9 @@ impl Journal {
         usize::try_from(self.settings.quota_bytes / self.settings.segment_bytes).unwrap_or(usize::MAX)
     }
 
-    /// Makes a segment's file a spare, or removes it when there are enough of them.
+    /// Makes a segment's file a spare, or removes it when there are enough of them. Power loss may
+    /// bring the segment back until the names are synced: then it is settled once more, and meets
+    /// its own objects.
     fn recycle(&mut self, batch: BatchId) -> io::Result<()> {
         let file = segment::path(batch);
         let is_usable = self.disk.open(&file)?.size_bytes()? == self.settings.segment_bytes;
@@ -367,31 +399,35 @@ impl Journal {
         } else {
             self.disk.remove(&file)?;
         }
-        self.disk.sync_directory(crate::DIRECTORY)
+        self.are_names_unsynced = true;
+        // The segment is gone even after an error here; before the spare is used, it is tried again.
+        let _ = self.sync_names();
+        Ok(())
     }
 
     /// Removes the oldest identities that the window cannot hold anyway. The newest file stays: its
-    /// name keeps batch numbers growing over a restart.
-    fn forget_identities(&mut self) -> io::Result<()> {
-        let mut kept: usize = self.retired.iter().map(|(_, events)| events).sum();
-        while self.retired.len() > 1 {
-            let (batch, events) = self.retired[0];
-            if kept.saturating_sub(events) < self.settings.window_events {
-                break;
+    /// name keeps batch numbers growing over a restart. One that cannot be removed now is tried
+    /// again with the next.
+    fn forget_identities(&mut self) {
+        let mut kept: usize = self.retired.values().sum();
+        while let Some((&batch, &events)) = self.retired.first_key_value() {
+            let is_needed = kept.saturating_sub(events) < self.settings.window_events;
+            if self.retired.len() == 1 || is_needed || self.disk.remove(&window::path(batch)).is_err() {
+                return;
             }
-            self.disk.remove(&window::path(batch))?;
-            self.retired.pop_front();
+            self.retired.remove(&batch);
             kept -= events;
         }
-        Ok(())
     }
 
     /// The one path from what is on disk to a journal that takes events.
     fn recover(&mut self, now: Timestamp) -> Result<(), JournalError> {
         let names = self.disk.list(crate::DIRECTORY)?;
+        // Other names than those given here are somebody else's.
         let batch_of = |name: &str, ending: &str| {
             let number = name.strip_suffix(ending)?;
-            u64::from_str_radix(number, 16).ok().map(BatchId)
+            let batch = BatchId(u64::from_str_radix(number, 16).ok()?);
+            (batch.to_string() == number).then_some(batch)
         };
         let batches = |ending| names.iter().filter_map(move |name| batch_of(name, ending));
         for batch in batches(".ids") {
@@ -401,7 +437,7 @@ impl Journal {
             self.last_batch = self.last_batch.max(batch);
             self.recover_segment(batch, now)?;
         }
-        names.iter().filter(|name| name.starts_with("spare-")).try_for_each(|name| self.recover_spare(name))
+        names.iter().try_for_each(|name| self.recover_spare(name))
     }
 
     /// What a spare file holds does not matter, its size does: one that a crash left half made, or
@@ -409,7 +445,8 @@ impl Journal {
     fn recover_spare(&mut self, name: &str) -> Result<(), JournalError> {
         let path = format!("{}/{name}", crate::DIRECTORY);
         let number = name.strip_prefix("spare-").and_then(|number| number.parse().ok());
-        self.next_spare = self.next_spare.max(number.unwrap_or(0));
+        let Some(number) = number else { return Ok(()) };
+        self.next_spare = self.next_spare.max(number);
         let is_usable = self.disk.open(&path)?.size_bytes()? == self.settings.segment_bytes;
         if is_usable && self.spares.len() < SPARES_MAX {
             self.spares.push(path);
@@ -423,7 +460,7 @@ impl Journal {
         self.last_batch = self.last_batch.max(batch);
         match window::load(&*self.disk, batch)? {
             Ok(identities) => {
-                self.retired.push_back((batch, identities.len()));
+                self.retired.insert(batch, identities.len());
                 identities.into_iter().for_each(|identity| self.window.insert(identity));
             }
             Err(damage) => self.damaged.push(damage),
@@ -454,6 +491,11 @@ impl Journal {
         self.sealed.insert(batch, SealedSegment { batch, trails, events });
         Ok(())
     }
+}
+
+/// The events that are durable in an open segment, and their trails.
+fn durable_in(open: &OpenSegment) -> (Arc<TrailSet>, u64) {
+    (Arc::clone(&open.header().trails), open.events())
 }
 
 fn full(error: &io::Error) -> JournalError {

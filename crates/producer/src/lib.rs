@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 
-pub use intake::{Intake, Refusal};
+pub use intake::{Desk, Intake, Refusal};
 pub use journal::{Journal, JournalError, JournalSettings, JournalState, Outcome};
 pub use render::render;
 pub use route::{Batch, Plan};

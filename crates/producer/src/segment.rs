@@ -21,7 +21,8 @@
 //! 2. A `synced` frame is written only after all bytes before it were synced. So a bad frame with a
 //!    true `synced` or `seal` frame behind it is **damage** to what was durable; a bad frame with
 //!    none behind it is a **torn tail**, the expected leftover of a crash, which nobody was promised.
-//! 3. After `seal` nothing is written.
+//! 3. `seal` too is written only after all bytes before it were synced, marks included. After it
+//!    nothing is written, but for the same bytes once more by a recovery.
 
 use std::io;
 use std::sync::Arc;
@@ -149,6 +150,8 @@ pub struct OpenSegment {
     end: u64,
     /// Whether a `synced` frame covers everything before `end`.
     is_marked: bool,
+    /// Whether everything before `end` is synced, a last mark included.
+    is_synced: bool,
     staged: Vec<u8>,
     staged_events: u64,
     events: u64,
@@ -179,6 +182,7 @@ impl OpenSegment {
             header,
             file,
             is_marked: true,
+            is_synced: true,
             staged: Vec::new(),
             staged_events: 0,
             events: 0,
@@ -230,6 +234,7 @@ impl OpenSegment {
         self.events += std::mem::take(&mut self.staged_events);
         self.staged.clear();
         self.is_marked = false;
+        self.is_synced = true;
         Ok(())
     }
 
@@ -243,13 +248,18 @@ impl OpenSegment {
         self.file.write_all_at(&self.staged, self.end)?;
         self.end += self.staged.len() as u64;
         self.staged.clear();
+        self.is_synced = false;
         Ok(())
     }
 
     /// Commits, writes the seal and syncs it.
     pub fn seal(mut self, now: Timestamp) -> io::Result<SealedSegment> {
         self.commit()?;
-        self.mark();
+        // A mark may end where a sector does. Were it lost and the seal behind it not, what is only
+        // torn would pass for damage.
+        if !self.is_synced {
+            self.file.sync()?;
+        }
         write_seal(&mut self.staged, self.header.nonce, self.end, now, self.events);
         self.file.write_all_at(&self.staged, self.end)?;
         self.file.sync()?;

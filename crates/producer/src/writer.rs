@@ -48,8 +48,8 @@ pub enum Command {
 pub struct Writer {
     journal: Journal,
     interval: Duration,
-    /// When the oldest event of the open segment was recorded.
-    oldest: Option<Duration>,
+    /// The open batch that holds events, and when its oldest one was recorded.
+    oldest: Option<(BatchId, Duration)>,
     /// Callers whose events are staged.
     staged: Vec<(oneshot::Sender<Recorded>, Recorded)>,
     /// What callers will be told.
@@ -80,7 +80,6 @@ impl Writer {
                 Command::Trails(trails, answer) => {
                     self.flush(now);
                     let result = self.journal.set_trails(trails, now.wall);
-                    self.forget_age();
                     self.answers.push(Answer::Done(answer, result));
                 }
                 Command::Retire(batch, answer) => {
@@ -146,17 +145,20 @@ impl Writer {
         for (caller, staged) in self.staged.drain(..) {
             let recorded = match &committed {
                 Ok(()) => staged,
+                Err(JournalError::Halted(reason)) => Err(JournalError::Halted(reason.clone())),
                 Err(error) => Err(JournalError::Halted(error.to_string())),
             };
             self.answers.push(Answer::Recorded(caller, recorded));
         }
-        if self.oldest.is_none() && self.journal.holds_events() {
-            self.oldest = Some(now.uptime);
-        }
+        // The journal begins another batch by itself when one is full: that one is as old as now.
+        self.oldest = self.journal.open_batch().map(|batch| match self.oldest {
+            Some((oldest, since)) if oldest == batch => (batch, since),
+            _ => (batch, now.uptime),
+        });
     }
 
     fn seal_if_due(&mut self, now: Now) {
-        let is_due = self.oldest.is_some_and(|oldest| now.uptime.saturating_sub(oldest) >= self.interval);
+        let is_due = self.oldest.is_some_and(|(_, since)| now.uptime.saturating_sub(since) >= self.interval);
         if is_due && self.journal.backlog() < BACKLOG_MAX {
             // An error halts the journal, which says so to the next caller and in its state.
             let _ = self.seal(now);
@@ -165,14 +167,6 @@ impl Writer {
 
     fn seal(&mut self, now: Now) -> Result<(), JournalError> {
         self.flush(now);
-        let result = self.journal.seal(now.wall);
-        self.forget_age();
-        result
-    }
-
-    fn forget_age(&mut self) {
-        if !self.journal.holds_events() {
-            self.oldest = None;
-        }
+        self.journal.seal(now.wall)
     }
 }

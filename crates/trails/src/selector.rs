@@ -3,14 +3,16 @@
 //! Selectors are ORed, the field selectors inside one are ANDed. For one field, `Equals`,
 //! `StartsWith` and `EndsWith` are ORed over all their values, the negative operators are ANDed,
 //! and both groups must hold. Matching is case-sensitive and knows no wildcards. A field that the
-//! record lacks fails a positive operator and passes a negative one. `resources.type` and
-//! `resources.ARN` match when any entry of `resources` does.
+//! record lacks fails a positive operator and passes a negative one. Of `resources.type` and
+//! `resources.ARN`, any entry of `resources` may meet a positive operator, and none may be hit by a
+//! negative one.
 //!
 //! Beyond AWS, a trail may also select `Insight`, `Aggregated` and `ActivityAuditLog` by category,
 //! and `Data` without naming a resource type.
 //! Source: AWS CloudTrail API Reference, `AdvancedFieldSelector`.
 
 use model::Category;
+use model::record::Resource;
 use serde::{Deserialize, Serialize};
 
 use crate::trail_set::Facts;
@@ -156,36 +158,37 @@ impl FieldSelector {
     fn matches(&self, facts: &Facts<'_>) -> bool {
         match self.field.as_str() {
             // Known without parsing the record: most trails ask for no more.
-            "eventCategory" => self.admits(Some(facts.category.name())),
-            "resources.type" => self.any_resource(facts, |resource| resource.kind.as_deref()),
-            "resources.ARN" => self.any_resource(facts, |resource| resource.arn.as_deref()),
-            field => self.admits(facts.text(field).as_deref()),
+            "eventCategory" => self.admits(&[facts.category.name()]),
+            "resources.type" => self.admits(&values(&facts.resources(), |resource| &resource.kind)),
+            "resources.ARN" => self.admits(&values(&facts.resources(), |resource| &resource.arn)),
+            field => self.admits(facts.text(field).as_deref().as_slice()),
         }
     }
 
-    fn any_resource(
-        &self,
-        facts: &Facts<'_>,
-        pick: impl Fn(&model::record::Resource) -> Option<&str>,
-    ) -> bool {
-        let resources = facts.resources();
-        match resources.is_empty() {
-            true => self.admits(None),
-            false => resources.iter().any(|resource| self.admits(pick(resource))),
-        }
+    /// Whether the values that a record has for the field are admitted.
+    fn admits(&self, values: &[&str]) -> bool {
+        let wants_some =
+            !(self.equals.is_empty() && self.starts_with.is_empty() && self.ends_with.is_empty());
+        let is_wanted = !wants_some || values.iter().any(|value| self.wants(value));
+        is_wanted && !values.iter().any(|value| self.bars(value))
     }
 
-    fn admits(&self, value: Option<&str>) -> bool {
-        let wants = !(self.equals.is_empty() && self.starts_with.is_empty() && self.ends_with.is_empty());
-        let Some(value) = value else { return !wants };
-        let hit = any(&self.equals, |wanted| value == wanted)
+    fn wants(&self, value: &str) -> bool {
+        any(&self.equals, |wanted| value == wanted)
             || any(&self.starts_with, |wanted| value.starts_with(wanted))
-            || any(&self.ends_with, |wanted| value.ends_with(wanted));
-        let barred = any(&self.not_equals, |barred| value == barred)
-            || any(&self.not_starts_with, |barred| value.starts_with(barred))
-            || any(&self.not_ends_with, |barred| value.ends_with(barred));
-        (hit || !wants) && !barred
+            || any(&self.ends_with, |wanted| value.ends_with(wanted))
     }
+
+    fn bars(&self, value: &str) -> bool {
+        any(&self.not_equals, |barred| value == barred)
+            || any(&self.not_starts_with, |barred| value.starts_with(barred))
+            || any(&self.not_ends_with, |barred| value.ends_with(barred))
+    }
+}
+
+/// One member of all resources that have it.
+fn values(resources: &[Resource], pick: impl Fn(&Resource) -> &Option<String>) -> Vec<&str> {
+    resources.iter().filter_map(|resource| pick(resource).as_deref()).collect()
 }
 
 fn any(values: &[String], test: impl Fn(&str) -> bool) -> bool {
@@ -224,6 +227,8 @@ mod tests {
             (r#",{"Field":"resources.type","Equals":["AWS::S3::Object"]}"#, true),
             (r#",{"Field":"resources.type","Equals":["AWS::Lambda::Function"]}"#, false),
             (r#",{"Field":"resources.ARN","StartsWith":["arn:aws:s3:::b2/","arn:aws:s3:::b1/"]}"#, true),
+            (r#",{"Field":"resources.ARN","NotStartsWith":["arn:aws:s3:::b1/"]}"#, false),
+            (r#",{"Field":"resources.ARN","NotStartsWith":["arn:aws:s3:::b2/"]}"#, true),
             (r#",{"Field":"eventName","Equals":["PutObject"],"StartsWith":["Get"]}"#, true),
             (r#",{"Field":"eventName","StartsWith":["Get"],"NotEquals":["GetObject"]}"#, false),
             (r#",{"Field":"eventName","NotEndsWith":["Bucket"]}"#, true),

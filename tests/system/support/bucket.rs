@@ -60,7 +60,9 @@ impl Bucket {
     pub fn contents(&self, prefix: Option<&str>, organization: Option<&str>) -> Contents {
         let mut contents = Contents::new();
         for file in &self.files {
-            if file.key.prefix.as_deref() != prefix || file.key.organization.as_deref() != organization {
+            if file.key.prefix.as_deref() != prefix
+                || file.key.organization.as_deref() != organization
+            {
                 continue;
             }
             let place = contents.entry(file.key.place.clone()).or_default();
@@ -94,7 +96,11 @@ impl LogFile {
         let key = Key::parse(&key_text).unwrap_or_else(|why| panic!("{why}: {key_text}"));
         assert_eq!(object.content_type(), Some("application/json"), "{key_text}");
         assert_eq!(object.content_encoding(), Some("gzip"), "{key_text}");
-        assert_eq!(object.server_side_encryption(), Some(&ServerSideEncryption::Aes256), "{key_text}");
+        assert_eq!(
+            object.server_side_encryption(),
+            Some(&ServerSideEncryption::Aes256),
+            "{key_text}"
+        );
         assert!(object.checksum_crc64_nvme().is_some(), "{key_text}: {object:?}");
         assert!(object.metadata().is_none_or(|metadata| metadata.is_empty()), "{key_text}");
         let body = object.body.collect().await.unwrap().into_bytes();

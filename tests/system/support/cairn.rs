@@ -117,9 +117,10 @@ impl Cairn {
 
     /// Waits until all that was recorded is where it belongs, and checks that the counts agree.
     pub async fn settle(&self) -> Metrics {
-        let metrics = eventually("nothing waits for delivery", async || {
+        // The counts are read one after the other: for a moment they may not agree.
+        let metrics = eventually("nothing waits for delivery, and the counts agree", async || {
             let metrics = self.metrics().await;
-            metrics.is_settled().then_some(metrics)
+            (metrics.is_settled() && metrics.is_balanced()).then_some(metrics)
         })
         .await;
         metrics.assert_balanced();
@@ -152,7 +153,10 @@ impl Cairn {
         eventually("the configuration is read again", async || {
             let lines = self.process.errors();
             let has = |message| find(&lines, before, message).is_some();
-            match (has("are read again; other settings need"), has("nothing was changed by the reload")) {
+            match (
+                has("are read again; other settings need"),
+                has("nothing was changed by the reload"),
+            ) {
                 (false, false) => None,
                 (taken, _) => Some(taken),
             }
@@ -186,7 +190,10 @@ impl Cairn {
 
 /// The fields of the first line of a JSON log, behind so many, whose message holds a text.
 fn find(lines: &[String], after: usize, message: &str) -> Option<Value> {
-    let logged = lines.iter().skip(after).filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let logged =
+        lines.iter().skip(after).filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let fields = logged.map(|line| line.get("fields").cloned().unwrap_or(line));
-    fields.into_iter().find(|fields| fields["message"].as_str().is_some_and(|m| m.contains(message)))
+    fields
+        .into_iter()
+        .find(|fields| fields["message"].as_str().is_some_and(|m| m.contains(message)))
 }

@@ -10,7 +10,8 @@ const VERSIONS: [&str; 14] = [
     "1.10", "1.11",
 ];
 pub const ACCOUNTS: [&str; 4] = ["700000000001", "700000000002", "700000000003", "000000000007"];
-const REGIONS: [&str; 5] = ["us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1"];
+const REGIONS: [&str; 5] =
+    ["us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1"];
 
 /// Odd and ordinary values of `requestParameters`, as text: the bytes must survive.
 const PARAMETERS: [&str; 12] = [
@@ -31,7 +32,9 @@ const PARAMETERS: [&str; 12] = [
 /// Everything: of each category, version and shape some, and large ones.
 pub fn records() -> Vec<String> {
     let mut records = Vec::new();
-    for (number, version) in VERSIONS.iter().cycle().take(VERSIONS.len() * PARAMETERS.len()).enumerate() {
+    for (number, version) in
+        VERSIONS.iter().cycle().take(VERSIONS.len() * PARAMETERS.len()).enumerate()
+    {
         records.push(management(number, version));
     }
     for number in 0..40 {
@@ -68,10 +71,19 @@ fn management(number: usize, version: &str) -> String {
         r#"{{"eventVersion":"{version}","userIdentity":{},"eventTime":"{}","eventSource":"iam.amazonaws.com","eventName":"GetRole","awsRegion":"{region}","sourceIPAddress":"{}","userAgent":"[S3Console/0.4, aws-internal/3]","requestParameters":{parameters},"responseElements":null"#,
         user(account),
         time(number),
-        pick(&["192.0.2.7", "2001:db8::1", "AWS Internal/3", "cloudformation.amazonaws.com"], number),
+        pick(
+            &["192.0.2.7", "2001:db8::1", "AWS Internal/3", "cloudformation.amazonaws.com"],
+            number
+        ),
     );
     if minor >= 1 {
-        write!(record, r#","requestID":"{}","eventID":"{}","readOnly":true"#, uuid(3, number), uuid(4, number)).unwrap();
+        write!(
+            record,
+            r#","requestID":"{}","eventID":"{}","readOnly":true"#,
+            uuid(3, number),
+            uuid(4, number)
+        )
+        .unwrap();
     }
     if minor >= 2 {
         write!(record, r#","eventType":"AwsApiCall","recipientAccountId":"{account}""#).unwrap();
@@ -176,9 +188,15 @@ fn large(size_bytes: usize) -> String {
     let open = small.strip_suffix('}').unwrap();
     let mut left = size_bytes.saturating_sub(open.len() + 1);
     let mut record = open.to_owned();
-    for member in ["serviceEventDetails", "additionalEventData", "edgeDeviceDetails", "more", "evenMore"] {
+    for member in
+        ["serviceEventDetails", "additionalEventData", "edgeDeviceDetails", "more", "evenMore"]
+    {
         let frame = format!(r#","{member}":{{"text":""}}"#).len();
-        let length = left.saturating_sub(frame).min(if member == "serviceEventDetails" { 100_000 } else { 28_000 });
+        let length = left.saturating_sub(frame).min(if member == "serviceEventDetails" {
+            100_000
+        } else {
+            28_000
+        });
         let length = if member == "evenMore" { left.saturating_sub(frame) } else { length };
         if left < frame {
             break;
@@ -225,7 +243,8 @@ fn generated_records_are_of_all_kinds_and_sizes() {
     let sizes: Vec<usize> = records.iter().map(String::len).collect();
     assert!(sizes.contains(&2) && sizes.contains(&RECORD_BYTES_MAX), "{:?}", sizes.iter().max());
     for record in &records {
-        serde_json::from_str::<serde_json::Value>(record).unwrap_or_else(|error| panic!("{error}: {record}"));
+        serde_json::from_str::<serde_json::Value>(record)
+            .unwrap_or_else(|error| panic!("{error}: {record}"));
         assert!(!record.contains('\n'), "one line: {record}");
     }
     for said in VERSIONS.iter().chain(&super::configuration::ALL) {

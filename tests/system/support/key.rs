@@ -35,14 +35,18 @@ impl Key {
         let name = file.strip_prefix(&format!("{account}_{folder}_{region}_"));
         let name = name.and_then(|name| name.strip_suffix(".json.gz")).ok_or("file name")?;
         let (stamp, unique) = name.split_once('_').ok_or("no _ before the unique part")?;
-        let time = stamp.strip_prefix(&format!("{year}{month}{day}T")).ok_or("stamp of another day")?;
+        let time =
+            stamp.strip_prefix(&format!("{year}{month}{day}T")).ok_or("stamp of another day")?;
         let time = time.strip_suffix('Z').filter(|time| time.len() == 4).ok_or("stamp")?;
         check([year, month, day].map(str::len) == [4, 2, 2], "date")?;
         check(stamp.bytes().filter(u8::is_ascii_digit).count() == 12, "stamp's digits")?;
         let (hours, minutes): (u8, u8) = (time[..2].parse().unwrap(), time[2..].parse().unwrap());
         check(hours < 24 && minutes < 60, "stamp's time")?;
         check(folder != "CloudTrail" || minutes.is_multiple_of(5), "stamp off the 5-minute grid")?;
-        check(unique.len() == 16 && unique.bytes().all(|b| b.is_ascii_alphanumeric()), "unique part")?;
+        check(
+            unique.len() == 16 && unique.bytes().all(|b| b.is_ascii_alphanumeric()),
+            "unique part",
+        )?;
         Ok(Key { prefix, organization, place })
     }
 }

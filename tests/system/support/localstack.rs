@@ -4,7 +4,7 @@ use std::io::Write;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
-use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::http::Http;
 use super::wait::eventually;
@@ -133,7 +133,13 @@ impl Queue {
         for message in taken.messages() {
             assert_eq!(message.message_attributes(), None, "CloudTrail's messages have none");
             let receipt = message.receipt_handle().unwrap();
-            self.sqs.delete_message().queue_url(&self.url).receipt_handle(receipt).send().await.unwrap();
+            self.sqs
+                .delete_message()
+                .queue_url(&self.url)
+                .receipt_handle(receipt)
+                .send()
+                .await
+                .unwrap();
             bodies.push(message.body().unwrap().to_owned());
         }
         bodies
@@ -159,15 +165,6 @@ impl Queue {
         }
     }
 
-    /// How often the first visible message was received, this time included.
-    pub async fn receives(&self) -> Option<u32> {
-        let looked = self.sqs.receive_message().queue_url(&self.url).visibility_timeout(0);
-        let count = MessageSystemAttributeName::ApproximateReceiveCount;
-        let looked = looked.message_system_attribute_names(count.clone()).send().await.unwrap();
-        let message = looked.messages().first()?;
-        message.attributes().unwrap()[&count].parse().ok()
-    }
-
     /// Messages that are not deleted: visible, and hidden while somebody works on them.
     pub async fn counts(&self) -> (u32, u32) {
         use QueueAttributeName::{
@@ -187,6 +184,7 @@ impl Queue {
 
 /// From the name of a new temporary directory: the file system sees to it that no two are alike.
 fn tag() -> String {
-    let directory = tempfile::Builder::new().prefix("").rand_bytes(TAG_CHARACTERS).tempdir().unwrap();
+    let directory =
+        tempfile::Builder::new().prefix("").rand_bytes(TAG_CHARACTERS).tempdir().unwrap();
     directory.path().file_name().unwrap().to_str().unwrap().to_lowercase()
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -123,13 +123,19 @@ fn read_all(mut stdout: ChildStdout, output: Arc<Mutex<Vec<u8>>>) -> JoinHandle<
 }
 
 /// The `cairn` that Cargo built beside this test, unless another one is named.
-fn binary() -> PathBuf {
-    if let Some(named) = std::env::var_os("CAIRN_BINARY") {
-        return named.into();
-    }
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("CAIRN_BINARY") {
+        Some(named) => named.into(),
+        None => built_binary(),
+    })
+}
+
+fn built_binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let binary = test.parent().unwrap().parent().unwrap().join("cairn");
-    let build = "build it with `cargo build -p cairn-daemon`, or test with `cargo test --workspace`";
+    let build =
+        "build it with `cargo build -p cairn-daemon`, or test with `cargo test --workspace`";
     assert!(binary.exists(), "{} is missing; {build}", binary.display());
     if let Some(newer) = newer_source(&binary) {
         let (binary, newer) = (binary.display(), newer.display());

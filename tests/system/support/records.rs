@@ -32,10 +32,14 @@ pub fn all() -> Vec<String> {
 }
 
 /// What a trail that takes everything gets of records: each event once, in its place.
-pub fn expected<'a>(records: impl IntoIterator<Item = &'a String>, sender: (&str, &str)) -> Contents {
+pub fn expected<'a>(
+    records: impl IntoIterator<Item = &'a String>,
+    sender: (&str, &str),
+) -> Contents {
     let mut contents = Contents::new();
     for record in records {
-        let events: &mut BTreeMap<String, usize> = contents.entry(place(record, sender)).or_default();
+        let events: &mut BTreeMap<String, usize> =
+            contents.entry(place(record, sender)).or_default();
         // Equal bytes for one account are one event that was sent again.
         events.insert(record.clone(), 1);
     }
@@ -43,10 +47,12 @@ pub fn expected<'a>(records: impl IntoIterator<Item = &'a String>, sender: (&str
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let entries = std::fs::read_dir(directory)
+        .unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     let paths = entries.map(|entry| entry.unwrap().path());
     let is_records = |path: &PathBuf| {
-        path.extension().is_some_and(|extension| extension == "jsonl") && !path.ends_with(NO_RECORDS)
+        path.extension().is_some_and(|extension| extension == "jsonl")
+            && !path.ends_with(NO_RECORDS)
     };
     let mut files: Vec<PathBuf> = paths.filter(is_records).collect();
     files.sort();

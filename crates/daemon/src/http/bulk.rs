@@ -12,8 +12,9 @@
 //! `record` counts from 0. A refused record spoils no other. `remarks` name odd members of records
 //! that were kept, and members that were cut from records over 256 KB. At most [`LISTED_MAX`] of each
 //! are listed. Status: 200; 400 when nothing in the body was a record, or it broke off; 503, with
-//! `Retry-After`, when the journal refuses. After any error the whole body may be sent again: what
-//! is recorded is recognised.
+//! `Retry-After`, when the journal refuses. After any error the body may be sent again: what is
+//! recorded is recognised, as long as the body holds fewer events than half of the window
+//! (`journal.dedup_window`). More are better sent in parts, as `cairn put` does.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use serde::Serialize;
 
 use super::caller::caller;
 use super::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
-use super::{RETRY_AFTER, Site, aws_error};
+use super::{RETRY_AFTER, Site, aws_error, drain};
 
 /// Refusals and remarks that an answer lists.
 pub const LISTED_MAX: usize = 100;
@@ -40,7 +41,9 @@ pub const LISTED_MAX: usize = 100;
 const GROUP_EVENTS_MAX: usize = 1_000;
 const GROUP_BYTES_MAX: usize = 1 << 20;
 /// Input is decompressed in steps of this size: a byte of gzip becomes at most 1032.
-const INPUT_BYTES: usize = 16 << 10;
+const GZIP_BYTES: usize = 1 << 10;
+/// Text is split in steps of this size: a record takes two bytes of it at least.
+const TEXT_BYTES: usize = 64 << 10;
 /// A body that sends nothing for so long has broken off.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
@@ -89,13 +92,14 @@ impl From<Refusal> for Stop {
 }
 
 /// Takes a body.
-pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, body: Body) -> Response {
+pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body: Body) -> Response {
     let encoding = headers.get(header::CONTENT_ENCODING).map_or("identity", |v| v.to_str().unwrap_or("?"));
     let is_gzip = match encoding {
         "gzip" => true,
         "identity" => false,
         _ => {
             let message = "Content-Encoding must be gzip or identity";
+            drain(&mut body).await;
             return aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
         }
     };
@@ -106,7 +110,10 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bod
         group_bytes: 0,
         answer: Answer::default(),
     };
-    let stopped = bulk.take(body, is_gzip).await;
+    let stopped = bulk.take(&mut body, is_gzip).await;
+    if stopped.is_err() {
+        drain(&mut body).await;
+    }
     respond(bulk.answer, stopped)
 }
 
@@ -140,30 +147,43 @@ struct Bulk<'a> {
 }
 
 impl Bulk<'_> {
-    async fn take(&mut self, mut body: Body, is_gzip: bool) -> Result<(), Stop> {
+    async fn take(&mut self, body: &mut Body, is_gzip: bool) -> Result<(), Stop> {
         let mut splitter = Splitter::default();
         let mut gzip = is_gzip.then(|| MultiGzDecoder::new(Vec::new()));
         let mut pieces = Vec::new();
-        while let Some(data) = next(&mut body).await? {
-            for input in data.chunks(INPUT_BYTES) {
-                match &mut gzip {
-                    None => split(&mut splitter, input, &mut pieces)?,
-                    Some(gzip) => {
-                        gzip.write_all(input).and_then(|()| gzip.flush()).map_err(bad_gzip)?;
-                        split(&mut splitter, &std::mem::take(gzip.get_mut()), &mut pieces)?;
-                    }
-                }
-                self.take_pieces(&mut pieces).await?;
+        while let Some(data) = next(body).await? {
+            let Some(gzip) = &mut gzip else {
+                self.take_text(&data, &mut splitter, &mut pieces).await?;
+                continue;
+            };
+            for input in data.chunks(GZIP_BYTES) {
+                gzip.write_all(input).and_then(|()| gzip.flush()).map_err(bad_gzip)?;
+                let text = std::mem::take(gzip.get_mut());
+                self.take_text(&text, &mut splitter, &mut pieces).await?;
             }
         }
         if let Some(gzip) = gzip {
-            let rest = gzip.finish().map_err(bad_gzip)?;
-            split(&mut splitter, &rest, &mut pieces)?;
+            let text = gzip.finish().map_err(bad_gzip)?;
+            self.take_text(&text, &mut splitter, &mut pieces).await?;
         }
         let finished = splitter.finish(&mut pieces);
         self.take_pieces(&mut pieces).await?;
         self.record().await?;
         finished.map_err(|broken| Stop::Body(broken.to_string()))
+    }
+
+    async fn take_text(
+        &mut self,
+        text: &[u8],
+        splitter: &mut Splitter,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<(), Stop> {
+        for text in text.chunks(TEXT_BYTES) {
+            let broken = splitter.push(text, pieces);
+            self.take_pieces(pieces).await?;
+            broken.map_err(|broken| Stop::Body(broken.to_string()))?;
+        }
+        Ok(())
     }
 
     async fn take_pieces(&mut self, pieces: &mut Vec<Piece>) -> Result<(), Stop> {
@@ -249,10 +269,6 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Stop> {
             }
         }
     }
-}
-
-fn split(splitter: &mut Splitter, bytes: &[u8], pieces: &mut Vec<Piece>) -> Result<(), Stop> {
-    splitter.push(bytes, pieces).map_err(|broken| Stop::Body(broken.to_string()))
 }
 
 #[allow(clippy::needless_pass_by_value)] // the shape that map_err wants

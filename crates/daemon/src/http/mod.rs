@@ -10,18 +10,24 @@
 
 pub mod bulk;
 pub mod caller;
+pub mod connections;
+pub mod guard;
 pub mod ops;
 pub mod put_audit_events;
 pub mod splitter;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures_util::TryStreamExt;
+use http_body_util::{BodyStream, Limited};
 use model::AccountId;
 use producer::{Intake, JournalError, Outcome, Refusal};
 use tokio::sync::watch;
@@ -33,6 +39,10 @@ use crate::parts::Parts;
 
 /// Seconds after which a refused caller should come back.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+/// What is read of a body behind the point where it was refused.
+const DRAINED_BYTES_MAX: usize = 64 << 20;
+const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// What the handlers stand on.
 pub struct Site {
@@ -59,6 +69,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/metrics", get(ops::metrics))
         .fallback(not_found)
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(guard::keep_browsers_out))
         .layer(middleware::from_fn(move |request, next| {
             stamp(request, next, format!("{:016x}{:016x}", entropy(), entropy()))
         }))
@@ -81,6 +92,13 @@ async fn not_found(request: Request) -> Response {
         request.uri().path(),
     );
     aws_error(StatusCode::NOT_FOUND, "UnknownOperationException", &message)
+}
+
+/// Reads what a refused caller still sends, within bounds: while it sends it does not listen, and
+/// an answer before the end of the body would be lost with the connection.
+async fn drain(body: &mut Body) {
+    let rest = Limited::new(body, DRAINED_BYTES_MAX);
+    let _ = tokio::time::timeout(DRAIN_MAX, BodyStream::new(rest).try_for_each(async |_| Ok(()))).await;
 }
 
 /// An error as AWS's REST-JSON services write it.

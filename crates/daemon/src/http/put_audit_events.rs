@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use trails::Channel;
 
 use super::caller::caller;
-use super::{Site, aws_error, unavailable};
+use super::{Site, aws_error, drain, unavailable};
 
 /// 1 MB of events, and room for the JSON around and inside them.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -83,11 +83,12 @@ pub async fn handle(
     State(site): State<Arc<Site>>,
     Query(names): Query<Names>,
     headers: HeaderMap,
-    body: Body,
+    mut body: Body,
 ) -> Response {
-    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+    let body = match Limited::new(&mut body, BODY_BYTES_MAX).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => {
+            drain(&mut body).await;
             let message = format!("the body could not be read ({error}); at most {BODY_BYTES_MAX} bytes are taken");
             return aws_error(StatusCode::BAD_REQUEST, "ValidationException", &message);
         }

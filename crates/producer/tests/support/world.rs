@@ -7,7 +7,6 @@ use cairn_producer::segment::Contents;
 use cairn_producer::{Batch, Journal, JournalError, JournalSettings, Outcome, frame};
 use cairn_producer::{segment, window};
 use disk::SimulatedDisk;
-use disk::simulated::Fault;
 use model::{BatchId, Identity, Timestamp};
 use trails::TrailSet;
 
@@ -78,6 +77,11 @@ impl World {
         self.numbers.len() as u64
     }
 
+    /// Whether an event was said to be durable.
+    pub fn is_promised(&self, number: u64) -> bool {
+        self.promised.contains(&number)
+    }
+
     pub fn journal(&self) -> &Journal {
         self.journal.as_ref().unwrap()
     }
@@ -136,6 +140,9 @@ impl World {
             return;
         }
         self.disk.heal();
+        if self.journal().state().halted.is_some() {
+            self.restart(End::Killed);
+        }
         let still_there = self.journal().state().sealed.iter().any(|sealed| sealed.batch == batch);
         assert!(!still_there || self.try_retire(batch), "batch {batch} is stuck");
     }
@@ -151,11 +158,6 @@ impl World {
         let retired = stored.is_ok() && self.with(|journal, _| journal.retire(batch)).is_ok();
         self.end_if_stopped();
         retired
-    }
-
-    /// A fault for one of the next operations; halts the journal or not.
-    pub fn fail(&mut self, fault: Fault) {
-        self.disk.fail(fault);
     }
 
     /// The process ends so in the middle of an operation to come.
@@ -195,6 +197,8 @@ impl World {
     }
 
     fn open(&mut self) {
+        // A seal made now is told from one made before.
+        self.clock += 1_000;
         let mut journal = open_at(&self.disk, self.settings, at(self.clock)).unwrap();
         journal.set_trails(Arc::clone(&self.trails), at(self.clock)).unwrap();
         self.journal = Some(journal);
@@ -275,7 +279,8 @@ impl World {
 
     fn see_all_readable(&mut self) {
         for name in super::files(&self.disk, ".segment") {
-            let batch = BatchId(u64::from_str_radix(name.trim_end_matches(".segment"), 16).unwrap());
+            let batch =
+                BatchId(u64::from_str_radix(name.trim_end_matches(".segment"), 16).unwrap());
             if Batch::read(&self.disk, batch).is_ok() {
                 self.see(batch);
             }

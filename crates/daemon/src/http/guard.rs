@@ -1,0 +1,71 @@
+//! Keeps web pages out. In the mode `localstack` every caller on the machine is believed, and a page
+//! that somebody looks at can make their browser call: so a request that a page caused (it carries
+//! `Origin`), or that was sent to a name which merely resolves to this machine, is refused.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::aws_error;
+
+/// Refuses what a web page sent.
+pub async fn keep_browsers_out(request: Request, next: Next) -> Response {
+    match suspicion(request.headers(), request.uri()) {
+        None => next.run(request).await,
+        Some(reason) => aws_error(StatusCode::FORBIDDEN, "AccessDeniedException", reason),
+    }
+}
+
+fn suspicion(headers: &HeaderMap, uri: &Uri) -> Option<&'static str> {
+    if headers.contains_key(header::ORIGIN) {
+        return Some("requests of web pages (those with an Origin header) are refused");
+    }
+    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
+    let host = host.or(uri.authority().map(|authority| authority.as_str()))?;
+    let is_local = is_loopback(host);
+    (!is_local).then_some("the Host must be a loopback address or localhost")
+}
+
+/// Whether a host, with or without a port, can only be this machine.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_address = name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    is_address || name.eq_ignore_ascii_case("localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_pass() {
+        for (host, passes) in [
+            ("127.0.0.1:4580", true),
+            ("127.8.9.1", true),
+            ("[::1]:4580", true),
+            ("localhost:4580", true),
+            ("LOCALHOST", true),
+            ("evil.example:4580", false),
+            ("127.0.0.1.evil.example", false),
+            ("localhost.evil.example", false),
+            ("192.0.2.1:4580", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            assert_eq!(suspicion(&headers, &Uri::from_static("/")).is_none(), passes, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_request_of_a_page_is_refused_whatever_its_host() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "127.0.0.1:4580".parse().unwrap());
+        headers.insert(header::ORIGIN, "http://127.0.0.1:4580".parse().unwrap());
+        assert!(suspicion(&headers, &Uri::from_static("/v1/events")).is_some());
+    }
+}

@@ -1,0 +1,81 @@
+//! Mistakes planted in the glue of the tests, to show that the simulation finds them.
+
+use delivery::Put;
+
+use crate::dice::Dice;
+
+/// A mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// The system as it is.
+    None,
+    /// Callers are told before the sync.
+    AnswerBeforeSync,
+    /// File names are drawn at random instead of derived.
+    RandomNames,
+    /// A segment is let go before its files are delivered.
+    RetireBeforeDelivery,
+    /// A change of trails does not reach the journal, so that nothing is sealed.
+    ForgetSealOnTrailChange,
+    /// A retired segment leaves no identities behind.
+    ForgetIdentities,
+    /// Some notices are taken for published and are not.
+    SwallowNotices,
+    /// Records are written anew on their way.
+    ChangeRecords,
+}
+
+impl Mistake {
+    /// What becomes of a PUT.
+    pub fn in_put(self, put: &Put, dice: &Dice) -> Put {
+        let mut put = put.clone();
+        match self {
+            Mistake::RandomNames => put.key = format!("{}-{:016x}", put.key, dice.next()),
+            Mistake::ChangeRecords => put.body = crate::check::without_spaces(&put.body),
+            _ => {}
+        }
+        put
+    }
+}
+
+/// Some seed must find it, and soon.
+fn is_found(mistake: Mistake) {
+    const SEEDS_MAX: u64 = 60;
+    let found = (1..=SEEDS_MAX).find_map(|seed| crate::check(seed, mistake).err());
+    assert!(found.is_some(), "{mistake:?} was not found in {SEEDS_MAX} seeds");
+}
+
+#[test]
+fn answering_before_the_sync_is_found() {
+    is_found(Mistake::AnswerBeforeSync);
+}
+
+#[test]
+fn random_names_are_found() {
+    is_found(Mistake::RandomNames);
+}
+
+#[test]
+fn retiring_before_delivery_is_found() {
+    is_found(Mistake::RetireBeforeDelivery);
+}
+
+#[test]
+fn forgetting_the_seal_when_trails_change_is_found() {
+    is_found(Mistake::ForgetSealOnTrailChange);
+}
+
+#[test]
+fn forgetting_identities_is_found() {
+    is_found(Mistake::ForgetIdentities);
+}
+
+#[test]
+fn swallowing_notices_is_found() {
+    is_found(Mistake::SwallowNotices);
+}
+
+#[test]
+fn changing_the_bytes_of_a_record_is_found() {
+    is_found(Mistake::ChangeRecords);
+}
