@@ -21,8 +21,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use trails::{Facts, Trail, TrailSet};
 
+use crate::definitions::TOPICS;
 use crate::history::Sent;
-use crate::world::{TOPICS, World};
+use crate::world::World;
 
 /// Bucket and key.
 type Place = (String, String);
@@ -45,7 +46,8 @@ pub fn check(world: &mut World) -> Result<(), String> {
     for (number, sent) in world.history.sent.iter().enumerate() {
         let nowhere = BTreeMap::new();
         let places = found.get(&number).unwrap_or(&nowhere);
-        check_event(sent, places, &announced).map_err(|error| format!("event {number}: {error}"))?;
+        check_event(sent, places, &announced)
+            .map_err(|error| format!("event {number}: {error}"))?;
     }
     world.tally.promised = world.history.promised();
     world.tally.objects = objects.len() as u64;

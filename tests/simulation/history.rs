@@ -72,6 +72,7 @@ fn event(number: usize, dice: &Dice) -> Event {
     let record = format!(
         r#"{{ "eventID":"{number}","eventCategory":"{category}","awsRegion":"{region}", "recipientAccountId":"{account}","padding":"{padding}"}}"#
     );
-    let sender = Sender { account: ACCOUNTS[0].parse().unwrap(), region: REGIONS[0].parse().unwrap() };
+    let sender =
+        Sender { account: ACCOUNTS[0].parse().unwrap(), region: REGIONS[0].parse().unwrap() };
     Event::from_record(Bytes::from(record), &sender).unwrap().event
 }

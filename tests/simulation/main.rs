@@ -10,7 +10,9 @@
 //! fail is shown by [`mistakes`], which plants mistakes in the tests' own glue.
 #![allow(clippy::unwrap_used)]
 
+mod calls;
 mod check;
+mod definitions;
 mod dice;
 mod drive;
 mod history;
@@ -18,9 +20,13 @@ mod mistakes;
 mod outside;
 mod process;
 mod run;
+mod trouble;
 mod world;
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use mistakes::Mistake;
 use run::Tally;
@@ -40,6 +46,30 @@ fn check(seed: u64, mistake: Mistake) -> Result<Tally, String> {
     outcome.map_err(|error| format!("CAIRN_TEST_SEED={seed}: {error}"))
 }
 
+/// Runs the seeds from 1, as many at a time as there are processors.
+fn check_all(seeds: u64) -> Result<Tally, String> {
+    let next = AtomicU64::new(1);
+    let run_some = || -> Result<Tally, String> {
+        let mut total = Tally::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed > seeds {
+                return Ok(total);
+            }
+            total.add(&check(seed, Mistake::None)?);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut total = Tally::default();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(run_some)).collect();
+        for worker in workers {
+            total.add(&worker.join().expect("panics are caught")?);
+        }
+        Ok(total)
+    })
+}
+
 #[test]
 fn every_acknowledged_event_is_in_exactly_one_file_of_each_trail_that_took_it() {
     if let Some(seed) = number("CAIRN_TEST_SEED") {
@@ -47,10 +77,7 @@ fn every_acknowledged_event_is_in_exactly_one_file_of_each_trail_that_took_it() 
         return;
     }
     let seeds = number("CAIRN_TEST_SEEDS").unwrap_or(SEEDS);
-    let mut total = Tally::default();
-    for seed in 1..=seeds {
-        total.add(&check(seed, Mistake::None).unwrap());
-    }
+    let mut total = check_all(seeds).unwrap();
     // What the runs are made of must not dwindle unnoticed.
     total.check(seeds);
 }

@@ -38,44 +38,45 @@ impl Mistake {
     }
 }
 
-/// Some seed must find it, and soon.
-fn is_found(mistake: Mistake) {
+/// Some seed must find it, and soon, by this symptom.
+fn is_found(mistake: Mistake, symptom: &str) {
     const SEEDS_MAX: u64 = 60;
     let found = (1..=SEEDS_MAX).find_map(|seed| crate::check(seed, mistake).err());
-    assert!(found.is_some(), "{mistake:?} was not found in {SEEDS_MAX} seeds");
+    let found = found.unwrap_or_else(|| panic!("{mistake:?} was not found in {SEEDS_MAX} seeds"));
+    assert!(found.contains(symptom), "{mistake:?} shows another symptom: {found}");
 }
 
 #[test]
 fn answering_before_the_sync_is_found() {
-    is_found(Mistake::AnswerBeforeSync);
+    is_found(Mistake::AnswerBeforeSync, "does not have it");
 }
 
 #[test]
 fn random_names_are_found() {
-    is_found(Mistake::RandomNames);
+    is_found(Mistake::RandomNames, " is in (");
 }
 
 #[test]
 fn retiring_before_delivery_is_found() {
-    is_found(Mistake::RetireBeforeDelivery);
+    is_found(Mistake::RetireBeforeDelivery, "recorded is not unselected, delivered and waiting");
 }
 
 #[test]
 fn forgetting_the_seal_when_trails_change_is_found() {
-    is_found(Mistake::ForgetSealOnTrailChange);
+    is_found(Mistake::ForgetSealOnTrailChange, "promised: true");
 }
 
 #[test]
 fn forgetting_identities_is_found() {
-    is_found(Mistake::ForgetIdentities);
+    is_found(Mistake::ForgetIdentities, "was recorded before");
 }
 
 #[test]
 fn swallowing_notices_is_found() {
-    is_found(Mistake::SwallowNotices);
+    is_found(Mistake::SwallowNotices, "was not announced");
 }
 
 #[test]
 fn changing_the_bytes_of_a_record_is_found() {
-    is_found(Mistake::ChangeRecords);
+    is_found(Mistake::ChangeRecords, "nobody sent");
 }

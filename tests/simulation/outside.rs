@@ -2,8 +2,8 @@
 //! in whose middle the process may end.
 
 use std::future::pending;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use delivery::memory::MemoryStore;
@@ -44,7 +44,12 @@ enum Strike {
 impl Weather {
     pub fn new(dice: Dice) -> Weather {
         let kill_in = AtomicU64::new(u64::MAX);
-        Weather { dice, is_calm: AtomicBool::new(false), kill_in, is_killed: AtomicBool::new(false) }
+        Weather {
+            dice,
+            is_calm: AtomicBool::new(false),
+            kill_in,
+            is_killed: AtomicBool::new(false),
+        }
     }
 
     /// The process ends in the middle of the call after so many others.
@@ -72,7 +77,11 @@ impl Weather {
     }
 
     /// Does `act` with what happens before and after it.
-    async fn around<T, E>(&self, act: impl Future<Output = Result<T, E>>, error: E) -> Result<T, E> {
+    async fn around<T, E>(
+        &self,
+        act: impl Future<Output = Result<T, E>>,
+        error: E,
+    ) -> Result<T, E> {
         let strike = self.strike();
         match strike {
             Strike::Fault { after: false } => return Err(error),

@@ -103,7 +103,11 @@ impl Process {
 }
 
 /// The parts of one life: its disk dies with it.
-pub fn parts(disk: &SimulatedDisk, clock: Arc<dyn Fn() -> Now + Send + Sync>, dice: &crate::dice::Dice) -> Parts {
+pub fn parts(
+    disk: &SimulatedDisk,
+    clock: Arc<dyn Fn() -> Now + Send + Sync>,
+    dice: &crate::dice::Dice,
+) -> Parts {
     let dice = dice.clone();
     let disk = Arc::new(disk.process()) as Arc<dyn Disk>;
     Parts { disk, clock, entropy: Arc::new(move || dice.next()) }

@@ -18,6 +18,10 @@ pub struct Tally {
     pub again: u64,
     pub changes: u64,
     pub settled: u64,
+    /// Steps at whose end files were parked.
+    pub parked: u64,
+    /// Notices that were parked.
+    pub notices: u64,
     pub restarts: u64,
     pub power_losses: u64,
 }
@@ -33,10 +37,10 @@ impl Tally {
     pub fn check(&mut self, runs: u64) {
         let text = format!("{runs} runs: {self:?}");
         assert!(self.members().into_iter().all(|member| *member >= runs / 4), "{text}");
-        assert!(self.promised > 40 * runs && self.restarts > 5 * runs, "{text}");
+        assert!(self.promised > 40_000 * runs && self.restarts > 5 * runs, "{text}");
     }
 
-    fn members(&mut self) -> [&mut u64; 9] {
+    fn members(&mut self) -> [&mut u64; 11] {
         [
             &mut self.promised,
             &mut self.objects,
@@ -45,6 +49,8 @@ impl Tally {
             &mut self.again,
             &mut self.changes,
             &mut self.settled,
+            &mut self.parked,
+            &mut self.notices,
             &mut self.restarts,
             &mut self.power_losses,
         ]
@@ -100,6 +106,7 @@ async fn step(world: &mut World) -> Step {
         return world.restart();
     }
     world.check()?;
+    world.tally.parked += u64::from(!world.process().delivery.waiting().is_empty());
     // A halted journal goes on delivering; somebody restarts it before long.
     let is_halted = world.process().is_halted();
     if is_halted && world.dice.one_in(3) { world.restart() } else { Ok(()) }

@@ -5,44 +5,24 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use delivery::memory::MemoryStore;
-use delivery::{ObjectStore, Put};
-use disk::simulated::{Fault, Operation};
 use disk::{Disk, SimulatedDisk};
-use futures_util::future::{BoxFuture, FutureExt, join_all};
-use model::{BatchId, Category, Timestamp, TopicArn};
-use notifier::PublishError;
+use model::{BatchId, Timestamp};
 use notifier::memory::MemoryTopic;
-use producer::{Batch, Now, Outcome, Refusal, window};
-use trails::{AdvancedEventSelector, Definitions, Organization, Trail, TrailSet};
+use producer::{Batch, Now, window};
+use trails::TrailSet;
 
+use crate::definitions::{BUCKETS, TOPICS};
 use crate::dice::Dice;
 use crate::drive::drive;
 use crate::history::History;
 use crate::mistakes::Mistake;
-use crate::outside::{Outside, Weather, store_error};
+use crate::outside::{Outside, Weather};
 use crate::process::{Process, parts};
 use crate::run::Tally;
 
-const BUCKETS: [&str; 3] = ["logs", "elsewhere", "third"];
-pub const TOPICS: [&str; 2] =
-    ["arn:aws:sns:eu-west-1:111111111111:one", "arn:aws:sns:eu-west-1:111111111111:two"];
-const TRAILS: [&str; 4] = [
-    "arn:aws:cloudtrail:eu-west-1:111111111111:trail/one",
-    "arn:aws:cloudtrail:us-east-1:111111111111:trail/two",
-    "arn:aws:cloudtrail:eu-west-1:222222222222:trail/one",
-    "arn:aws:cloudtrail:eu-west-1:333333333333:trail/org",
-];
-
 /// What a step returns: an error is something that must never be seen.
 pub type Step = Result<(), String>;
-
-/// One call among those of a group.
-enum Answer {
-    Recorded(Vec<usize>, Arc<TrailSet>, Result<Vec<Outcome>, Refusal>),
-    Changed(Arc<TrailSet>, Result<(), Refusal>),
-}
 
 pub struct World {
     pub dice: Dice,
@@ -51,12 +31,12 @@ pub struct World {
     /// Objects that somebody else put, by bucket and key.
     pub foreign: BTreeSet<(String, String)>,
     pub tally: Tally,
-    mistake: Mistake,
-    disk: SimulatedDisk,
+    pub mistake: Mistake,
+    pub disk: SimulatedDisk,
     clock: Arc<Mutex<Now>>,
-    process: Option<Process>,
+    pub process: Option<Process>,
     /// The trails that events are recorded under.
-    in_force: Arc<TrailSet>,
+    pub in_force: Arc<TrailSet>,
 }
 
 impl World {
@@ -90,7 +70,7 @@ impl World {
         self.process.as_ref().expect("a process runs between steps")
     }
 
-    fn now(&self) -> Now {
+    pub fn now(&self) -> Now {
         *self.clock.lock().unwrap()
     }
 
@@ -107,162 +87,6 @@ impl World {
         *self.clock.lock().unwrap() = now;
     }
 
-    /// Some calls at once: new events, events sent again, perhaps a change of trails among them.
-    pub async fn record(&mut self) -> Step {
-        let calls = 1 + self.dice.below(3);
-        let change_at = if self.dice.one_in(8) { self.dice.below(calls) } else { u64::MAX };
-        let mut trails = Arc::clone(&self.in_force);
-        let mut requests: Vec<(Vec<usize>, Arc<TrailSet>)> = Vec::new();
-        let mut change = None;
-        for call in 0..calls {
-            if call == change_at
-                && let Some(changed) = self.register()
-            {
-                change = Some((requests.len(), Arc::clone(&changed)));
-                trails = changed;
-            }
-            requests.push((self.draw_events(), Arc::clone(&trails)));
-        }
-        if self.mistake == Mistake::AnswerBeforeSync {
-            for (numbers, trails) in &requests {
-                numbers.iter().for_each(|number| self.history.is_recorded(*number, trails));
-            }
-        }
-        let answers = self.call(&requests, change).await;
-        match answers {
-            Some(answers) => answers.into_iter().try_for_each(|answer| self.note(answer)),
-            None => {
-                requests.iter().for_each(|(numbers, trails)| self.note_unknown(numbers, trails));
-                Ok(())
-            }
-        }
-    }
-
-    /// Makes the calls in this order, so that they gather in one group.
-    async fn call(
-        &mut self,
-        requests: &[(Vec<usize>, Arc<TrailSet>)],
-        change: Option<(usize, Arc<TrailSet>)>,
-    ) -> Option<Vec<Answer>> {
-        let now = self.now();
-        let process = self.process.as_mut().unwrap();
-        let intake = process.intake.clone();
-        let mut calls: Vec<BoxFuture<'_, Answer>> = Vec::new();
-        for (place, (numbers, trails)) in requests.iter().enumerate() {
-            if let Some((_, changed)) = change.as_ref().filter(|(at, _)| *at == place)
-                && self.mistake != Mistake::ForgetSealOnTrailChange
-            {
-                let (intake, changed) = (intake.clone(), Arc::clone(changed));
-                calls.push(
-                    async move {
-                        let result = intake.set_trails(Arc::clone(&changed)).await;
-                        Answer::Changed(changed, result)
-                    }
-                    .boxed(),
-                );
-            }
-            let events = numbers.iter().map(|number| self.history.sent[*number].event.clone());
-            let (intake, events) = (intake.clone(), events.collect());
-            calls.push(
-                async move {
-                    let result = intake.record(events).await;
-                    Answer::Recorded(numbers.clone(), Arc::clone(trails), result)
-                }
-                .boxed(),
-            );
-        }
-        let answers = drive(&mut process.desk, now, &self.outside.weather, join_all(calls)).await;
-        if let (Some((_, changed)), Mistake::ForgetSealOnTrailChange) = (change, self.mistake) {
-            self.in_force = changed;
-        }
-        answers
-    }
-
-    fn note(&mut self, answer: Answer) -> Step {
-        match answer {
-            Answer::Changed(trails, Ok(())) => self.in_force = trails,
-            Answer::Changed(_, Err(_)) => {}
-            Answer::Recorded(numbers, trails, Err(_)) => {
-                self.tally.refused += 1;
-                self.note_unknown(&numbers, &trails);
-            }
-            Answer::Recorded(numbers, trails, Ok(outcomes)) => {
-                for (number, outcome) in numbers.into_iter().zip(outcomes) {
-                    match outcome {
-                        Outcome::Recorded => self.history.is_recorded(number, &trails),
-                        Outcome::Again => {
-                            self.tally.again += 1;
-                            self.history.sent[number].is_promised = true;
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// No answer, or a refusal: these may be recorded or not.
-    fn note_unknown(&mut self, numbers: &[usize], trails: &Arc<TrailSet>) {
-        for number in numbers {
-            if !self.history.sent[*number].is_promised {
-                self.history.may_be_recorded(*number, trails);
-            }
-        }
-    }
-
-    fn draw_events(&mut self) -> Vec<usize> {
-        let events = 1 + self.dice.below(4);
-        let draw = |_| match self.history.sent.len() as u64 {
-            known if known > 0 && self.dice.one_in(6) => {
-                usize::try_from(self.dice.below(known)).unwrap()
-            }
-            _ => self.history.new_event(&self.dice),
-        };
-        (0..events).map(draw).collect()
-    }
-
-    /// Other definitions, durable when it returns; `None` when the disk refuses.
-    fn register(&mut self) -> Option<Arc<TrailSet>> {
-        let definitions = self.draw_definitions();
-        let now = self.now().wall;
-        let registry = &mut self.process.as_mut().unwrap().registry;
-        registry.apply(definitions, now).ok()?;
-        self.tally.changes += 1;
-        Some(registry.snapshot())
-    }
-
-    fn draw_definitions(&self) -> Definitions {
-        let organization = Organization {
-            id: "o-abc123defg".parse().unwrap(),
-            management_account: "333333333333".parse().unwrap(),
-            members: vec!["111111111111".parse().unwrap()],
-        };
-        let trails = TRAILS.iter().filter(|_| !self.dice.one_in(4)).map(|arn| self.draw_trail(arn));
-        Definitions {
-            trails: trails.collect(),
-            organization: Some(organization),
-            ..Definitions::default()
-        }
-    }
-
-    fn draw_trail(&self, arn: &str) -> Trail {
-        let selectors: [&[Category]; 4] =
-            [&[], &[], &[Category::Management, Category::Data], &[Category::Data]];
-        let topic = self.dice.below(3);
-        Trail {
-            arn: arn.parse().unwrap(),
-            bucket: self.dice.pick(&BUCKETS).parse().unwrap(),
-            prefix: self.dice.one_in(3).then(|| "some/prefix".parse().unwrap()),
-            topic: TOPICS.get(usize::try_from(topic).unwrap()).map(|arn| arn.parse().unwrap()),
-            kms_key: None,
-            is_multi_region: self.dice.one_in(2),
-            include_global_service_events: true,
-            is_organization: arn.ends_with("/org"),
-            is_logging: !self.dice.one_in(6),
-            selectors: AdvancedEventSelector::of_categories(self.dice.pick(&selectors)),
-        }
-    }
-
     /// The pipeline settles one sealed batch, mostly the oldest.
     pub async fn settle(&mut self) -> Step {
         let sealed = self.process().sealed();
@@ -270,8 +94,11 @@ impl World {
             return Ok(());
         }
         let batch = if self.dice.one_in(4) { self.dice.pick(&sealed) } else { sealed[0] };
-        let hurries = self.mistake == Mistake::RetireBeforeDelivery && self.dice.one_in(3);
-        if hurries { self.retire(batch).await } else { self.settle_one(batch).await }
+        if self.mistake == Mistake::RetireBeforeDelivery && self.dice.one_in(3) {
+            self.retire(batch).await;
+            return Ok(());
+        }
+        self.settle_one(batch).await;
         Ok(())
     }
 
@@ -326,60 +153,6 @@ impl World {
         }
     }
 
-    /// A bucket or a topic begins to refuse, or takes what comes again.
-    pub fn change_weather(&mut self) {
-        let (is_refusing, is_bucket) = (self.dice.one_in(3), self.dice.one_in(2));
-        if is_bucket {
-            let error = is_refusing.then(|| store_error("AccessDenied"));
-            self.outside.store.refuse(self.dice.pick(&BUCKETS), error);
-            return;
-        }
-        let topic: TopicArn = self.dice.pick(&TOPICS).parse().unwrap();
-        match is_refusing {
-            true => self.outside.topics.refuse(&topic, PublishError::refused("NotFound", "gone")),
-            false => self.outside.topics.accept(&topic),
-        }
-    }
-
-    /// One of the next operations of the disk fails.
-    pub fn plant_fault(&mut self) {
-        let operations = [
-            Operation::Create,
-            Operation::Write,
-            Operation::Sync,
-            Operation::Rename,
-            Operation::Remove,
-            Operation::SyncDirectory,
-        ];
-        let fault = Fault::once(self.dice.pick(&operations)).after(self.dice.below(8));
-        self.disk.fail(fault);
-    }
-
-    /// Somebody puts an object where a log file is to go.
-    pub async fn plant_object(&mut self) {
-        let Some(batch) = self.process().sealed().last().copied() else { return };
-        let Ok(plan) = Batch::read(&self.disk, batch).map(|batch| batch.plan()) else { return };
-        let contents = plan.expect("what was read can be planned").contents;
-        let Some((name, destination)) = contents.first().and_then(|content| content.files.first()) else {
-            return;
-        };
-        let (bucket, key) = (destination.bucket.clone(), name.key(0));
-        if !matches!(self.outside.store.read(&bucket, &key).await, Ok(None)) {
-            return;
-        }
-        self.foreign.insert((bucket.to_string(), key.clone()));
-        let body = Bytes::from_static(b"nothing to see here");
-        self.outside.store.plant(Put { bucket, key, body, kms_key: None, trail: name.trail.clone() });
-    }
-
-    /// The process will end in the middle of something.
-    pub fn plan_end(&mut self) {
-        match self.dice.one_in(2) {
-            true => self.disk.stop_after(self.dice.below(30)),
-            false => self.outside.weather.kill_in(self.dice.below(12)),
-        }
-    }
-
     /// Whether the process has ended in the middle of something.
     pub fn has_ended(&self) -> bool {
         self.outside.weather.is_killed.load(Ordering::Relaxed) || self.disk.list("").is_err()
@@ -421,7 +194,9 @@ impl World {
     }
 
     fn end(&mut self) {
-        self.process = None;
+        if let Some(process) = self.process.take() {
+            self.tally.notices += process.notifier.report().parked;
+        }
         self.outside.weather.restart();
         self.disk.heal();
         self.tally.restarts += 1;
@@ -453,7 +228,9 @@ impl World {
         }
         let unbalanced = self.process().unbalanced();
         if !unbalanced.is_empty() {
-            return Err(format!("recorded is not unselected, delivered and waiting: {unbalanced:?}"));
+            return Err(format!(
+                "recorded is not unselected, delivered and waiting: {unbalanced:?}"
+            ));
         }
         if !self.process().delivery.set_aside_files().is_empty() {
             return Err("a parked file was set aside".into());

@@ -79,6 +79,10 @@ impl Stage {
         all.push(trail("copy", ACCOUNTS[0], &copy).prefix("p"));
         let queues = fan_out(&topic, &localstack.name("enveloped"), &localstack.name("raw"));
         let site = Site::new(&format!("{}{queues}", trails(&all)));
+        // Each trail says a word when all is set up, and queues hear only what is said after that.
+        let daemon = site.start().await;
+        localstack.queue_of_fan_out("raw").await.take_all(ACCOUNTS.len()).await;
+        daemon.stop().await;
         Stage { site, bucket, copy }
     }
 

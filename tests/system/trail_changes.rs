@@ -117,9 +117,9 @@ async fn a_reload_of_a_wrong_configuration_changes_nothing() {
         "{good}[[trails]]\nname = \"x\"\naccount = \"1\"\nregion = \"eu-west-1\"\nbucket = \"b\"\n"
     ));
     assert!(!daemon.reload().await);
-    let logged = daemon.logged(lines, "nothing was changed by the reload").await;
+    let logged = daemon.logged(lines, "the reload failed").await;
     let error = logged["error"].as_str().unwrap();
-    for part in ["2 mistakes", "trails[1].name", "trails[1].account"].iter().skip(1) {
+    for part in ["trails[1].name", "trails[1].account"] {
         assert!(error.contains(part), "{error}");
     }
     daemon.record(&records[1..2]).await;
@@ -129,5 +129,4 @@ async fn a_reload_of_a_wrong_configuration_changes_nothing() {
     daemon.finish().await;
     let bucket = Bucket::read(&localstack, &bucket, ("", "")).await;
     assert_eq!(bucket.records(), records);
-    assert_eq!(bucket.markers.len(), 1);
 }

@@ -73,8 +73,8 @@ impl Snapshot {
         for damage in damage.chain(self.pipeline.damaged.values().cloned()) {
             problems.push(format!("{damage}; the file is kept and its events are not delivered; restore it from a backup, or move it out of the data directory"));
         }
-        if self.is_full() {
-            problems.push("the journal has reached its quota and refuses events; see the warnings for what does not take log files, or raise journal.quota".into());
+        if let Some(reason) = &self.journal.full {
+            problems.push(format!("the journal refuses events: {reason}; see the warnings for what does not take log files, free the disk, or raise journal.quota"));
         }
         if let Some((batch, reason)) = self.pipeline.stuck.iter().next() {
             let more = self.pipeline.stuck.len() - 1;
@@ -96,14 +96,14 @@ impl Snapshot {
         if self.foreign_objects > 0 {
             warnings.push(format!("{} foreign objects hold names of log files; see the log for their keys", self.foreign_objects));
         }
+        for damage in &self.journal.forgotten {
+            warnings.push(format!("{damage}; events of that batch are delivered, but would be recorded twice if they were sent again; remove the file"));
+        }
         let unbalanced = self.balances.iter().filter(|(_, balance)| !balance.holds());
         warnings.extend(unbalanced.map(|(trail, balance)| format!("the counts of {trail} do not agree: {balance:?}")));
         warnings
     }
 
-    fn is_full(&self) -> bool {
-        self.journal.files >= self.journal.files_max && self.journal.open.is_none()
-    }
 }
 
 fn lane(report: &LaneReport) -> String {

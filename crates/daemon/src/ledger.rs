@@ -153,3 +153,156 @@ fn add(
         *member(balances.entry(trail.clone()).or_default()) += events;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use producer::SealedSegment;
+    use proptest::prelude::*;
+    use trails::{Trail, TrailSet};
+
+    use super::*;
+
+    fn trail(name: &str) -> Trail {
+        Trail {
+            arn: format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/{name}").parse().unwrap(),
+            bucket: "bucket".parse().unwrap(),
+            prefix: None,
+            topic: None,
+            kms_key: None,
+            is_multi_region: true,
+            include_global_service_events: true,
+            is_organization: false,
+            is_logging: true,
+            selectors: Vec::new(),
+        }
+    }
+
+    fn set(version: u64, names: &[&str]) -> Arc<TrailSet> {
+        let trails = names.iter().map(|name| trail(name)).collect();
+        Arc::new(TrailSet { version, organization: None, trails })
+    }
+
+    fn sealed(batch: u64, trails: &Arc<TrailSet>, events: u64) -> SealedSegment {
+        SealedSegment { batch: BatchId(batch), trails: Arc::clone(trails), events }
+    }
+
+    /// The balance of trail `one`, whose law must hold.
+    fn check(ledger: &Ledger, journal: &JournalState, parked: u64) -> [u64; 4] {
+        let parked = BTreeMap::from([(trail("one").arn, parked)]);
+        let balances = ledger.balances(journal, &parked);
+        assert!(balances.values().all(Balance::holds), "{balances:?}");
+        let one = balances[&trail("one").arn];
+        [one.recorded, one.unselected, one.delivered, one.waiting]
+    }
+
+    #[test]
+    fn an_event_is_counted_once_from_its_recording_to_its_arrival() {
+        let (ledger, trails, one) = (Ledger::default(), set(1, &["one"]), trail("one").arn);
+        let mut journal = JournalState::default();
+        journal.recorded.insert(1, (Arc::clone(&trails), 10));
+        journal.open = Some((Arc::clone(&trails), 10));
+        assert_eq!(check(&ledger, &journal, 0), [10, 0, 0, 10], "in the open segment");
+        journal.open = None;
+        journal.sealed.push(sealed(7, &trails, 10));
+        assert_eq!(check(&ledger, &journal, 0), [10, 0, 0, 10], "sealed");
+        ledger.unselected(BatchId(7), &BTreeMap::from([(one.clone(), 3)]));
+        assert_eq!(check(&ledger, &journal, 0), [10, 3, 0, 7], "routed");
+        ledger.delivered(BatchId(7), &one, 5);
+        assert_eq!(check(&ledger, &journal, 0), [10, 3, 5, 2], "one file arrived");
+        ledger.parked(BatchId(7), &one, 2);
+        assert_eq!(check(&ledger, &journal, 2), [10, 3, 5, 2], "the other is parked");
+        journal.sealed.clear();
+        ledger.retired(BatchId(7));
+        assert_eq!(check(&ledger, &journal, 2), [10, 3, 5, 2], "retired");
+        ledger.delivered_from_park(&one, 2);
+        assert_eq!(check(&ledger, &journal, 0), [10, 3, 7, 0], "all arrived");
+        assert_eq!(ledger.files()[&one], 2);
+    }
+
+    #[test]
+    fn what_a_start_finds_parked_is_recorded_before_and_waits() {
+        let one = trail("one").arn;
+        let ledger = Ledger::new(BTreeMap::from([(one.clone(), 4)]));
+        let journal = JournalState::default();
+        assert_eq!(check(&ledger, &journal, 4), [4, 0, 0, 4]);
+        ledger.delivered_from_park(&one, 4);
+        assert_eq!(check(&ledger, &journal, 0), [4, 0, 4, 0]);
+    }
+
+    #[test]
+    fn a_trail_answers_only_for_events_of_its_time() {
+        let ledger = Ledger::default();
+        let (before, after) = (set(1, &["two"]), set(2, &["one", "two"]));
+        let mut journal = JournalState::default();
+        journal.recorded.insert(1, (Arc::clone(&before), 5));
+        journal.recorded.insert(2, (Arc::clone(&after), 6));
+        journal.sealed.push(sealed(1, &before, 5));
+        journal.open = Some((after, 6));
+        assert_eq!(check(&ledger, &journal, 0), [6, 0, 0, 6]);
+    }
+
+    #[test]
+    fn what_is_lost_or_doubled_breaks_the_law() {
+        let (trails, one) = (set(1, &["one"]), trail("one").arn);
+        let mut journal = JournalState::default();
+        journal.recorded.insert(1, (Arc::clone(&trails), 10));
+        let holds = |ledger: &Ledger, journal: &JournalState| {
+            ledger.balances(journal, &BTreeMap::new())[&one].holds()
+        };
+        assert!(!holds(&Ledger::default(), &journal), "lost");
+        journal.sealed.push(sealed(7, &trails, 10));
+        assert!(holds(&Ledger::default(), &journal));
+        let doubled = Ledger::default();
+        doubled.delivered(BatchId(7), &one, 10);
+        doubled.delivered(BatchId(7), &one, 10);
+        assert!(!holds(&doubled, &journal), "doubled");
+        let dropped = Ledger::default();
+        dropped.parked(BatchId(7), &one, 10);
+        assert!(!holds(&dropped, &journal), "said to be parked and is not");
+    }
+
+    proptest! {
+        /// Batches of files that are delivered or parked, in any order, with any looks between.
+        #[test]
+        fn the_law_holds_at_every_moment(
+            batches in proptest::collection::vec(
+                (0..20_u64, proptest::collection::vec((1..20_u64, any::<bool>()), 0..4)), 1..6),
+        ) {
+            let (ledger, trails, one) = (Ledger::default(), set(1, &["one", "two"]), trail("one").arn);
+            let two = trail("two").arn;
+            let mut journal = JournalState::default();
+            let mut parked = 0;
+            let mut recorded = 0;
+            for (number, (unselected, files)) in (0..).zip(&batches) {
+                let events = unselected + files.iter().map(|(events, _)| events).sum::<u64>();
+                recorded += events;
+                journal.recorded.insert(1, (Arc::clone(&trails), recorded));
+                journal.sealed.push(sealed(number, &trails, events));
+                check(&ledger, &journal, parked);
+            }
+            for (number, (unselected, files)) in (0..).zip(batches) {
+                let rest = files.iter().map(|(events, _)| events).sum::<u64>();
+                // The other trail takes nothing at all.
+                let by_trail = [(one.clone(), unselected), (two.clone(), unselected + rest)];
+                ledger.unselected(BatchId(number), &BTreeMap::from(by_trail));
+                for (events, is_parked) in files {
+                    match is_parked {
+                        true => {
+                            parked += events;
+                            ledger.parked(BatchId(number), &one, events);
+                        }
+                        false => ledger.delivered(BatchId(number), &one, events),
+                    }
+                    check(&ledger, &journal, parked);
+                }
+                journal.sealed.retain(|sealed| sealed.batch.0 != number);
+                ledger.retired(BatchId(number));
+                check(&ledger, &journal, parked);
+            }
+            ledger.delivered_from_park(&one, parked);
+            prop_assert_eq!(check(&ledger, &journal, 0)[3], 0, "nothing waits");
+        }
+    }
+}

@@ -46,6 +46,7 @@ const NOTICES_DIRECTORY: &str = "notices";
 pub struct Daemon<S, T> {
     address: SocketAddr,
     registry: Mutex<Registry>,
+    journal: producer::JournalSettings,
     intake: Intake,
     delivery: Arc<Delivery<S>>,
     notifier: Arc<Notifier<T>>,
@@ -122,6 +123,7 @@ where
         let mut daemon = Daemon {
             address: listener.local_addr()?,
             registry: Mutex::new(registry),
+            journal: journal_settings(settings),
             intake,
             delivery,
             notifier,
@@ -177,6 +179,7 @@ where
     /// Other definitions from now on: durable first, then in force. Events that were acknowledged
     /// before go by the former ones.
     pub async fn apply(&self, definitions: Definitions) -> anyhow::Result<Changes> {
+        self.journal.check(&trail_set(&definitions))?;
         let (changes, trails) = self.register(definitions.clone())?;
         let in_force = self.intake.set_trails(trails).await;
         in_force.context("the definitions are stored, and come into force at the next start")?;
@@ -271,12 +274,9 @@ fn open_journal(
 ) -> anyhow::Result<(Registry, Changes, Intake, watch::Receiver<JournalState>)> {
     let now = parts.now().wall;
     let mut registry = Registry::open(Arc::clone(&parts.disk))?;
+    let journal = journal_settings(settings);
+    journal.check(&trail_set(&settings.definitions))?;
     let changes = registry.apply(settings.definitions.clone(), now)?;
-    let journal = producer::JournalSettings {
-        segment_bytes: settings.journal.segment_bytes,
-        quota_bytes: settings.journal.quota_bytes,
-        window_events: settings.journal.window_events,
-    };
     let entropy = Arc::clone(&parts.entropy);
     let random = Box::new(move || entropy());
     let journal = Journal::open(Arc::clone(&parts.disk), journal, registry.snapshot(), now, random)?;
@@ -284,6 +284,20 @@ fn open_journal(
     let writer = Writer::new(journal, settings.delivery.interval);
     let (intake, state) = Intake::start(writer, move || clock())?;
     Ok((registry, changes, intake, state))
+}
+
+fn journal_settings(settings: &Settings) -> producer::JournalSettings {
+    producer::JournalSettings {
+        segment_bytes: settings.journal.segment_bytes,
+        quota_bytes: settings.journal.quota_bytes,
+        window_events: settings.journal.window_events,
+    }
+}
+
+/// What segments would carry of these definitions.
+fn trail_set(definitions: &Definitions) -> TrailSet {
+    let organization = definitions.organization.clone();
+    TrailSet { version: u64::MAX, organization, trails: definitions.trails.clone() }
 }
 
 fn look<S, T>(

@@ -8,19 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{BatchId, Event};
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, OwnedSemaphorePermit, mpsc, oneshot, watch};
 use trails::TrailSet;
 
 use crate::Now;
 use crate::journal::{JournalError, JournalState, Outcome};
-use crate::writer::{Command, Writer};
+use crate::writer::{Caller, Command, Writer};
 
 /// Commands that wait at most; each holds the events of one call.
 const QUEUE_COMMANDS: usize = 256;
 /// Records that wait at most, in KiB.
 const QUEUE_KIB: u32 = 32 << 10;
-/// How long a call waits for room in the queue.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long a call waits for room, unless it says otherwise.
+pub const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Commands of one group at most.
 const GROUP_COMMANDS: usize = QUEUE_COMMANDS;
 
@@ -111,12 +111,22 @@ impl Intake {
         Ok((intake, state))
     }
 
-    /// Records events: durable when it returns `Ok`, with one outcome for each, in order.
+    /// Records events: durable when it returns `Ok`, with one outcome for each, in order. Waits at
+    /// most [`WAIT_MAX`] for room.
     pub async fn record(&self, events: Vec<Event>) -> Result<Vec<Outcome>, Refusal> {
-        let entered = tokio::time::timeout(WAIT_MAX, self.enter(&events)).await;
-        let (_room, place) = entered.map_err(|_| Refusal::Busy)??;
+        self.record_within(events, WAIT_MAX).await
+    }
+
+    /// The same, waiting at most `wait_max` for room.
+    pub async fn record_within(
+        &self,
+        events: Vec<Event>,
+        wait_max: Duration,
+    ) -> Result<Vec<Outcome>, Refusal> {
+        let entered = tokio::time::timeout(wait_max, self.enter(&events)).await;
+        let (room, place) = entered.map_err(|_| Refusal::Busy)??;
         let (answer, answered) = oneshot::channel();
-        place.send(Command::Record(events, answer));
+        place.send(Command::Record(events, Caller::with_room(answer, room)));
         Ok(answered.await.map_err(|_| Refusal::Stopping)??)
     }
 
@@ -156,10 +166,11 @@ impl Intake {
     async fn enter(
         &self,
         events: &[Event],
-    ) -> Result<(SemaphorePermit<'_>, mpsc::Permit<'_, Command>), Refusal> {
+    ) -> Result<(OwnedSemaphorePermit, mpsc::Permit<'_, Command>), Refusal> {
         let bytes: usize = events.iter().map(|event| event.record.len()).sum();
         let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(QUEUE_KIB).min(QUEUE_KIB);
-        let room = self.room.acquire_many(kib).await.map_err(|_| Refusal::Stopping)?;
+        let room = Arc::clone(&self.room).acquire_many_owned(kib);
+        let room = room.await.map_err(|_| Refusal::Stopping)?;
         let place = self.commands.reserve().await.map_err(|_| Refusal::Stopping)?;
         Ok((room, place))
     }

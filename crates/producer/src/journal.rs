@@ -37,6 +37,8 @@ use crate::window::{self, Window};
 const IDENTITY_FILE: &str = "journal/identity";
 /// Retired files kept prepared for reuse.
 const SPARES_MAX: usize = 2;
+/// Room for one event of the largest record, with its frame, and for the segment's header.
+const LARGEST_EVENT_BYTES: u64 = model::limits::RECORD_BYTES_MAX as u64 + 1024;
 
 /// The journal's limits.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +69,20 @@ pub enum JournalError {
         /// What has no room.
         reason: String,
     },
+    /// The event takes more than a frame holds; nothing of it was taken.
+    #[error("an event of {record_bytes} bytes is larger than the journal takes")]
+    TooLarge {
+        /// Size of its record.
+        record_bytes: usize,
+    },
+    /// The definitions of all trails, which each segment carries, leave no room for events.
+    #[error("the trails' definitions take {definitions_bytes} bytes, too much for segments of {segment_bytes}; raise journal.segment_size")]
+    Definitions {
+        /// Size of the definitions.
+        definitions_bytes: usize,
+        /// Size of a segment.
+        segment_bytes: u64,
+    },
     /// Something failed after which nothing is known of the open segment. Restart to recover.
     #[error("the journal is halted: {0}; restart to recover what is on disk")]
     Halted(String),
@@ -92,10 +108,14 @@ pub struct JournalState {
     pub files: usize,
     /// Most segment files that the quota allows.
     pub files_max: usize,
+    /// Why it takes no events now, until there is room again.
+    pub full: Option<String>,
     /// Why it is halted.
     pub halted: Option<String>,
-    /// Damaged files, which are kept and not delivered.
+    /// Damaged segments, which are kept and not delivered.
     pub damaged: Vec<Damage>,
+    /// Damaged files of identities: retries of their batches are not recognised.
+    pub forgotten: Vec<Damage>,
 }
 
 /// The journal. One writer; readers of sealed segments open files by themselves.
@@ -119,10 +139,25 @@ pub struct Journal {
     retired: BTreeMap<BatchId, usize>,
     recorded: BTreeMap<u64, (Arc<TrailSet>, u64)>,
     again: u64,
+    full: Option<String>,
     halted: Option<String>,
     /// What is durable in the segment that was open when the journal halted.
     abandoned: Option<(Arc<TrailSet>, u64)>,
     damaged: Vec<Damage>,
+    forgotten: Vec<Damage>,
+}
+
+impl JournalSettings {
+    /// Whether segments that carry these trails have room for events of any size.
+    pub fn check(&self, trails: &TrailSet) -> Result<(), JournalError> {
+        let definitions_bytes = serde_json::to_vec(trails).expect("a trail set always serializes").len();
+        let needed = definitions_bytes as u64 + LARGEST_EVENT_BYTES + RESERVED_BYTES;
+        if needed > self.segment_bytes {
+            let segment_bytes = self.segment_bytes;
+            return Err(JournalError::Definitions { definitions_bytes, segment_bytes });
+        }
+        Ok(())
+    }
 }
 
 impl Journal {
@@ -153,9 +188,11 @@ impl Journal {
             retired: BTreeMap::new(),
             recorded: BTreeMap::new(),
             again: 0,
+            full: None,
             halted: None,
             abandoned: None,
             damaged: Vec::new(),
+            forgotten: Vec::new(),
         };
         journal.recover(now)?;
         Ok(journal)
@@ -165,6 +202,9 @@ impl Journal {
     /// segment when the open one is full.
     pub fn stage(&mut self, event: &Event, now: Timestamp) -> Result<Outcome, JournalError> {
         self.check_halted()?;
+        if frame::event_bytes(event) > frame::PAYLOAD_BYTES_MAX {
+            return Err(JournalError::TooLarge { record_bytes: event.record.len() });
+        }
         if self.window.contains(event.identity) {
             self.again += 1;
             return Ok(Outcome::Again);
@@ -236,7 +276,11 @@ impl Journal {
         self.seal(now)?;
         // An open segment without events names the former trails in its header: it is given up.
         if let Some(empty) = self.open.take() {
-            self.recycle(empty.header().batch).map_err(|error| self.halt(&error))?;
+            let batch = empty.header().batch;
+            drop(empty);
+            let is_usable = self.is_usable(&segment::path(batch));
+            let recycled = is_usable.and_then(|is_usable| self.recycle(batch, is_usable));
+            recycled.map_err(|error| self.halt(&error))?;
         }
         self.trails = trails;
         Ok(())
@@ -246,8 +290,10 @@ impl Journal {
     /// must have been stored by [`window::store`] before.
     pub fn retire(&mut self, batch: BatchId) -> Result<(), JournalError> {
         let Some(sealed) = self.sealed.get(&batch).cloned() else { return Ok(()) };
+        let is_usable = self.is_usable(&segment::path(batch))?;
         // Half done, this would leave a batch that can be neither read nor retired.
-        self.recycle(batch).map_err(|error| self.halt(&error))?;
+        self.recycle(batch, is_usable).map_err(|error| self.halt(&error))?;
+        self.full = None;
         self.sealed.remove(&batch);
         self.retired.insert(batch, usize::try_from(sealed.events).unwrap_or(usize::MAX));
         self.forget_identities();
@@ -289,7 +335,9 @@ impl Journal {
             again: self.again,
             files: self.files(),
             files_max: self.files_max(),
+            full: self.full.clone(),
             halted: self.halted.clone(),
+            forgotten: self.forgotten.clone(),
             damaged: self.damaged.clone(),
         }
     }
@@ -320,8 +368,22 @@ impl Journal {
         if self.open.is_some() {
             return Ok(());
         }
+        let begun = self.try_begin(now);
+        self.full = match &begun {
+            Err(JournalError::Full { reason }) => Some(reason.clone()),
+            _ => None,
+        };
+        begun
+    }
+
+    fn try_begin(&mut self, now: Timestamp) -> Result<(), JournalError> {
         self.sync_names().map_err(|error| self.halt(&error))?;
         let spare = self.take_spare()?;
+        // Nothing is written yet: for want of a file descriptor, say, the caller comes again.
+        if let Err(error) = self.disk.open(&spare) {
+            self.spares.push(spare);
+            return Err(full(&error));
+        }
         let header = Header {
             batch: self.next_batch(now),
             journal: self.id,
@@ -386,12 +448,21 @@ impl Journal {
         usize::try_from(self.settings.quota_bytes / self.settings.segment_bytes).unwrap_or(usize::MAX)
     }
 
+    /// Whether at least half of the quota is free.
+    #[must_use]
+    pub fn has_half_its_quota(&self) -> bool {
+        self.files() * 2 <= self.files_max()
+    }
+
+    fn is_usable(&self, file: &str) -> io::Result<bool> {
+        Ok(self.disk.open(file)?.size_bytes()? == self.settings.segment_bytes)
+    }
+
     /// Makes a segment's file a spare, or removes it when there are enough of them. Power loss may
     /// bring the segment back until the names are synced: then it is settled once more, and meets
     /// its own objects.
-    fn recycle(&mut self, batch: BatchId) -> io::Result<()> {
+    fn recycle(&mut self, batch: BatchId, is_usable: bool) -> io::Result<()> {
         let file = segment::path(batch);
-        let is_usable = self.disk.open(&file)?.size_bytes()? == self.settings.segment_bytes;
         if self.spares.len() < SPARES_MAX && is_usable {
             let spare = self.spare_path();
             self.disk.rename(&file, &spare)?;
@@ -447,8 +518,7 @@ impl Journal {
         let number = name.strip_prefix("spare-").and_then(|number| number.parse().ok());
         let Some(number) = number else { return Ok(()) };
         self.next_spare = self.next_spare.max(number);
-        let is_usable = self.disk.open(&path)?.size_bytes()? == self.settings.segment_bytes;
-        if is_usable && self.spares.len() < SPARES_MAX {
+        if self.is_usable(&path)? && self.spares.len() < SPARES_MAX {
             self.spares.push(path);
         } else {
             self.disk.remove(&path)?;
@@ -458,12 +528,16 @@ impl Journal {
 
     fn recover_identities(&mut self, batch: BatchId) -> Result<(), JournalError> {
         self.last_batch = self.last_batch.max(batch);
-        match window::load(&*self.disk, batch)? {
+        let loaded = window::load(&*self.disk, batch).unwrap_or_else(|error| {
+            let reason = format!("unreadable: {error}");
+            Err(Damage { file: window::path(batch), offset: 0, reason })
+        });
+        match loaded {
             Ok(identities) => {
                 self.retired.insert(batch, identities.len());
                 identities.into_iter().for_each(|identity| self.window.insert(identity));
             }
-            Err(damage) => self.damaged.push(damage),
+            Err(damage) => self.forgotten.push(damage),
         }
         Ok(())
     }
@@ -471,11 +545,11 @@ impl Journal {
     fn recover_segment(&mut self, batch: BatchId, now: Timestamp) -> Result<(), JournalError> {
         let mut contents = match Contents::read(&*self.disk, &segment::path(batch)) {
             Ok(contents) => contents,
-            Err(SegmentError::Damage(damage)) => {
-                self.damaged.push(damage);
+            // One segment that cannot be read must not keep the others from being delivered.
+            Err(error) => {
+                self.damaged.push(damage(&segment::path(batch), error));
                 return Ok(());
             }
-            Err(SegmentError::Disk(error)) => return Err(error.into()),
         };
         if contents.events.is_empty() {
             self.disk.remove(&segment::path(batch))?;
@@ -496,6 +570,15 @@ impl Journal {
 /// The events that are durable in an open segment, and their trails.
 fn durable_in(open: &OpenSegment) -> (Arc<TrailSet>, u64) {
     (Arc::clone(&open.header().trails), open.events())
+}
+
+fn damage(file: &str, error: SegmentError) -> Damage {
+    match error {
+        SegmentError::Damage(damage) => damage,
+        SegmentError::Disk(error) => {
+            Damage { file: file.into(), offset: 0, reason: format!("unreadable: {error}") }
+        }
+    }
 }
 
 fn full(error: &io::Error) -> JournalError {

@@ -27,7 +27,7 @@ pub use journal::{Journal, JournalError, JournalSettings, JournalState, Outcome}
 pub use render::render;
 pub use route::{Batch, Plan};
 pub use segment::{Damage, SealedSegment, SegmentError};
-pub use writer::{Command, Writer};
+pub use writer::{Caller, Command, Writer};
 
 /// The journal's directory, in the data directory.
 pub const DIRECTORY: &str = "journal";

@@ -7,13 +7,14 @@
 //!
 //! The open segment is sealed when its oldest event has waited for the interval, when it is full
 //! (by the journal), when the trails change, and at the stop. While the stages behind are
-//! [`BACKLOG_MAX`] segments late, the interval does not seal: more files would not arrive sooner.
+//! [`BACKLOG_MAX`] segments late and half of the quota is used, the interval does not seal: one
+//! destination that refuses must not eat up the journal with small segments.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{BatchId, Event};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use trails::TrailSet;
 
 use crate::Now;
@@ -31,7 +32,7 @@ pub type Recorded = Result<Vec<Outcome>, JournalError>;
 #[derive(Debug)]
 pub enum Command {
     /// Record these events; answered when they are durable.
-    Record(Vec<Event>, oneshot::Sender<Recorded>),
+    Record(Vec<Event>, Caller),
     /// From now on events are recorded under these trails; answered when that holds.
     Trails(Arc<TrailSet>, oneshot::Sender<Result<(), JournalError>>),
     /// Let a segment go, whose identities are stored.
@@ -44,6 +45,28 @@ pub enum Command {
     Stop(oneshot::Sender<Result<(), JournalError>>),
 }
 
+/// Who waits for events to be recorded, and the room that they take until then: a caller that goes
+/// away does not make room for others before its events are done.
+#[derive(Debug)]
+pub struct Caller {
+    answer: oneshot::Sender<Recorded>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Caller {
+    /// A caller whose events take room until they are recorded.
+    #[must_use]
+    pub fn with_room(answer: oneshot::Sender<Recorded>, room: OwnedSemaphorePermit) -> Caller {
+        Caller { answer, _room: Some(room) }
+    }
+}
+
+impl From<oneshot::Sender<Recorded>> for Caller {
+    fn from(answer: oneshot::Sender<Recorded>) -> Caller {
+        Caller { answer, _room: None }
+    }
+}
+
 /// Owns the journal.
 pub struct Writer {
     journal: Journal,
@@ -51,7 +74,7 @@ pub struct Writer {
     /// The open batch that holds events, and when its oldest one was recorded.
     oldest: Option<(BatchId, Duration)>,
     /// Callers whose events are staged.
-    staged: Vec<(oneshot::Sender<Recorded>, Recorded)>,
+    staged: Vec<(Caller, Recorded)>,
     /// What callers will be told.
     answers: Vec<Answer>,
     is_stopped: bool,
@@ -60,7 +83,7 @@ pub struct Writer {
 /// An answer that is true already and still to be sent.
 #[derive(Debug)]
 enum Answer {
-    Recorded(oneshot::Sender<Recorded>, Recorded),
+    Recorded(Caller, Recorded),
     Done(oneshot::Sender<Result<(), JournalError>>, Result<(), JournalError>),
 }
 
@@ -76,7 +99,7 @@ impl Writer {
     pub fn handle(&mut self, commands: impl IntoIterator<Item = Command>, now: Now) {
         for command in commands {
             match command {
-                Command::Record(events, answer) => self.record(&events, answer, now),
+                Command::Record(events, caller) => self.record(&events, caller, now),
                 Command::Trails(trails, answer) => {
                     self.flush(now);
                     let result = self.journal.set_trails(trails, now.wall);
@@ -110,7 +133,7 @@ impl Writer {
     pub fn answer(&mut self) {
         for answer in self.answers.drain(..) {
             match answer {
-                Answer::Recorded(caller, recorded) => drop(caller.send(recorded)),
+                Answer::Recorded(caller, recorded) => drop(caller.answer.send(recorded)),
                 Answer::Done(caller, result) => drop(caller.send(result)),
             }
         }
@@ -134,9 +157,9 @@ impl Writer {
         self.journal.state()
     }
 
-    fn record(&mut self, events: &[Event], answer: oneshot::Sender<Recorded>, now: Now) {
+    fn record(&mut self, events: &[Event], caller: Caller, now: Now) {
         let staged = events.iter().map(|event| self.journal.stage(event, now.wall)).collect();
-        self.staged.push((answer, staged));
+        self.staged.push((caller, staged));
     }
 
     /// Commits what is staged: nobody hears of an event before its sync.
@@ -159,7 +182,7 @@ impl Writer {
 
     fn seal_if_due(&mut self, now: Now) {
         let is_due = self.oldest.is_some_and(|(_, since)| now.uptime.saturating_sub(since) >= self.interval);
-        if is_due && self.journal.backlog() < BACKLOG_MAX {
+        if is_due && (self.journal.backlog() < BACKLOG_MAX || self.journal.has_half_its_quota()) {
             // An error halts the journal, which says so to the next caller and in its state.
             let _ = self.seal(now);
         }

@@ -240,7 +240,8 @@ fn a_file_is_split_at_its_limit_and_the_parts_have_their_own_names() {
     let full = (UNCOMPRESSED_BYTES_MAX - 14) / (RECORD + 1);
     let rest = UNCOMPRESSED_BYTES_MAX - 14 - full * (RECORD + 1);
     for (last, parts) in [(rest, 1), (rest + 1, 2)] {
-        let mut events: Vec<Event> = (0..u32::try_from(full).unwrap()).map(|id| sized(id, RECORD)).collect();
+        let mut events: Vec<Event> =
+            (0..u32::try_from(full).unwrap()).map(|id| sized(id, RECORD)).collect();
         events.push(sized(999_999, last));
         assert!(events.iter().all(|event| event.record.len() <= RECORD));
         let batch = batch(set(&[trail("all", "111111111111")]), &events);

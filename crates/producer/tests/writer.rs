@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use cairn_producer::writer::{BACKLOG_MAX, Recorded};
-use cairn_producer::{Command, Intake, JournalError, Now, Outcome, Refusal, Writer};
+use cairn_producer::{Command, Intake, JournalError, JournalSettings, Now, Outcome, Refusal, Writer};
 use disk::SimulatedDisk;
 use disk::simulated::{Fault, Operation};
 use support::{SETTINGS, at, dice, event, open, sealed_events, trails};
@@ -25,7 +25,7 @@ fn now(uptime_seconds: u64, wall_hours: i64) -> Now {
 
 fn call(numbers: impl IntoIterator<Item = u64>) -> (Command, Receiver<Recorded>) {
     let (answer, answered) = oneshot::channel();
-    (Command::Record(numbers.into_iter().map(event).collect(), answer), answered)
+    (Command::Record(numbers.into_iter().map(event).collect(), answer.into()), answered)
 }
 
 fn ask(
@@ -97,7 +97,7 @@ fn one_caller_without_room_does_not_spoil_the_others() {
     let large = support::from_record(&format!(r#"{{"eventName":"{}"}}"#, "x".repeat(4096)));
     let (answer, mut told_large) = oneshot::channel();
     let (last, mut told_last) = call([2]);
-    writer.handle([first, Command::Record(vec![large], answer), last], now(0, 0));
+    writer.handle([first, Command::Record(vec![large], answer.into()), last], now(0, 0));
     writer.answer();
     assert!(told_first.try_recv().unwrap().is_ok() && told_last.try_recv().unwrap().is_ok());
     assert!(matches!(told_large.try_recv().unwrap(), Err(JournalError::Full { .. })));
@@ -140,9 +140,11 @@ fn a_segment_begun_because_one_was_full_has_its_whole_interval() {
 }
 
 #[test]
-fn the_interval_seals_no_more_than_the_stages_behind_can_take() {
+fn the_interval_seals_no_more_once_stages_are_late_and_half_of_the_quota_is_used() {
     let disk = SimulatedDisk::new();
-    let mut writer = writer(&disk);
+    let quota_bytes = SETTINGS.segment_bytes * 2 * (BACKLOG_MAX as u64 - 1);
+    let settings = JournalSettings { quota_bytes, ..SETTINGS };
+    let mut writer = Writer::new(open(&disk, settings).unwrap(), INTERVAL);
     for round in 0..10 {
         writer.handle([call([round]).0], now(1000 * round, 0));
         writer.handle([Command::Tick], now(1000 * round + 500, 0));
@@ -154,6 +156,17 @@ fn the_interval_seals_no_more_than_the_stages_behind_can_take() {
     writer.answer();
     retired.try_recv().unwrap().unwrap();
     assert_eq!(sealed(&writer), [(1, 1), (1, 1), (1, 1), (1, 6)], "what waited is one batch");
+}
+
+#[test]
+fn the_interval_goes_on_sealing_behind_late_stages_while_there_is_room() {
+    let disk = SimulatedDisk::new();
+    let mut writer = writer(&disk);
+    for round in 0..10 {
+        writer.handle([call([round]).0], now(1000 * round, 0));
+        writer.handle([Command::Tick], now(1000 * round + 500, 0));
+    }
+    assert_eq!(sealed(&writer).len(), 10);
 }
 
 #[test]

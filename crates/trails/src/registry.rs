@@ -101,7 +101,13 @@ impl Registry {
     /// Reads the registry; one that does not exist yet is empty.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Registry, RegistryError> {
         let state = match disk::read(&*disk, FILE) {
-            Ok(bytes) => parse(&bytes)?,
+            Ok(bytes) => {
+                let state = parse(&bytes)?;
+                // A process that was killed may not have seen it become durable. Events must not be
+                // recorded under trails that power loss takes back, or a version would come twice.
+                disk.sync_directory("")?;
+                state
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
             Err(error) => return Err(error.into()),
         };
@@ -270,6 +276,21 @@ mod tests {
         let reopened = Registry::open(disk).unwrap();
         assert_eq!(reopened.snapshot(), registry.snapshot());
         assert_eq!(reopened.snapshot().version, 2);
+    }
+
+    #[test]
+    fn what_is_found_after_a_kill_survives_power_loss() {
+        let disk = SimulatedDisk::default();
+        let mut registry = Registry::open(Arc::new(disk.process())).unwrap();
+        registry.apply(definitions(&[trail("one")]), at(1)).unwrap();
+        // Killed before its last operation, the sync of the directory.
+        disk.stop_after(5);
+        registry.apply(definitions(&[trail("two")]), at(2)).unwrap_err();
+        disk.crash_process();
+        let found = Registry::open(Arc::new(disk.clone())).unwrap().snapshot();
+        assert_eq!(found.trails[0].arn.name.as_str(), "two");
+        disk.lose_power(&mut |_| 0);
+        assert_eq!(Registry::open(Arc::new(disk)).unwrap().snapshot(), found);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::filing::{Place, place};
 use super::key::Key;
 use super::localstack::LocalStack;
+use super::wait::eventually;
 
 const READS_AT_A_TIME: usize = 8;
 
@@ -24,11 +25,10 @@ pub struct LogFile {
     pub records: Vec<String>,
 }
 
-/// The log files and markers of a bucket.
+/// The log files of a bucket.
 #[derive(Debug)]
 pub struct Bucket {
     pub files: Vec<LogFile>,
-    pub markers: Vec<String>,
 }
 
 /// How often each record stands in each place: what "exactly once" is checked by.
@@ -44,8 +44,8 @@ impl Bucket {
     /// Reads a bucket into which `sender` (account, Region) sent records. Fails when a file is not
     /// as CloudTrail's are, or holds a record of another account, Region or folder.
     pub async fn read(localstack: &LocalStack, bucket: &str, sender: (&str, &str)) -> Bucket {
-        let (markers, keys): (Vec<_>, Vec<_>) =
-            keys(localstack, bucket).await.into_iter().partition(|key| key.ends_with('/'));
+        let keys = keys(localstack, bucket).await;
+        let keys = keys.into_iter().filter(|key| !key.ends_with('/'));
         let files = stream::iter(keys).map(async |key| {
             let file = LogFile::read(localstack, bucket, key).await;
             for record in &file.records {
@@ -53,7 +53,7 @@ impl Bucket {
             }
             file
         });
-        Bucket { files: files.buffered(READS_AT_A_TIME).collect().await, markers }
+        Bucket { files: files.buffered(READS_AT_A_TIME).collect().await }
     }
 
     /// What lies under a prefix of a trail, and under its organization or none.
@@ -108,6 +108,20 @@ impl LogFile {
         GzDecoder::new(&body[..]).read_to_string(&mut text).unwrap();
         LogFile { records: records(&text), key_text, key }
     }
+}
+
+/// Waits until so many trails have put their markers into buckets: empty objects named as folders.
+pub async fn marked(localstack: &LocalStack, buckets: &[&str], trails: usize) {
+    eventually(&format!("{trails} markers in {buckets:?}"), async || {
+        let mut markers = 0;
+        for bucket in buckets {
+            let keys = keys(localstack, bucket).await;
+            markers += keys.iter().filter(|key| key.ends_with("/CloudTrail/")).count();
+        }
+        assert!(markers <= trails, "{markers} markers in {buckets:?}");
+        (markers == trails).then_some(())
+    })
+    .await;
 }
 
 /// The records of a log file, which has no byte beside `{"Records":[…,…]}`.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::http::{Answer, Http};
+use super::localstack::endpoint;
 use super::metrics::Metrics;
 use super::process::{Ended, Process};
 use super::wait::eventually;
@@ -60,14 +61,23 @@ impl Site {
 
     /// Starts a process and says nothing of whether it gets ready.
     pub fn launch(&self) -> Process {
+        self.launch_on(&endpoint())
+    }
+
+    fn launch_on(&self, endpoint: &str) -> Process {
         let configuration = self.configuration();
         let arguments = ["serve", "--config", configuration.to_str().unwrap()];
-        Process::start(&arguments, Stdio::piped())
+        Process::start_on(endpoint, &arguments, Stdio::piped())
     }
 
     /// Starts a daemon and waits until it is ready.
     pub async fn start(&self) -> Cairn {
-        let mut process = self.launch();
+        self.start_on(&endpoint()).await
+    }
+
+    /// The same, with another endpoint as its AWS.
+    pub async fn start_on(&self, endpoint: &str) -> Cairn {
+        let mut process = self.launch_on(endpoint);
         let ready = eventually("cairn is ready", async || {
             let ready = find(&process.errors(), 0, "cairn is ready");
             let has_ended = process.has_ended();
@@ -81,6 +91,10 @@ impl Site {
 }
 
 impl Cairn {
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -153,10 +167,7 @@ impl Cairn {
         eventually("the configuration is read again", async || {
             let lines = self.process.errors();
             let has = |message| find(&lines, before, message).is_some();
-            match (
-                has("are read again; other settings need"),
-                has("nothing was changed by the reload"),
-            ) {
+            match (has("are read again; other settings need"), has("the reload failed")) {
                 (false, false) => None,
                 (taken, _) => Some(taken),
             }

@@ -38,10 +38,15 @@ pub async fn cairn(arguments: &[&str]) -> Ended {
 impl Process {
     /// Starts `cairn` with these arguments, and with LocalStack as its AWS.
     pub fn start(arguments: &[&str], output: Stdio) -> Process {
+        Process::start_on(&localstack::endpoint(), arguments, output)
+    }
+
+    /// The same, with another endpoint as its AWS.
+    pub fn start_on(endpoint: &str, arguments: &[&str], output: Stdio) -> Process {
         let mut child = Command::new(binary())
             .args(arguments)
             .env_clear()
-            .envs(localstack::environment())
+            .envs(localstack::environment(endpoint))
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(Stdio::piped())

@@ -44,6 +44,8 @@ const GROUP_BYTES_MAX: usize = 1 << 20;
 const GZIP_BYTES: usize = 1 << 10;
 /// Text is split in steps of this size: a record takes two bytes of it at least.
 const TEXT_BYTES: usize = 64 << 10;
+/// How long a group waits for room in the journal's queue, and the sender with it.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 /// A body that sends nothing for so long has broken off.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
@@ -231,7 +233,7 @@ impl Bulk<'_> {
     async fn record(&mut self) -> Result<(), Refusal> {
         let group = std::mem::take(&mut self.group);
         self.group_bytes = 0;
-        for outcome in self.site.record(group).await? {
+        for outcome in self.site.record(group, WAIT_MAX).await? {
             match outcome {
                 Outcome::Recorded => self.answer.recorded += 1,
                 Outcome::Again => self.answer.duplicates += 1,

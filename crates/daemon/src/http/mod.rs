@@ -119,13 +119,17 @@ fn unavailable(refusal: &Refusal) -> Response {
 }
 
 impl Site {
-    /// Records events and keeps the time it took.
-    async fn record(&self, events: Vec<model::Event>) -> Result<Vec<Outcome>, Refusal> {
+    /// Records events, waiting so long for room, and keeps the time it took.
+    async fn record(
+        &self,
+        events: Vec<model::Event>,
+        wait_max: Duration,
+    ) -> Result<Vec<Outcome>, Refusal> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
         let begun = self.parts.now().uptime;
-        let result = self.intake.record(events).await;
+        let result = self.intake.record_within(events, wait_max).await;
         let taken = self.parts.now().uptime.saturating_sub(begun);
         self.metrics.acknowledged(taken, &result.as_ref().map_err(refusal_kind));
         result
@@ -144,6 +148,7 @@ fn refusal_kind(refusal: &Refusal) -> &'static str {
         Refusal::Busy => "busy",
         Refusal::Stopping => "stopping",
         Refusal::Journal(JournalError::Full { .. }) => "full",
+        Refusal::Journal(JournalError::TooLarge { .. }) => "too large",
         Refusal::Journal(_) => "halted",
     }
 }

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use model::activity::event_id;
 use model::{ActivityChannel, Envelope, Event, Sender};
+use producer::intake::WAIT_MAX;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use trails::Channel;
@@ -174,7 +175,7 @@ async fn take(site: &Site, channel: &Channel, call: Call) -> Response {
             }
         }
     }
-    match site.record(events).await {
+    match site.record(events, WAIT_MAX).await {
         Ok(_) => axum::Json(answer).into_response(),
         Err(refusal) => unavailable(&refusal),
     }

@@ -219,6 +219,7 @@ impl World {
             Err(JournalError::Halted(_)) => assert!(state.halted.is_some()),
             Err(JournalError::Full { .. }) => assert!(state.halted.is_none(), "full is not halted"),
             Err(JournalError::Disk(_)) => {}
+            Err(error) => panic!("no journal of these tests says so: {error}"),
         }
         if result.is_err() {
             self.end_if_stopped();

@@ -1,0 +1,39 @@
+//! The command line itself. That this test exists also makes `cargo test --workspace` build the
+//! binary, which the system tests start.
+
+#![allow(clippy::unwrap_used)]
+
+use std::process::{Command, Output};
+
+fn cairn(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let cairn = env!("CARGO_BIN_EXE_cairn");
+    let Output { status, stdout, stderr } = Command::new(cairn).args(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn each_command_explains_itself_with_an_example() {
+    for command in ["serve", "put", "consume", "doctor"] {
+        let (code, help, _) = cairn(&[command, "--help"]);
+        assert_eq!(code, Some(0), "{command}");
+        assert!(help.contains("Usage: cairn") && help.contains("Examples:"), "{help}");
+    }
+    let (code, version, _) = cairn(&["--version"]);
+    assert_eq!((code, version), (Some(0), format!("cairn {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn what_cannot_be_understood_is_said_and_ends_with_2() {
+    for (arguments, said) in [
+        (&[][..], "Usage: cairn"),
+        (&["deliver"][..], "unrecognized subcommand 'deliver'"),
+        (&["put"][..], "<FILE>"),
+        (&["put", "--account", "12", "x"][..], "12 digits"),
+        (&["consume"][..], "--queue"),
+        (&["consume", "--queue", "q", "--wait", "0"][..], "1..=20"),
+    ] {
+        let (code, _, errors) = cairn(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(errors.contains(said), "{arguments:?}: {errors}");
+    }
+}
