@@ -15,7 +15,7 @@ demo: ## Show real records travelling from PutAuditEvents to S3, SQS and back, o
 	@localstack/demo
 
 test: ## Run all tests, those on LocalStack included
-	@localstack/with cargo test --workspace --locked
+	@localstack/with cargo test --workspace --locked --no-fail-fast
 
 lint: ## Check formatting, lints, and the licences and sources of all dependencies
 	cargo fmt --all --check

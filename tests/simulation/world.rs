@@ -174,6 +174,17 @@ impl World {
         self.restart()
     }
 
+    /// The process ends in the middle of a seal, and again as soon as names were derived from it:
+    /// the one moment at which state becomes a function.
+    pub async fn end_in_seal(&mut self) -> Step {
+        self.record().await?;
+        self.disk.stop_after(self.dice.below(6));
+        self.seal().await?;
+        self.restart()?;
+        self.settle().await?;
+        self.restart()
+    }
+
     /// The process ends, by a kill or with the power, and starts again.
     pub fn restart(&mut self) -> Step {
         self.end();

@@ -1,14 +1,17 @@
 //! `cairn serve`: the daemon of [`crate::serve`] on the real AWS clients, with signals.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use delivery::S3Store;
 use notifier::sns::SnsTopic;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use trails::{Changes, Trail};
 
 use crate::cli::{Serve, Verdict};
-use crate::config::Settings;
+use crate::config::{FanoutSettings, Settings};
 use crate::serve::{self, Daemon};
 use crate::{aws, logging, set_up};
 
@@ -16,8 +19,13 @@ use crate::{aws, logging, set_up};
 pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     let settings = load(command)?;
     logging::init(settings.log.format, &settings.log.level)?;
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     let config = aws::load().await;
+    // Before anything is published: a queue hears nothing of what came before its subscription.
+    let fanned_out = tokio::select! {
+        fanned_out = timeout(FAN_OUT_MAX, set_up::fan_out(&config, &settings.fanout)) => fanned_out,
+        () = signals.stop() => return Ok(Verdict::Good),
+    };
     let parts = serve::real_parts(&settings.data_dir)?;
     let daemon = Daemon::start(&settings, parts, aws::store(&config), aws::topics(&config)).await?;
     let directory = settings.data_dir.display();
@@ -30,7 +38,8 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     }
     let changes = daemon.changes().clone();
     let mut service = Service { daemon, config, command, introductions: JoinSet::new() };
-    service.introduce(&settings, &changes);
+    let fanout_left = if fanned_out.is_err() { settings.fanout.as_slice() } else { &[] };
+    service.introduce(&settings, &changes, fanout_left);
     let ended = service.attend(signals).await;
     tracing::info!("cairn is stopping");
     service.introductions.shutdown().await;
@@ -54,7 +63,18 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
         })
     }
+
+    /// Waits for SIGTERM or SIGINT.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
+
+/// How long the start waits for topics and queues; then it goes on without them, and tries again.
+const FAN_OUT_MAX: Duration = Duration::from_secs(15);
 
 /// The daemon, and what is done for it outside.
 struct Service<'a> {
@@ -89,15 +109,15 @@ impl Service<'_> {
     async fn try_reload(&mut self) -> anyhow::Result<()> {
         let settings = load(self.command)?;
         let changes = self.daemon.apply(settings.definitions.clone()).await?;
-        self.introduce(&settings, &changes);
+        self.introduce(&settings, &changes, &settings.fanout);
         tracing::info!("trails, channels, accounts and fan-out are read again; other settings need a restart");
         Ok(())
     }
 
     /// Sets up queues, then markers and validation messages of trails that are new or changed.
-    fn introduce(&mut self, settings: &Settings, changes: &Changes) {
+    fn introduce(&mut self, settings: &Settings, changes: &Changes, fanout: &[FanoutSettings]) {
         report(changes);
-        let (config, fanout) = (self.config.clone(), settings.fanout.clone());
+        let (config, fanout) = (self.config.clone(), fanout.to_vec());
         let is_new = |trail: &&Trail| changes.added.contains(&trail.arn) || changes.changed.contains(&trail.arn);
         let trails: Vec<Trail> = settings.definitions.trails.iter().filter(is_new).cloned().collect();
         let notifier = self.daemon.notifier();

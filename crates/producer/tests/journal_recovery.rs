@@ -9,7 +9,7 @@ use disk::SimulatedDisk;
 use support::world::{End, World};
 use support::{SETTINGS, at, dice, from_record, open};
 
-const ENDS: [End; 4] = [End::Killed, End::PowerLost(1), End::PowerLost(2), End::PowerLost(3)];
+const ENDS: [End; 3] = [End::Killed, End::PowerLost(1), End::PowerLost(2)];
 
 /// One of the steps of some work: every kind of call, with rotation and a change of trails.
 fn step(world: &mut World, number: u64) {
@@ -49,7 +49,7 @@ fn what_was_committed_survives_an_end_at_every_operation() {
     let operations = operations();
     assert!(operations > 80, "only {operations} operations");
     for operation in 0..=operations {
-        for seed in 0..6 {
+        for seed in 0..4 {
             for first in [End::Killed, End::PowerLost(seed)] {
                 let mut world = World::new(SETTINGS);
                 world.stop_after(operation, first);
@@ -65,7 +65,7 @@ fn what_was_committed_survives_an_end_at_every_operation() {
 #[test]
 fn what_a_start_found_after_a_kill_survives_power_loss_at_once() {
     for operation in 0..=operations() {
-        for seed in 0..8 {
+        for seed in 0..5 {
             let mut world = World::new(SETTINGS);
             world.stop_after(operation, End::Killed);
             work(&mut world, true);
@@ -94,8 +94,8 @@ fn a_recovery_that_is_cut_off_is_done_again() {
 #[test]
 fn power_lost_soon_after_a_kill_damages_nothing() {
     for operation in 0..operations() {
-        for later in 0..8 {
-            for seed in 0..3 {
+        for later in 0..7 {
+            for seed in 0..2 {
                 let mut world = World::new(SETTINGS);
                 world.stop_after(operation, End::Killed);
                 work(&mut world, true);

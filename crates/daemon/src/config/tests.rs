@@ -1,3 +1,5 @@
+//! The configuration by example: what is read of good files, and what is said of bad ones.
+
 use std::path::Path;
 
 use expect_test::{Expect, expect};
