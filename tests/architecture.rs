@@ -38,7 +38,10 @@ fn dependencies_point_downwards() {
         for name in *layer {
             let dependencies = dependencies(name);
             for forbidden in LAYERS[height..].iter().flat_map(|layer| layer.iter()) {
-                assert!(!dependencies.contains(*forbidden), "{name} must not depend on {forbidden}");
+                assert!(
+                    !dependencies.contains(*forbidden),
+                    "{name} must not depend on {forbidden}"
+                );
             }
         }
     }
@@ -49,15 +52,23 @@ fn every_crate_has_its_layer() {
     let known: BTreeSet<&str> = LAYERS.concat().into_iter().collect();
     for entry in fs::read_dir(top().join("crates")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(known.contains(name.as_str()), "crate {name} has no layer in tests/architecture.rs");
+        assert!(
+            known.contains(name.as_str()),
+            "crate {name} has no layer in tests/architecture.rs"
+        );
     }
 }
 
 #[test]
 fn the_lower_layers_are_pure() {
     for name in PURE {
-        for forbidden in ["tokio", "rand", "aws-config", "aws-sdk-s3", "aws-sdk-sns", "aws-sdk-sqs", "axum"] {
-            assert!(!dependencies(name).contains(forbidden), "{name} must not depend on {forbidden}");
+        for forbidden in
+            ["tokio", "rand", "aws-config", "aws-sdk-s3", "aws-sdk-sns", "aws-sdk-sqs", "axum"]
+        {
+            assert!(
+                !dependencies(name).contains(forbidden),
+                "{name} must not depend on {forbidden}"
+            );
         }
     }
 }

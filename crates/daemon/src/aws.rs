@@ -23,7 +23,11 @@ pub async fn load() -> SdkConfig {
         .operation_attempt_timeout(ATTEMPT_MAX)
         .operation_timeout(OPERATION_MAX)
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts).load().await
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .timeout_config(timeouts)
+        .load()
+        .await
 }
 
 /// Whether S3 is an endpoint of its own, which has no name for each bucket.

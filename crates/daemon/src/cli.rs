@@ -22,16 +22,24 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon
-    #[command(after_help = "Examples:\n  cairn serve --config cairn.toml\n  AWS_ENDPOINT_URL=http://127.0.0.1:4566 cairn serve --config cairn.toml --interval 10s\n\nSIGTERM or Ctrl-C stops: the door closes, the journal seals, deliveries go on for up to 30 s.\nSIGHUP reads trails, channels, accounts and the fan-out again.")]
+    #[command(
+        after_help = "Examples:\n  cairn serve --config cairn.toml\n  AWS_ENDPOINT_URL=http://127.0.0.1:4566 cairn serve --config cairn.toml --interval 10s\n\nSIGTERM or Ctrl-C stops: the door closes, the journal seals, deliveries go on for up to 30 s.\nSIGHUP reads trails, channels, accounts and the fan-out again."
+    )]
     Serve(Serve),
     /// Send CloudTrail records to a daemon
-    #[command(after_help = "Examples:\n  cairn put events.ndjson\n  cairn put 111111111111_CloudTrail_eu-west-1_20260309T1405Z_aB3dE6gH9jK2mN5p.json.gz\n  generate | cairn put -\n\nTakes one record a line, {\"Records\":[…]} or an array, gzip or not. Sending a file again is safe:\nwhat is recorded is recognised. Exit code 1: some records were refused.")]
+    #[command(
+        after_help = "Examples:\n  cairn put events.ndjson\n  cairn put 111111111111_CloudTrail_eu-west-1_20260309T1405Z_aB3dE6gH9jK2mN5p.json.gz\n  generate | cairn put -\n\nTakes one record a line, {\"Records\":[…]} or an array, gzip or not. Sending a file again is safe:\nwhat is recorded is recognised. Exit code 1: some records were refused."
+    )]
     Put(put::Put),
     /// Read records from the log files that a queue announces
-    #[command(after_help = "Examples:\n  cairn consume --queue audit --idle-polls 1 | jq .eventName\n  cairn consume --queue https://sqs.eu-west-1.amazonaws.com/111111111111/audit\n\nWrites one record a line to stdout. A message is deleted after its records were written. Works\non queues behind CloudTrail's own topics too. Credentials, Region and endpoint are the AWS SDK's.")]
+    #[command(
+        after_help = "Examples:\n  cairn consume --queue audit --idle-polls 1 | jq .eventName\n  cairn consume --queue https://sqs.eu-west-1.amazonaws.com/111111111111/audit\n\nWrites one record a line to stdout. A message is deleted after its records were written. Works\non queues behind CloudTrail's own topics too. Credentials, Region and endpoint are the AWS SDK's."
+    )]
     Consume(consume::Consume),
     /// Try everything that delivery needs, and say what is missing
-    #[command(after_help = "Examples:\n  cairn doctor --config cairn.toml\n  cairn doctor --health\n\nPuts each trail's marker object, reads its bucket's ACL, publishes CloudTrail's validation message\nand looks for it on the queues. Prints the policy statement that is missing. Exit code 1: a check\nfailed.")]
+    #[command(
+        after_help = "Examples:\n  cairn doctor --config cairn.toml\n  cairn doctor --health\n\nPuts each trail's marker object, reads its bucket's ACL, publishes CloudTrail's validation message\nand looks for it on the queues. Prints the policy statement that is missing. Exit code 1: a check\nfailed."
+    )]
     Doctor(doctor::Doctor),
 }
 

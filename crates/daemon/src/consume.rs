@@ -42,7 +42,8 @@ impl Consume {
         let config = aws::load().await;
         let sqs = aws_sdk_sqs::Client::new(&config);
         let url = queue_url(&sqs, &self.queue).await?;
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(aws::is_path_style(&config));
+        let s3 = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(aws::is_path_style(&config));
         let objects = S3Objects::new(aws_sdk_s3::Client::from_conf(s3.build()));
         let options = Options {
             wait_seconds: self.wait,
@@ -51,7 +52,8 @@ impl Consume {
             records_max: self.max_records,
             ..Options::default()
         };
-        let mut consumer = Consumer::new(SqsQueue::new(sqs, url), objects, Jitter::random(), options)?;
+        let mut consumer =
+            Consumer::new(SqsQueue::new(sqs, url), objects, Jitter::random(), options)?;
         let gauge = consumer.gauge();
         // A pipe that nobody reads stays broken: reading ends, as for `cairn consume | head`.
         let closed = Notify::new();
@@ -76,14 +78,22 @@ impl Consume {
     fn show(&self, counts: &Counts) -> anyhow::Result<()> {
         let mut out = std::io::stderr();
         if self.json {
-            writeln!(out, "{}", serde_json::json!({
-                "messages": counts.received,
-                "files": counts.files,
-                "records": counts.records,
-                "duplicates": counts.duplicates,
-            }))?;
+            writeln!(
+                out,
+                "{}",
+                serde_json::json!({
+                    "messages": counts.received,
+                    "files": counts.files,
+                    "records": counts.records,
+                    "duplicates": counts.duplicates,
+                })
+            )?;
         } else {
-            writeln!(out, "{} records of {} files; {} duplicates suppressed", counts.records, counts.files, counts.duplicates)?;
+            writeln!(
+                out,
+                "{} records of {} files; {} duplicates suppressed",
+                counts.records, counts.files, counts.duplicates
+            )?;
         }
         Ok(())
     }
@@ -103,7 +113,8 @@ async fn queue_url(sqs: &aws_sdk_sqs::Client, queue: &str) -> anyhow::Result<Str
         return Ok(queue.to_owned());
     }
     let found = sqs.get_queue_url().queue_name(queue).send().await;
-    let found = found.with_context(|| format!("queue {queue} was not found; give its name or its URL"))?;
+    let found =
+        found.with_context(|| format!("queue {queue} was not found; give its name or its URL"))?;
     found.queue_url.with_context(|| format!("queue {queue} has no URL"))
 }
 

@@ -37,7 +37,12 @@ pub struct Doctor {
     #[arg(long)]
     health: bool,
     /// The daemon that --health asks
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4580", env = "CAIRN_ENDPOINT")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:4580",
+        env = "CAIRN_ENDPOINT"
+    )]
     endpoint: String,
     /// Print the checks as JSON
     #[arg(long)]
@@ -69,7 +74,8 @@ impl Doctor {
         if self.health {
             return self.ask_health().await;
         }
-        let settings = Settings::load(self.config.as_deref(), std::env::vars_os(), &Flags::default())?;
+        let settings =
+            Settings::load(self.config.as_deref(), std::env::vars_os(), &Flags::default())?;
         let config = aws::load().await;
         let mut checks = Vec::new();
         for trail in &settings.definitions.trails {
@@ -84,7 +90,8 @@ impl Doctor {
 
     async fn ask_health(&self) -> anyhow::Result<Verdict> {
         let uri = format!("{}/readyz", self.endpoint.trim_end_matches('/'));
-        let answer = http_client::send(Request::get(uri).body(http_client::empty().boxed())?).await?;
+        let answer =
+            http_client::send(Request::get(uri).body(http_client::empty().boxed())?).await?;
         let mut out = std::io::stdout();
         let health: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         if self.json {
@@ -104,13 +111,18 @@ impl Doctor {
         let mut out = std::io::stdout();
         let channels = &settings.definitions.channels;
         if self.json {
-            let channels: Vec<Value> =
-                channels.iter().map(|channel| json!({"name": channel.name, "arn": channel.arn()})).collect();
+            let channels: Vec<Value> = channels
+                .iter()
+                .map(|channel| json!({"name": channel.name, "arn": channel.arn()}))
+                .collect();
             writeln!(out, "{}", json!({ "checks": checks, "channels": channels }))?;
             return Ok(());
         }
         if checks.is_empty() {
-            writeln!(out, "no trail and no fan-out is configured; give --config FILE (see deploy/cairn.toml)")?;
+            writeln!(
+                out,
+                "no trail and no fan-out is configured; give --config FILE (see deploy/cairn.toml)"
+            )?;
         }
         for check in checks {
             writeln!(out, "{:4} {}", if check.ok { "ok" } else { "FAIL" }, check.what)?;
@@ -141,7 +153,9 @@ async fn check_trail(config: &SdkConfig, trail: &Trail, checks: &mut Vec<Check>)
     let what = format!("trail {name}: read s3://{bucket}/{key} (a retry compares what is there)");
     checks.push(Check::new(what, result, || write_statement(trail)));
     let result = read_acl(config, trail).await;
-    checks.push(Check::new(format!("trail {name}: read the ACL of {bucket}"), result, || acl_statement(trail)));
+    checks.push(Check::new(format!("trail {name}: read the ACL of {bucket}"), result, || {
+        acl_statement(trail)
+    }));
     let Some(topic) = &trail.topic else { return };
     let topics: SnsTopic = aws::topics(config);
     let result = topics.publish(topic, model::notice::VALIDATION_MESSAGE).await;
@@ -154,7 +168,8 @@ async fn check_trail(config: &SdkConfig, trail: &Trail, checks: &mut Vec<Check>)
 }
 
 async fn read_acl(config: &SdkConfig, trail: &Trail) -> Result<(), String> {
-    let builder = aws_sdk_s3::config::Builder::from(config).force_path_style(aws::is_path_style(config));
+    let builder =
+        aws_sdk_s3::config::Builder::from(config).force_path_style(aws::is_path_style(config));
     let client = aws_sdk_s3::Client::from_conf(builder.build());
     let answer = client.get_bucket_acl().bucket(trail.bucket.as_str()).send().await;
     answer.map(|_| ()).map_err(|error| match (error.code(), error.message()) {
@@ -170,7 +185,8 @@ async fn check_fan_out(config: &SdkConfig, settings: &FanoutSettings, checks: &m
     let report = match fanout::set_up(&sns, &sqs, &set_up::fan_out_of(settings)).await {
         Ok(report) => report,
         Err(error) => {
-            let missing = error.missing_statement().and_then(|text| serde_json::from_str(&text).ok());
+            let missing =
+                error.missing_statement().and_then(|text| serde_json::from_str(&text).ok());
             checks.push(Check { what, ok: false, error: Some(error.to_string()), missing });
             return;
         }
@@ -184,10 +200,12 @@ async fn check_fan_out(config: &SdkConfig, settings: &FanoutSettings, checks: &m
             Err(error) => Err(error.to_string()),
         };
         let what = format!("queue {}: a message published to the topic arrives", queue.arn);
-        checks.push(Check::new(what, seen, || json!({
-            "Effect": "Allow", "Principal": { "AWS": "THE READER'S ROLE OR USER" },
-            "Action": "sqs:ReceiveMessage", "Resource": queue.arn.to_string(),
-        })));
+        checks.push(Check::new(what, seen, || {
+            json!({
+                "Effect": "Allow", "Principal": { "AWS": "THE READER'S ROLE OR USER" },
+                "Action": "sqs:ReceiveMessage", "Resource": queue.arn.to_string(),
+            })
+        }));
     }
 }
 
@@ -195,9 +213,15 @@ async fn check_fan_out(config: &SdkConfig, settings: &FanoutSettings, checks: &m
 async fn look(sqs: &aws_sdk_sqs::Config, url: &str, region: &str) -> Result<(), String> {
     let region = aws_sdk_sqs::config::Region::new(region.to_owned());
     let client = aws_sdk_sqs::Client::from_conf(sqs.to_builder().region(region).build());
-    let look = client.receive_message().queue_url(url).visibility_timeout(0).wait_time_seconds(LOOK_SECONDS);
+    let look = client
+        .receive_message()
+        .queue_url(url)
+        .visibility_timeout(0)
+        .wait_time_seconds(LOOK_SECONDS);
     match look.send().await {
-        Ok(answer) if answer.messages().is_empty() => Err(format!("no message came within {LOOK_SECONDS} s")),
+        Ok(answer) if answer.messages().is_empty() => {
+            Err(format!("no message came within {LOOK_SECONDS} s"))
+        }
         Ok(_) => Ok(()),
         Err(error) => Err(aws_sdk_s3::error::DisplayErrorContext(&error).to_string()),
     }

@@ -94,20 +94,27 @@ impl Snapshot {
             warnings.push("no trail is defined: events are acknowledged and go nowhere; add [[trails]] to the configuration".into());
         }
         if self.foreign_objects > 0 {
-            warnings.push(format!("{} foreign objects hold names of log files; see the log for their keys", self.foreign_objects));
+            warnings.push(format!(
+                "{} foreign objects hold names of log files; see the log for their keys",
+                self.foreign_objects
+            ));
         }
         for damage in &self.journal.forgotten {
             warnings.push(format!("{damage}; events of that batch are delivered, but would be recorded twice if they were sent again; remove the file"));
         }
         let unbalanced = self.balances.iter().filter(|(_, balance)| !balance.holds());
-        warnings.extend(unbalanced.map(|(trail, balance)| format!("the counts of {trail} do not agree: {balance:?}")));
+        warnings
+            .extend(unbalanced.map(|(trail, balance)| {
+                format!("the counts of {trail} do not agree: {balance:?}")
+            }));
         warnings
     }
-
 }
 
 fn lane(report: &LaneReport) -> String {
     let LaneReport { lane, items, bytes, last_error, .. } = report;
     let error = last_error.as_deref().unwrap_or("not tried since the start");
-    format!("{lane} refuses: {items} items of {bytes} bytes are parked and tried again; last error: {error}")
+    format!(
+        "{lane} refuses: {items} items of {bytes} bytes are parked and tried again; last error: {error}"
+    )
 }

@@ -34,7 +34,8 @@ pub async fn send(request: Request<Body>) -> anyhow::Result<Response<Bytes>> {
     connector.set_connect_timeout(Some(CONNECT_MAX));
     let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build(connector);
     let answer = client.request(request).await;
-    let answer = answer.with_context(|| format!("no answer from {uri}; is `cairn serve` running there?"))?;
+    let answer =
+        answer.with_context(|| format!("no answer from {uri}; is `cairn serve` running there?"))?;
     let (head, body) = answer.into_parts();
     let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
     let body = body.map_err(|error| anyhow::anyhow!("the answer of {uri} broke off: {error}"))?;

@@ -70,27 +70,60 @@ enum Name {
 impl Name {
     fn parts(self) -> (&'static str, &'static str) {
         match self {
-            Name::TrailRecorded => ("cairn_trail_recorded_events", "Events recorded while the trail was in force, since the start"),
-            Name::TrailUnselected => ("cairn_trail_unselected_events", "Of these, events that the trail's rules do not take"),
-            Name::TrailDelivered => ("cairn_trail_delivered_events", "Of these, events in the trail's bucket"),
+            Name::TrailRecorded => (
+                "cairn_trail_recorded_events",
+                "Events recorded while the trail was in force, since the start",
+            ),
+            Name::TrailUnselected => (
+                "cairn_trail_unselected_events",
+                "Of these, events that the trail's rules do not take",
+            ),
+            Name::TrailDelivered => {
+                ("cairn_trail_delivered_events", "Of these, events in the trail's bucket")
+            }
             Name::TrailWaiting => ("cairn_trail_waiting_events", "Of these, events on their way"),
             Name::TrailFiles => ("cairn_trail_files", "Log files that arrived since the start"),
-            Name::TrailUnbalanced => ("cairn_trail_unbalanced", "1 while recorded differs from unselected + delivered + waiting"),
-            Name::JournalAgain => ("cairn_journal_duplicate_events", "Events recognised as sent again, since the start"),
+            Name::TrailUnbalanced => (
+                "cairn_trail_unbalanced",
+                "1 while recorded differs from unselected + delivered + waiting",
+            ),
+            Name::JournalAgain => (
+                "cairn_journal_duplicate_events",
+                "Events recognised as sent again, since the start",
+            ),
             Name::JournalFiles => ("cairn_journal_files", "Segment files, spares included"),
-            Name::JournalFilesMax => ("cairn_journal_files_max", "Segment files that the quota allows"),
-            Name::JournalSealed => ("cairn_journal_sealed_segments", "Sealed segments that wait for delivery"),
+            Name::JournalFilesMax => {
+                ("cairn_journal_files_max", "Segment files that the quota allows")
+            }
+            Name::JournalSealed => {
+                ("cairn_journal_sealed_segments", "Sealed segments that wait for delivery")
+            }
             Name::JournalOpenEvents => ("cairn_journal_open_events", "Events in the open segment"),
             Name::JournalHalted => ("cairn_journal_halted", "1 after a failed write or sync"),
-            Name::JournalDamaged => ("cairn_journal_damaged_files", "Damaged files, which are kept"),
+            Name::JournalDamaged => {
+                ("cairn_journal_damaged_files", "Damaged files, which are kept")
+            }
             Name::QueueCalls => ("cairn_intake_queue_calls", "Calls that wait for the journal"),
             Name::QueueCallsMax => ("cairn_intake_queue_calls_max", "Calls that may wait"),
-            Name::SpillBytes => ("cairn_parked_bytes", "Bytes parked for a destination that refuses"),
-            Name::SpillItems => ("cairn_parked_items", "Log files or notices parked for a destination that refuses"),
-            Name::SpillSetAside => ("cairn_parked_given_up_files", "Parked files that were given up and are kept"),
-            Name::ForeignObjects => ("cairn_foreign_objects", "Objects under a log file's name that Cairn did not put there"),
-            Name::NoticesPublished => ("cairn_notices_published", "Notices that topics took, since the start"),
-            Name::NoticesParked => ("cairn_notices_parked", "Notices that were parked, since the start"),
+            Name::SpillBytes => {
+                ("cairn_parked_bytes", "Bytes parked for a destination that refuses")
+            }
+            Name::SpillItems => {
+                ("cairn_parked_items", "Log files or notices parked for a destination that refuses")
+            }
+            Name::SpillSetAside => {
+                ("cairn_parked_given_up_files", "Parked files that were given up and are kept")
+            }
+            Name::ForeignObjects => (
+                "cairn_foreign_objects",
+                "Objects under a log file's name that Cairn did not put there",
+            ),
+            Name::NoticesPublished => {
+                ("cairn_notices_published", "Notices that topics took, since the start")
+            }
+            Name::NoticesParked => {
+                ("cairn_notices_parked", "Notices that were parked, since the start")
+            }
         }
     }
 }
@@ -159,10 +192,26 @@ impl Metrics {
             "Time from a call's events to their sync",
             self.acknowledgement_seconds.0.clone(),
         );
-        registry.register("cairn_refused_calls", "Calls that the journal refused", self.refused_calls.clone());
-        registry.register("cairn_refused_events", "Events that are no records", self.refused_events.clone());
-        registry.register("cairn_odd_members", "Odd members of records that were kept", self.odd_members.clone());
-        registry.register("cairn_cut_members", "Members cut to CloudTrail's limits", self.cut_members.clone());
+        registry.register(
+            "cairn_refused_calls",
+            "Calls that the journal refused",
+            self.refused_calls.clone(),
+        );
+        registry.register(
+            "cairn_refused_events",
+            "Events that are no records",
+            self.refused_events.clone(),
+        );
+        registry.register(
+            "cairn_odd_members",
+            "Odd members of records that were kept",
+            self.odd_members.clone(),
+        );
+        registry.register(
+            "cairn_cut_members",
+            "Members cut to CloudTrail's limits",
+            self.cut_members.clone(),
+        );
     }
 }
 
@@ -170,11 +219,27 @@ fn trails(registry: &mut Registry, snapshot: &Snapshot) {
     let balances = &snapshot.balances;
     let of_trail = |trail: &model::TrailArn| OfTrail { trail: trail.to_string() };
     family(registry, Name::TrailRecorded, balances.iter().map(|(t, b)| (of_trail(t), b.recorded)));
-    family(registry, Name::TrailUnselected, balances.iter().map(|(t, b)| (of_trail(t), b.unselected)));
-    family(registry, Name::TrailDelivered, balances.iter().map(|(t, b)| (of_trail(t), b.delivered)));
+    family(
+        registry,
+        Name::TrailUnselected,
+        balances.iter().map(|(t, b)| (of_trail(t), b.unselected)),
+    );
+    family(
+        registry,
+        Name::TrailDelivered,
+        balances.iter().map(|(t, b)| (of_trail(t), b.delivered)),
+    );
     family(registry, Name::TrailWaiting, balances.iter().map(|(t, b)| (of_trail(t), b.waiting)));
-    family(registry, Name::TrailUnbalanced, balances.iter().map(|(t, b)| (of_trail(t), u64::from(!b.holds()))));
-    family(registry, Name::TrailFiles, snapshot.files.iter().map(|(t, files)| (of_trail(t), *files)));
+    family(
+        registry,
+        Name::TrailUnbalanced,
+        balances.iter().map(|(t, b)| (of_trail(t), u64::from(!b.holds()))),
+    );
+    family(
+        registry,
+        Name::TrailFiles,
+        snapshot.files.iter().map(|(t, files)| (of_trail(t), *files)),
+    );
 }
 
 fn journal(registry: &mut Registry, snapshot: &Snapshot) {
@@ -184,7 +249,11 @@ fn journal(registry: &mut Registry, snapshot: &Snapshot) {
     gauge(registry, Name::JournalFiles, journal.files as u64);
     gauge(registry, Name::JournalFilesMax, journal.files_max as u64);
     gauge(registry, Name::JournalSealed, journal.sealed.len() as u64);
-    gauge(registry, Name::JournalOpenEvents, journal.open.as_ref().map_or(0, |(_, events)| *events));
+    gauge(
+        registry,
+        Name::JournalOpenEvents,
+        journal.open.as_ref().map_or(0, |(_, events)| *events),
+    );
     gauge(registry, Name::JournalHalted, u64::from(journal.halted.is_some()));
     gauge(registry, Name::JournalDamaged, damaged as u64);
     gauge(registry, Name::QueueCalls, snapshot.queue.0 as u64);
@@ -192,7 +261,8 @@ fn journal(registry: &mut Registry, snapshot: &Snapshot) {
 }
 
 fn parked(registry: &mut Registry, snapshot: &Snapshot) {
-    let lanes: Vec<&LaneReport> = snapshot.delivery.iter().chain(&snapshot.notifier.lanes).collect();
+    let lanes: Vec<&LaneReport> =
+        snapshot.delivery.iter().chain(&snapshot.notifier.lanes).collect();
     let of_lane = |report: &LaneReport| OfLane { lane: report.lane.clone() };
     family(registry, Name::SpillBytes, lanes.iter().map(|lane| (of_lane(lane), lane.bytes)));
     family(registry, Name::SpillItems, lanes.iter().map(|lane| (of_lane(lane), lane.items)));

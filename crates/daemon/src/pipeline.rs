@@ -22,7 +22,9 @@ use model::log_file::LogFileHeader;
 use model::{BatchId, LogFile, Notice, Timestamp};
 use notifier::{Notifier, NotifierError, Topic};
 use producer::route::Content;
-use producer::{Batch, Damage, Intake, JournalState, Now, Plan, Refusal, SegmentError, render, window};
+use producer::{
+    Batch, Damage, Intake, JournalState, Now, Plan, Refusal, SegmentError, render, window,
+};
 use tokio::sync::{Semaphore, watch};
 use trails::Definitions;
 
@@ -144,15 +146,21 @@ where
 
     /// Settles batches as they are sealed. Ends when `stopping` is set and no batch is left that
     /// could be settled, or each of them was tried once more.
-    pub async fn run(&self, mut journal: watch::Receiver<JournalState>, mut stopping: watch::Receiver<bool>) {
+    pub async fn run(
+        &self,
+        mut journal: watch::Receiver<JournalState>,
+        mut stopping: watch::Receiver<bool>,
+    ) {
         let mut paused: HashMap<BatchId, tokio::time::Instant> = HashMap::new();
         loop {
             let is_stopping = *stopping.borrow_and_update();
-            let sealed: Vec<BatchId> = journal.borrow_and_update().sealed.iter().map(|s| s.batch).collect();
+            let sealed: Vec<BatchId> =
+                journal.borrow_and_update().sealed.iter().map(|s| s.batch).collect();
             paused.retain(|batch, _| sealed.contains(batch));
             let now = tokio::time::Instant::now();
             let ready = sealed.iter().find(|batch| {
-                paused.get(batch).is_none_or(|until| *until <= now && !is_stopping) && !self.is_damaged(**batch)
+                paused.get(batch).is_none_or(|until| *until <= now && !is_stopping)
+                    && !self.is_damaged(**batch)
             });
             if let Some(batch) = ready {
                 if !self.settle_and_report(*batch).await {
@@ -163,7 +171,8 @@ where
             if is_stopping {
                 return;
             }
-            let next = paused.values().min().copied().unwrap_or_else(|| now + Duration::from_secs(3600));
+            let next =
+                paused.values().min().copied().unwrap_or_else(|| now + Duration::from_secs(3600));
             tokio::select! {
                 changed = journal.changed() => if changed.is_err() { return },
                 _ = stopping.changed() => {}
@@ -229,7 +238,8 @@ where
     pub async fn retry_due(&self) {
         self.expire().await;
         let due = self.delivery.take_due(self.parts.now().wall);
-        let retries = stream::iter(due).for_each_concurrent(self.retries_in_flight, |parked| self.retry(parked));
+        let retries = stream::iter(due)
+            .for_each_concurrent(self.retries_in_flight, |parked| self.retry(parked));
         retries.await;
         self.retry_notices().await;
     }
@@ -242,7 +252,8 @@ where
     }
 
     async fn expire(&self) {
-        let today = self.calendar.lock().unwrap_or_else(PoisonError::into_inner).today(self.parts.now());
+        let today =
+            self.calendar.lock().unwrap_or_else(PoisonError::into_inner).today(self.parts.now());
         if let Err(error) = self.delivery.expire(today).await {
             tracing::error!(%error, "parked files could not be set aside");
         }
@@ -256,7 +267,9 @@ where
         }
         let contents = stream::iter(plan.contents.into_iter().map(Ok::<_, PipelineError>));
         contents
-            .try_for_each_concurrent(self.files_in_flight, |content| self.settle_content(Arc::clone(&batch), content))
+            .try_for_each_concurrent(self.files_in_flight, |content| {
+                self.settle_content(Arc::clone(&batch), content)
+            })
             .await?;
         self.retire(&batch).await
     }
@@ -271,7 +284,11 @@ where
         .await
     }
 
-    async fn settle_content(&self, batch: Arc<Batch>, content: Content) -> Result<(), PipelineError> {
+    async fn settle_content(
+        &self,
+        batch: Arc<Batch>,
+        content: Content,
+    ) -> Result<(), PipelineError> {
         if content.files.iter().all(|(name, _)| self.is_settled(batch.id(), &name.key(0))) {
             return Ok(());
         }
@@ -306,7 +323,8 @@ where
     async fn announce(&self, delivered: &Delivered) -> Result<(), NotifierError> {
         let destination = &delivered.header.destination;
         let Some(topic) = &destination.topic else { return Ok(()) };
-        let notice = Notice { bucket: destination.bucket.to_string(), keys: vec![delivered.key.clone()] };
+        let notice =
+            Notice { bucket: destination.bucket.to_string(), keys: vec![delivered.key.clone()] };
         self.notifier.announce(topic, &notice, self.parts.now().wall, self.parts.random()).await?;
         Ok(())
     }
@@ -421,7 +439,11 @@ mod tests {
         let mut calendar = Calendar { last: at(1_000, 0) };
         assert_eq!(calendar.today(at(1_010, 10)), at(1_010, 0).wall, "as the clock says");
         assert_eq!(calendar.today(at(9_999_999, 20)), at(1_030, 0).wall, "not what it jumps to");
-        assert_eq!(calendar.today(at(1_030, 30)), at(1_030, 0).wall, "nor what it was, once it is right");
+        assert_eq!(
+            calendar.today(at(1_030, 30)),
+            at(1_030, 0).wall,
+            "nor what it was, once it is right"
+        );
         assert_eq!(calendar.today(at(5, 40)), at(5, 0).wall, "a clock set back is believed");
     }
 }

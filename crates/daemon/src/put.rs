@@ -39,7 +39,12 @@ pub struct Put {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The daemon
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4580", env = "CAIRN_ENDPOINT")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:4580",
+        env = "CAIRN_ENDPOINT"
+    )]
     endpoint: String,
     /// File records that name no account under this one
     #[arg(long, value_name = "12 DIGITS")]
@@ -146,7 +151,9 @@ impl Put {
     fn request(&self, body: Bytes) -> anyhow::Result<Request<http_client::Body>> {
         let account = self.account.as_ref().map_or("cairn-put", model::AccountId::as_str);
         let region = &self.region;
-        let scope = format!("AWS4-HMAC-SHA256 Credential={account}/00000000/{region}/cloudtrail-data/aws4_request");
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential={account}/00000000/{region}/cloudtrail-data/aws4_request"
+        );
         let uri = format!("{}/v1/events", self.endpoint.trim_end_matches('/'));
         let request = Request::post(uri).header(header::AUTHORIZATION, scope);
         Ok(request.body(Full::new(body).map_err(|never| match never {}).boxed())?)
@@ -158,7 +165,10 @@ impl Put {
             writeln!(out, "{}", serde_json::to_string(totals)?)?;
         } else {
             let Totals { records, recorded, duplicates, refused, .. } = totals;
-            writeln!(out, "{records} records: {recorded} recorded, {duplicates} recorded before, {refused} refused")?;
+            writeln!(
+                out,
+                "{records} records: {recorded} recorded, {duplicates} recorded before, {refused} refused"
+            )?;
         }
         Ok(())
     }
@@ -210,7 +220,9 @@ impl Upload<'_> {
             let number = self.totals.records;
             self.totals.records += 1;
             match piece {
-                Piece::TooLong => self.refuse(number, format!("record: longer than {RECORD_BYTES_MAX} bytes")),
+                Piece::TooLong => {
+                    self.refuse(number, format!("record: longer than {RECORD_BYTES_MAX} bytes"))
+                }
                 Piece::Record(record) => self.push(number, &record),
             }
             if self.part.len() >= PART_BYTES_MAX || self.numbers.len() >= PART_RECORDS_MAX {
@@ -223,7 +235,8 @@ impl Upload<'_> {
     /// One line for each record; one that spans lines stands in an array of its own.
     fn push(&mut self, number: u64, record: &[u8]) {
         let spans_lines = record.contains(&b'\n');
-        let (before, behind): (&[u8], &[u8]) = if spans_lines { (b"[", b"]\n") } else { (b"", b"\n") };
+        let (before, behind): (&[u8], &[u8]) =
+            if spans_lines { (b"[", b"]\n") } else { (b"", b"\n") };
         self.part.extend_from_slice(before);
         self.part.extend_from_slice(record);
         self.part.extend_from_slice(behind);
@@ -237,7 +250,9 @@ impl Upload<'_> {
         let body = Bytes::from(std::mem::take(&mut self.part));
         let numbers = std::mem::take(&mut self.numbers);
         let answer = self.put.send_part(&body).await?;
-        let number = |record: u64| usize::try_from(record).ok().and_then(|place| numbers.get(place)).copied();
+        let number = |record: u64| {
+            usize::try_from(record).ok().and_then(|place| numbers.get(place)).copied()
+        };
         self.totals.recorded += answer.recorded;
         self.totals.duplicates += answer.duplicates;
         let unlisted = answer.refused.saturating_sub(answer.refusals.len() as u64);
@@ -273,7 +288,11 @@ impl Unpack {
     fn begin(&mut self, first: &[u8]) {
         if let Unpack::Unknown = self {
             let is_gzip = first.starts_with(&GZIP_MAGIC);
-            *self = if is_gzip { Unpack::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))) } else { Unpack::Plain };
+            *self = if is_gzip {
+                Unpack::Gzip(Box::new(MultiGzDecoder::new(Vec::new())))
+            } else {
+                Unpack::Plain
+            };
         }
     }
 
@@ -281,7 +300,9 @@ impl Unpack {
         match self {
             Unpack::Unknown | Unpack::Plain => Ok(packed.to_vec()),
             Unpack::Gzip(gzip) => {
-                gzip.write_all(packed).and_then(|()| gzip.flush()).context("the file is not whole gzip")?;
+                gzip.write_all(packed)
+                    .and_then(|()| gzip.flush())
+                    .context("the file is not whole gzip")?;
                 Ok(std::mem::take(gzip.get_mut()))
             }
         }
@@ -339,11 +360,15 @@ fn read(answer: &Response<Bytes>) -> anyhow::Result<Totals> {
     if status != StatusCode::OK && status != StatusCode::BAD_REQUEST {
         bail!("{status}: {}", text());
     }
-    serde_json::from_slice(answer.body()).with_context(|| format!("{status}: not an answer of Cairn: {}", text()))
+    serde_json::from_slice(answer.body())
+        .with_context(|| format!("{status}: not an answer of Cairn: {}", text()))
 }
 
 fn retry_after(answer: &Response<Bytes>) -> Duration {
-    let seconds = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let seconds = answer
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     Duration::from_secs(seconds.unwrap_or(2).min(60))
 }
 

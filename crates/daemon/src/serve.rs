@@ -89,16 +89,31 @@ where
     T: Topic + 'static,
 {
     /// Recovers what is on disk and opens the front door. Nothing is listened on before that.
-    pub async fn start(settings: &Settings, parts: Parts, store: S, topics: T) -> anyhow::Result<Daemon<S, T>> {
+    pub async fn start(
+        settings: &Settings,
+        parts: Parts,
+        store: S,
+        topics: T,
+    ) -> anyhow::Result<Daemon<S, T>> {
         let (registry, changes, intake, journal) = open_journal(settings, &parts)?;
-        let retry = RetrySettings { give_up_after: settings.delivery.retry_for, ..RetrySettings::default() };
+        let retry = RetrySettings {
+            give_up_after: settings.delivery.retry_for,
+            ..RetrySettings::default()
+        };
         let disk = || Arc::clone(&parts.disk);
         let delivery = &settings.delivery;
-        let delivery = Arc::new(Delivery::open(store, disk(), delivery.spill_bytes_max, delivery.concurrency, retry)?);
+        let delivery = Arc::new(Delivery::open(
+            store,
+            disk(),
+            delivery.spill_bytes_max,
+            delivery.concurrency,
+            retry,
+        )?);
         let outbox = Outbox::open(disk(), NOTICES_DIRECTORY, NOTICES_BYTES_MAX, retry)?;
         let notifier = Arc::new(Notifier::new(topics, outbox));
         let ledger = Arc::new(Ledger::new(delivery.waiting()));
-        let (definitions, definitions_seen) = watch::channel(Arc::new(registry.definitions().clone()));
+        let (definitions, definitions_seen) =
+            watch::channel(Arc::new(registry.definitions().clone()));
         let pipeline = Arc::new(Pipeline::new(
             parts.clone(),
             intake.clone(),
@@ -117,9 +132,9 @@ where
             metrics: Arc::new(Metrics::default()),
             look: Arc::clone(&look),
         });
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .with_context(|| format!("listen = {}: another program may have the port", settings.listen))?;
+        let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+            format!("listen = {}: another program may have the port", settings.listen)
+        })?;
         let mut daemon = Daemon {
             address: listener.local_addr()?,
             registry: Mutex::new(registry),
@@ -218,7 +233,11 @@ where
         Ok((changes, registry.snapshot()))
     }
 
-    fn spawn_pipeline(&mut self, pipeline: Arc<Pipeline<S, T>>, journal: watch::Receiver<JournalState>) {
+    fn spawn_pipeline(
+        &mut self,
+        pipeline: Arc<Pipeline<S, T>>,
+        journal: watch::Receiver<JournalState>,
+    ) {
         let (retries, stopping) = (Arc::clone(&pipeline), self.stop_pipeline.subscribe());
         let intake = self.intake.clone();
         self.spawn("pipeline", {
@@ -244,7 +263,8 @@ where
         let mut closing = self.close_door.subscribe();
         self.spawn("listener", async move {
             let closed = async move { drop(closing.wait_for(|is_closing| *is_closing).await) };
-            let served = axum::serve(Bounded::new(listener), http::router(site)).with_graceful_shutdown(closed);
+            let served = axum::serve(Bounded::new(listener), http::router(site))
+                .with_graceful_shutdown(closed);
             if let Err(error) = served.await {
                 tracing::error!(%error, "the listener failed");
             }
@@ -279,7 +299,8 @@ fn open_journal(
     let changes = registry.apply(settings.definitions.clone(), now)?;
     let entropy = Arc::clone(&parts.entropy);
     let random = Box::new(move || entropy());
-    let journal = Journal::open(Arc::clone(&parts.disk), journal, registry.snapshot(), now, random)?;
+    let journal =
+        Journal::open(Arc::clone(&parts.disk), journal, registry.snapshot(), now, random)?;
     let clock = Arc::clone(&parts.clock);
     let writer = Writer::new(journal, settings.delivery.interval);
     let (intake, state) = Intake::start(writer, move || clock())?;
@@ -314,7 +335,8 @@ where
     T: Topic + 'static,
 {
     let (intake, journal, pipeline) = (intake.clone(), journal.clone(), Arc::clone(pipeline));
-    let (delivery, notifier, ledger) = (Arc::clone(delivery), Arc::clone(notifier), Arc::clone(ledger));
+    let (delivery, notifier, ledger) =
+        (Arc::clone(delivery), Arc::clone(notifier), Arc::clone(ledger));
     Arc::new(move || {
         let state = journal.borrow().clone();
         Snapshot {

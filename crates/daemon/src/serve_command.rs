@@ -110,7 +110,9 @@ impl Service<'_> {
         let settings = load(self.command)?;
         let changes = self.daemon.apply(settings.definitions.clone()).await?;
         self.introduce(&settings, &changes, &settings.fanout);
-        tracing::info!("trails, channels, accounts and fan-out are read again; other settings need a restart");
+        tracing::info!(
+            "trails, channels, accounts and fan-out are read again; other settings need a restart"
+        );
         Ok(())
     }
 
@@ -118,8 +120,11 @@ impl Service<'_> {
     fn introduce(&mut self, settings: &Settings, changes: &Changes, fanout: &[FanoutSettings]) {
         report(changes);
         let (config, fanout) = (self.config.clone(), fanout.to_vec());
-        let is_new = |trail: &&Trail| changes.added.contains(&trail.arn) || changes.changed.contains(&trail.arn);
-        let trails: Vec<Trail> = settings.definitions.trails.iter().filter(is_new).cloned().collect();
+        let is_new = |trail: &&Trail| {
+            changes.added.contains(&trail.arn) || changes.changed.contains(&trail.arn)
+        };
+        let trails: Vec<Trail> =
+            settings.definitions.trails.iter().filter(is_new).cloned().collect();
         let notifier = self.daemon.notifier();
         self.introductions.spawn(async move {
             set_up::fan_out(&config, &fanout).await;
@@ -130,7 +135,9 @@ impl Service<'_> {
 
 /// Logs what a change of definitions did.
 fn report(changes: &Changes) {
-    for (what, trails) in [("added", &changes.added), ("changed", &changes.changed), ("removed", &changes.removed)] {
+    for (what, trails) in
+        [("added", &changes.added), ("changed", &changes.changed), ("removed", &changes.removed)]
+    {
         for trail in trails {
             tracing::info!(%trail, what, "trail definition changed");
         }

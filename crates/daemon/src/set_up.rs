@@ -15,7 +15,11 @@ use trails::Trail;
 use crate::config::FanoutSettings;
 
 /// Puts the markers of trails and publishes the validation message on their topics.
-pub async fn introduce<T: Topic>(store: &impl ObjectStore, notifier: &Notifier<T>, trails: &[Trail]) {
+pub async fn introduce<T: Topic>(
+    store: &impl ObjectStore,
+    notifier: &Notifier<T>,
+    trails: &[Trail],
+) {
     for trail in trails {
         let bucket = &trail.bucket;
         if let Err(error) = store.put_new(&marker(trail)).await {
@@ -51,7 +55,9 @@ pub async fn fan_out(config: &SdkConfig, fanouts: &[FanoutSettings]) {
                     tracing::info!(%topic, queue = %queue.arn, url = queue.url, changes = report.changes.len(), "queue is subscribed");
                 }
             }
-            Err(error) => tracing::error!(%topic, %error, "the fan-out could not be set up; it is tried again at the next start or reload"),
+            Err(error) => {
+                tracing::error!(%topic, %error, "the fan-out could not be set up; it is tried again at the next start or reload")
+            }
         }
     }
 }

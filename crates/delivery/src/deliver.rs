@@ -246,7 +246,11 @@ impl<S: ObjectStore> Delivery<S> {
     }
 
     async fn set_aside(&self, parked: &Parked, error: &str) -> Result<(), DeliveryError> {
-        tracing::error!(lane = parked.lane, error, "a parked log file is unreadable and is set aside");
+        tracing::error!(
+            lane = parked.lane,
+            error,
+            "a parked log file is unreadable and is set aside"
+        );
         let item = parked.item;
         let set_aside = move |state: &mut State| {
             state.outbox.set_aside_damaged(item)?;
@@ -355,10 +359,13 @@ mod tests {
             sealed_at: NOW,
             batch: BatchId(batch),
             journal: 1,
-            trail: format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/to-{bucket}").parse().unwrap(),
+            trail: format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/to-{bucket}")
+                .parse()
+                .unwrap(),
             part: 0,
         };
-        let destination = Destination { bucket: bucket.parse().unwrap(), kms_key: None, topic: None };
+        let destination =
+            Destination { bucket: bucket.parse().unwrap(), kms_key: None, topic: None };
         let sha256 = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
         let header = LogFileHeader {
             name,
@@ -373,7 +380,14 @@ mod tests {
     }
 
     fn delivery(disk: &SimulatedDisk) -> Delivery<MemoryStore> {
-        Delivery::open(MemoryStore::default(), Arc::new(disk.clone()), 1 << 20, 4, RetrySettings::default()).unwrap()
+        Delivery::open(
+            MemoryStore::default(),
+            Arc::new(disk.clone()),
+            1 << 20,
+            4,
+            RetrySettings::default(),
+        )
+        .unwrap()
     }
 
     fn error(code: &str) -> StoreError {
@@ -477,7 +491,11 @@ mod tests {
         assert_eq!(delivered.key, file("one", 1).header.name.key(0));
         assert_eq!(delivery.store.objects().len(), 1);
         let trail = delivered.header.name.trail;
-        assert_eq!(delivery.status(&trail).latest_delivery_error, None, "a time-out is not the bucket's");
+        assert_eq!(
+            delivery.status(&trail).latest_delivery_error,
+            None,
+            "a time-out is not the bucket's"
+        );
     }
 
     #[tokio::test]
@@ -485,8 +503,12 @@ mod tests {
         let disk = SimulatedDisk::default();
         let store = MemoryStore::default();
         store.refuse("one", Some(error("AccessDenied")));
-        let delivery = Delivery::open(store, Arc::new(disk), 1, 4, RetrySettings::default()).unwrap();
-        assert!(delivery.deliver(file("one", 1), NOW, 0.5).await.is_ok(), "an empty lane takes one");
+        let delivery =
+            Delivery::open(store, Arc::new(disk), 1, 4, RetrySettings::default()).unwrap();
+        assert!(
+            delivery.deliver(file("one", 1), NOW, 0.5).await.is_ok(),
+            "an empty lane takes one"
+        );
         assert!(matches!(
             delivery.deliver(file("one", 2), NOW, 0.5).await,
             Err(DeliveryError::Outbox(OutboxError::Full { .. }))

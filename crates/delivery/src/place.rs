@@ -57,7 +57,10 @@ pub async fn place(store: &impl ObjectStore, file: &LogFile) -> Result<Placed, S
 /// Whether the object under a taken name has the content of this file.
 async fn holds(store: &impl ObjectStore, put: &Put, file: &LogFile) -> Result<bool, StoreError> {
     let read = store.read(&put.bucket, &put.key).await.map_err(|error| StoreError {
-        message: format!("{}; the key is taken, and reading what is there takes s3:GetObject (and kms:Decrypt)", error.message),
+        message: format!(
+            "{}; the key is taken, and reading what is there takes s3:GetObject (and kms:Decrypt)",
+            error.message
+        ),
         ..error
     });
     let Some(body) = read? else {
@@ -66,7 +69,9 @@ async fn holds(store: &impl ObjectStore, put: &Put, file: &LogFile) -> Result<bo
     };
     let (sha256, bytes_max) = (file.header.sha256.clone(), file.header.uncompressed_bytes);
     let compared = tokio::task::spawn_blocking(move || has_content(&body, &sha256, bytes_max));
-    compared.await.map_err(|error| StoreError { code: "Internal".into(), message: error.to_string() })
+    compared
+        .await
+        .map_err(|error| StoreError { code: "Internal".into(), message: error.to_string() })
 }
 
 /// Whether gzip bytes hold content of this hash and size; reads no more than that.

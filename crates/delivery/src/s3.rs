@@ -91,7 +91,9 @@ impl S3Store {
 
     fn learn(&self, name: &BucketName, create_only: CreateOnly) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bucket) = buckets.get_mut(name).filter(|bucket| bucket.create_only != create_only) {
+        if let Some(bucket) =
+            buckets.get_mut(name).filter(|bucket| bucket.create_only != create_only)
+        {
             bucket.create_only = create_only;
             if create_only == CreateOnly::LookFirst {
                 tracing::warn!(bucket = %name, "the endpoint does not refuse a PUT for a taken key; a HEAD goes before each PUT");
@@ -224,7 +226,10 @@ async fn look_first(client: &Client, put: &Put) -> Result<PutOutcome, PutFailure
         Some(false) => {}
         None => {
             let message = "whether the key is taken may not be known; HEAD takes s3:GetObject and s3:ListBucket";
-            return Err(PutFailure::Other(StoreError { code: "AccessDenied".into(), message: message.into() }));
+            return Err(PutFailure::Other(StoreError {
+                code: "AccessDenied".into(),
+                message: message.into(),
+            }));
         }
     }
     match request(client, put).send().await {

@@ -114,7 +114,11 @@ impl Event {
         let identity = Identity::of(&[channel.arn.as_bytes(), id.as_bytes(), data.as_bytes()]);
         let record = stored_record(channel, data, identity, time, now);
         if record.len() > RECORD_BYTES_MAX {
-            return Err(too_long("eventData", data.len(), RECORD_BYTES_MAX - (record.len() - data.len())));
+            return Err(too_long(
+                "eventData",
+                data.len(),
+                RECORD_BYTES_MAX - (record.len() - data.len()),
+            ));
         }
         Ok(Event {
             identity,
@@ -318,7 +322,8 @@ mod tests {
     #[test]
     fn an_event_whose_record_would_exceed_256_kb_is_refused() {
         let fitting = RECORD_BYTES_MAX - send("a", DATA, "Custom").unwrap().record.len();
-        let padded = |bytes: usize| DATA.replace(r#""a"}"#, &format!(r#""a{}"}}"#, "x".repeat(bytes)));
+        let padded =
+            |bytes: usize| DATA.replace(r#""a"}"#, &format!(r#""a{}"}}"#, "x".repeat(bytes)));
         assert_eq!(send("a", &padded(fitting), "Custom").unwrap().record.len(), RECORD_BYTES_MAX);
         assert_eq!(send("a", &padded(fitting + 1), "Custom").unwrap_err().code, "FieldTooLong");
     }

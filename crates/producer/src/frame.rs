@@ -50,7 +50,13 @@ pub struct Frame<'a> {
 }
 
 /// Appends a frame to `buffer`, which will be written at `base` of the segment.
-pub fn push(buffer: &mut Vec<u8>, nonce: u64, base: u64, kind: Kind, write: impl FnOnce(&mut Vec<u8>)) {
+pub fn push(
+    buffer: &mut Vec<u8>,
+    nonce: u64,
+    base: u64,
+    kind: Kind,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
     let start = buffer.len();
     buffer.extend_from_slice(&[0; HEADER_BYTES]);
     write(buffer);
@@ -101,7 +107,8 @@ const FLAG_TIME: u8 = 2;
 
 /// Writes an event's payload: the fixed part, the Region, the record.
 pub fn write_event(buffer: &mut Vec<u8>, event: &Event) {
-    let flags = if event.is_global { FLAG_GLOBAL } else { 0 } | if event.time.is_some() { FLAG_TIME } else { 0 };
+    let flags = if event.is_global { FLAG_GLOBAL } else { 0 }
+        | if event.time.is_some() { FLAG_TIME } else { 0 };
     let region = event.region.as_str();
     buffer.extend_from_slice(&event.identity.0);
     buffer.extend_from_slice(event.account.as_str().as_bytes());

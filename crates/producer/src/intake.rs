@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{BatchId, Event};
-use tokio::sync::{Semaphore, OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use trails::TrailSet;
 
 use crate::Now;
@@ -59,7 +59,8 @@ pub struct Desk {
 impl Desk {
     /// Waits for commands; false when there will be none.
     fn wait(&mut self) -> bool {
-        !self.writer.is_stopped() && self.queue.blocking_recv_many(&mut self.group, GROUP_COMMANDS) > 0
+        !self.writer.is_stopped()
+            && self.queue.blocking_recv_many(&mut self.group, GROUP_COMMANDS) > 0
     }
 
     /// Whether commands wait; they are the next group.

@@ -76,7 +76,9 @@ pub enum JournalError {
         record_bytes: usize,
     },
     /// The definitions of all trails, which each segment carries, leave no room for events.
-    #[error("the trails' definitions take {definitions_bytes} bytes, too much for segments of {segment_bytes}; raise journal.segment_size")]
+    #[error(
+        "the trails' definitions take {definitions_bytes} bytes, too much for segments of {segment_bytes}; raise journal.segment_size"
+    )]
     Definitions {
         /// Size of the definitions.
         definitions_bytes: usize,
@@ -150,7 +152,8 @@ pub struct Journal {
 impl JournalSettings {
     /// Whether segments that carry these trails have room for events of any size.
     pub fn check(&self, trails: &TrailSet) -> Result<(), JournalError> {
-        let definitions_bytes = serde_json::to_vec(trails).expect("a trail set always serializes").len();
+        let definitions_bytes =
+            serde_json::to_vec(trails).expect("a trail set always serializes").len();
         let needed = definitions_bytes as u64 + LARGEST_EVENT_BYTES + RESERVED_BYTES;
         if needed > self.segment_bytes {
             let segment_bytes = self.segment_bytes;
@@ -215,7 +218,8 @@ impl Journal {
         self.begin(now)?;
         let open = self.open.as_mut().expect("begun above");
         if !open.has_room_for(event) {
-            let reason = format!("an event of {} bytes is larger than a segment", event.record.len());
+            let reason =
+                format!("an event of {} bytes is larger than a segment", event.record.len());
             return Err(JournalError::Full { reason });
         }
         open.stage(event);
@@ -269,7 +273,11 @@ impl Journal {
     }
 
     /// From now on events are recorded under these trails.
-    pub fn set_trails(&mut self, trails: Arc<TrailSet>, now: Timestamp) -> Result<(), JournalError> {
+    pub fn set_trails(
+        &mut self,
+        trails: Arc<TrailSet>,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
         if *trails == *self.trails {
             return Ok(());
         }
@@ -428,7 +436,9 @@ impl Journal {
         }
         if self.files() >= self.files_max() {
             let quota = self.settings.quota_bytes;
-            return Err(JournalError::Full { reason: format!("its quota of {quota} bytes is used") });
+            return Err(JournalError::Full {
+                reason: format!("its quota of {quota} bytes is used"),
+            });
         }
         let path = self.spare_path();
         self.disk.create(&path, self.settings.segment_bytes).map_err(|error| full(&error))?;
@@ -441,11 +451,15 @@ impl Journal {
     }
 
     fn files(&self) -> usize {
-        self.sealed.len() + self.spares.len() + self.damaged.len() + usize::from(self.open.is_some())
+        self.sealed.len()
+            + self.spares.len()
+            + self.damaged.len()
+            + usize::from(self.open.is_some())
     }
 
     fn files_max(&self) -> usize {
-        usize::try_from(self.settings.quota_bytes / self.settings.segment_bytes).unwrap_or(usize::MAX)
+        usize::try_from(self.settings.quota_bytes / self.settings.segment_bytes)
+            .unwrap_or(usize::MAX)
     }
 
     /// Whether at least half of the quota is free.
@@ -483,7 +497,10 @@ impl Journal {
         let mut kept: usize = self.retired.values().sum();
         while let Some((&batch, &events)) = self.retired.first_key_value() {
             let is_needed = kept.saturating_sub(events) < self.settings.window_events;
-            if self.retired.len() == 1 || is_needed || self.disk.remove(&window::path(batch)).is_err() {
+            if self.retired.len() == 1
+                || is_needed
+                || self.disk.remove(&window::path(batch)).is_err()
+            {
                 return;
             }
             self.retired.remove(&batch);
@@ -591,7 +608,9 @@ fn identity(disk: &dyn Disk, random: &mut dyn FnMut() -> u64) -> Result<u64, Jou
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
             u64::from_str_radix(text.trim(), 16).map_err(|_| {
-                let message = format!("{IDENTITY_FILE} does not hold 16 hex digits; restore it from a backup");
+                let message = format!(
+                    "{IDENTITY_FILE} does not hold 16 hex digits; restore it from a backup"
+                );
                 io::Error::new(io::ErrorKind::InvalidData, message).into()
             })
         }

@@ -10,7 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use disk::Disk;
 use model::log_file::{CLOSING, OPENING, UNCOMPRESSED_BYTES_MAX};
-use model::{AccountId, BatchId, Destination, Event, Folder, Identity, LogFileName, Region, Timestamp, TrailArn};
+use model::{
+    AccountId, BatchId, Destination, Event, Folder, Identity, LogFileName, Region, Timestamp,
+    TrailArn,
+};
 use trails::{Facts, Trail, TrailSet};
 
 use crate::frame;
@@ -119,7 +122,8 @@ impl Batch {
         for index in 0..u32::try_from(self.len()).expect("a segment holds fewer than 2^32 events") {
             let event = self.event(index)?;
             let facts = Facts::of(&event);
-            let takers: Vec<usize> = trails.takers(&facts).map(|trail| places[&trail.arn]).collect();
+            let takers: Vec<usize> =
+                trails.takers(&facts).map(|trail| places[&trail.arn]).collect();
             if takers.is_empty() {
                 continue;
             }
@@ -129,8 +133,11 @@ impl Batch {
                 files.entry(trail).or_default().push(index, event.record.len());
             }
         }
-        let contents = partitions.into_iter().flat_map(|(partition, files)| self.contents_of(&partition, files));
-        let unselected = |(trail, taken): (&Trail, u64)| (trail.arn.clone(), self.len() as u64 - taken);
+        let contents = partitions
+            .into_iter()
+            .flat_map(|(partition, files)| self.contents_of(&partition, files));
+        let unselected =
+            |(trail, taken): (&Trail, u64)| (trail.arn.clone(), self.len() as u64 - taken);
         Ok(Plan {
             contents: contents.collect(),
             unselected: trails.trails.iter().zip(taken).map(unselected).collect(),

@@ -114,7 +114,8 @@ impl Header {
             let bytes = segment[at..at + 8].try_into().expect("8 bytes within the header");
             u64::from_le_bytes(bytes)
         };
-        let short = |at: usize| u32::from_le_bytes(segment[at..at + 4].try_into().expect("4 bytes"));
+        let short =
+            |at: usize| u32::from_le_bytes(segment[at..at + 4].try_into().expect("4 bytes"));
         if segment.len() < HEADER_BYTES || &segment[..8] != MAGIC {
             return Err((0, "not a journal segment".into()));
         }
@@ -218,7 +219,9 @@ impl OpenSegment {
     pub fn stage(&mut self, event: &Event) {
         self.mark();
         let (nonce, end) = (self.header.nonce, self.end);
-        frame::push(&mut self.staged, nonce, end, Kind::Event, |buffer| frame::write_event(buffer, event));
+        frame::push(&mut self.staged, nonce, end, Kind::Event, |buffer| {
+            frame::write_event(buffer, event)
+        });
         self.staged_events += 1;
     }
 
@@ -316,7 +319,8 @@ impl Contents {
             return Err(damage((16, format!("it holds batch {}", header.batch))).into());
         }
         if (bytes.len() as u64) < header.size_bytes {
-            let reason = format!("cut short: {} of {} bytes are left", bytes.len(), header.size_bytes);
+            let reason =
+                format!("cut short: {} of {} bytes are left", bytes.len(), header.size_bytes);
             return Err(damage((bytes.len(), reason)).into());
         }
         let contents = read_frames(header, &bytes, start);
@@ -352,7 +356,12 @@ impl Contents {
             return Ok(());
         }
         match synced_behind(bytes, self.end, self.header.nonce) {
-            Some(later) => Err((self.end, format!("a frame that was synced is no longer true (the next true mark is at byte {later})"))),
+            Some(later) => Err((
+                self.end,
+                format!(
+                    "a frame that was synced is no longer true (the next true mark is at byte {later})"
+                ),
+            )),
             None => Ok(()),
         }
     }
@@ -458,8 +467,10 @@ mod tests {
         let contents = read(&disk).unwrap();
         assert_eq!(contents.sealed_at, Some(Timestamp::from_millis(50)));
         assert_eq!((contents.header.trails.version, contents.header.journal), (9, 3));
-        let events: Vec<Event> = contents.events.iter().map(|event| frame::read_event(event).unwrap()).collect();
-        let expected: Vec<Event> = (0..3).map(|n| event("111111111111", "eu-west-1", &n.to_string())).collect();
+        let events: Vec<Event> =
+            contents.events.iter().map(|event| frame::read_event(event).unwrap()).collect();
+        let expected: Vec<Event> =
+            (0..3).map(|n| event("111111111111", "eu-west-1", &n.to_string())).collect();
         assert_eq!(events, expected);
     }
 
@@ -491,7 +502,11 @@ mod tests {
         let file = path(BatchId(7));
         for bit in 0..(end - 17) * 8 {
             disk.flip_bit(&file, bit).unwrap();
-            assert!(matches!(read(&disk), Err(SegmentError::Damage(_))), "bit {bit} of byte {}", bit / 8);
+            assert!(
+                matches!(read(&disk), Err(SegmentError::Damage(_))),
+                "bit {bit} of byte {}",
+                bit / 8
+            );
             disk.flip_bit(&file, bit).unwrap();
         }
         assert_eq!(read(&disk).unwrap().events.len(), 2);

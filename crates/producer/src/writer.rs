@@ -91,7 +91,14 @@ impl Writer {
     /// A writer that seals after `interval`.
     #[must_use]
     pub fn new(journal: Journal, interval: Duration) -> Writer {
-        Writer { journal, interval, oldest: None, staged: Vec::new(), answers: Vec::new(), is_stopped: false }
+        Writer {
+            journal,
+            interval,
+            oldest: None,
+            staged: Vec::new(),
+            answers: Vec::new(),
+            is_stopped: false,
+        }
     }
 
     /// Carries out a group of commands. What it did is durable when it returns; the callers hear of
@@ -181,7 +188,8 @@ impl Writer {
     }
 
     fn seal_if_due(&mut self, now: Now) {
-        let is_due = self.oldest.is_some_and(|(_, since)| now.uptime.saturating_sub(since) >= self.interval);
+        let is_due =
+            self.oldest.is_some_and(|(_, since)| now.uptime.saturating_sub(since) >= self.interval);
         if is_due && (self.journal.backlog() < BACKLOG_MAX || self.journal.has_half_its_quota()) {
             // An error halts the journal, which says so to the next caller and in its state.
             let _ = self.seal(now);

@@ -3,14 +3,21 @@
 
 mod support;
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use cairn_producer::writer::{BACKLOG_MAX, Recorded};
-use cairn_producer::{Command, Intake, JournalError, JournalSettings, Now, Outcome, Refusal, Writer};
+use cairn_producer::{
+    Command, Intake, JournalError, JournalSettings, JournalState, Now, Outcome, Refusal, Writer,
+};
 use disk::SimulatedDisk;
 use disk::simulated::{Fault, Operation};
 use support::{SETTINGS, at, dice, event, open, sealed_events, trails};
 use tokio::sync::oneshot::{self, Receiver};
+use tokio::sync::watch;
 
 const INTERVAL: Duration = Duration::from_secs(300);
 
@@ -186,9 +193,7 @@ fn a_change_of_trails_parts_what_came_before_from_what_comes_after() {
     assert_eq!(sealed_events(&disk, &open(&disk, SETTINGS).unwrap()).len(), 4);
 }
 
-fn start(
-    disk: &SimulatedDisk,
-) -> (Intake, tokio::sync::watch::Receiver<cairn_producer::JournalState>) {
+fn start(disk: &SimulatedDisk) -> (Intake, watch::Receiver<JournalState>) {
     Intake::start(writer(disk), || now(0, 0)).unwrap()
 }
 
@@ -205,6 +210,32 @@ async fn events_are_durable_when_the_intake_answers_and_the_state_knows_of_them(
     }
     disk.lose_power(&mut dice(5));
     assert_eq!(sealed_events(&disk, &open(&disk, SETTINGS).unwrap()).len(), 30);
+}
+
+/// Looks at the state in the moment in which a caller is told.
+struct Onlooker {
+    state: watch::Receiver<JournalState>,
+    seen: AtomicU64,
+}
+
+impl Wake for Onlooker {
+    fn wake(self: Arc<Self>) {
+        let recorded = self.state.borrow().recorded.values().map(|(_, events)| events).sum();
+        self.seen.store(recorded, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn the_state_is_published_before_the_caller_is_told() {
+    let (intake, mut desk, state) = Intake::open(writer(&SimulatedDisk::new()));
+    let onlooker = Arc::new(Onlooker { state, seen: AtomicU64::new(0) });
+    let waker = Waker::from(Arc::clone(&onlooker));
+    let mut recording = pin!(intake.record(vec![event(1), event(2)]));
+    assert!(recording.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(desk.has_commands());
+    desk.serve(now(0, 0));
+    assert_eq!(onlooker.seen.load(Ordering::Relaxed), 2);
+    assert!(recording.await.is_ok());
 }
 
 #[tokio::test]

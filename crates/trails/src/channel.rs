@@ -62,7 +62,10 @@ mod tests {
         let id = arn.strip_prefix("arn:aws:cloudtrail:eu-west-1:111111111111:channel/").unwrap();
         assert_eq!(id.len(), 36);
         assert!(channel.is_named(&arn) && channel.is_named(id));
-        assert!(!channel.is_named("shop") && !channel.is_named(&arn.replace("111111111111", "222222222222")));
+        assert!(
+            !channel.is_named("shop")
+                && !channel.is_named(&arn.replace("111111111111", "222222222222"))
+        );
         let renamed = Channel { name: "shop2".parse().unwrap(), ..channel };
         assert_ne!(renamed.arn(), arn);
     }

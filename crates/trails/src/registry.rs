@@ -65,7 +65,9 @@ pub enum RegistryError {
     #[error("{FILE}: {0}")]
     Disk(#[from] io::Error),
     /// The file is not what this version writes; it is left as it is.
-    #[error("{FILE} is unreadable ({0}); restore it from a backup, or move it away to start from the configuration")]
+    #[error(
+        "{FILE} is unreadable ({0}); restore it from a backup, or move it away to start from the configuration"
+    )]
     Unreadable(serde_json::Error),
     /// The file was written by a newer version.
     #[error("{FILE} has format {0}, this version reads format {FORMAT}; start the newer version")]
@@ -77,7 +79,9 @@ pub enum RegistryError {
     #[error("trail {0}: {1}")]
     Trail(TrailArn, InvalidTrail),
     /// An organization trail without an organization, or of another account than its manager.
-    #[error("trail {0} is an organization trail, which only the management account of a defined organization owns")]
+    #[error(
+        "trail {0} is an organization trail, which only the management account of a defined organization owns"
+    )]
     NoOrganization(TrailArn),
 }
 
@@ -117,7 +121,11 @@ impl Registry {
 
     /// Makes the definitions those given: durable when it returns. `now` is when logging of new
     /// trails starts and of others stops.
-    pub fn apply(&mut self, definitions: Definitions, now: Timestamp) -> Result<Changes, RegistryError> {
+    pub fn apply(
+        &mut self,
+        definitions: Definitions,
+        now: Timestamp,
+    ) -> Result<Changes, RegistryError> {
         check(&definitions)?;
         let changes = difference(&self.state.definitions, &definitions);
         if changes == Changes::default() {
@@ -167,7 +175,11 @@ fn parse(bytes: &[u8]) -> Result<State, RegistryError> {
 fn snapshot(state: &State) -> TrailSet {
     let mut trails = state.definitions.trails.clone();
     trails.sort_by(|a, b| a.arn.cmp(&b.arn));
-    TrailSet { version: state.version, organization: state.definitions.organization.clone(), trails }
+    TrailSet {
+        version: state.version,
+        organization: state.definitions.organization.clone(),
+        trails,
+    }
 }
 
 fn check(definitions: &Definitions) -> Result<(), RegistryError> {
@@ -178,7 +190,8 @@ fn check(definitions: &Definitions) -> Result<(), RegistryError> {
         let twice = arns.windows(2).find(|pair| pair[0] == pair[1]).expect("one was counted twice");
         return Err(RegistryError::Twice(twice[0].clone()));
     }
-    let manager = definitions.organization.as_ref().map(|organization| &organization.management_account);
+    let manager =
+        definitions.organization.as_ref().map(|organization| &organization.management_account);
     for trail in &definitions.trails {
         trail.check().map_err(|error| RegistryError::Trail(trail.arn.clone(), error))?;
         if trail.is_organization && manager != Some(&trail.arn.account) {
@@ -209,7 +222,11 @@ fn difference(before: &Definitions, after: &Definitions) -> Changes {
     }
 }
 
-fn logging_times(before: &State, after: &Definitions, now: Timestamp) -> BTreeMap<TrailArn, LoggingTimes> {
+fn logging_times(
+    before: &State,
+    after: &Definitions,
+    now: Timestamp,
+) -> BTreeMap<TrailArn, LoggingTimes> {
     let was_logging = by_arn(&before.definitions);
     let times = |trail: &Trail| {
         let was = was_logging.get(&trail.arn).is_some_and(|old| old.is_logging);
@@ -297,7 +314,10 @@ mod tests {
     fn the_same_definitions_change_nothing() {
         let mut registry = Registry::open(Arc::new(SimulatedDisk::default())).unwrap();
         registry.apply(definitions(&[trail("one")]), at(1)).unwrap();
-        assert_eq!(registry.apply(definitions(&[trail("one")]), at(9)).unwrap(), Changes::default());
+        assert_eq!(
+            registry.apply(definitions(&[trail("one")]), at(9)).unwrap(),
+            Changes::default()
+        );
         assert_eq!(registry.snapshot().version, 1);
         assert_eq!(registry.logging_times(&trail("one").arn).started, Some(at(1)));
     }

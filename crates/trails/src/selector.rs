@@ -78,13 +78,17 @@ pub enum InvalidSelector {
     #[error("The following fields are required: [eventCategory].")]
     NoCategory,
     /// An unknown category.
-    #[error("eventCategory {0:?} is unknown; use one of Management, Data, NetworkActivity, Insight, Aggregated, ActivityAuditLog")]
+    #[error(
+        "eventCategory {0:?} is unknown; use one of Management, Data, NetworkActivity, Insight, Aggregated, ActivityAuditLog"
+    )]
     UnknownCategory(String),
     /// An unknown field.
     #[error("field {0:?} is unknown; use one of {list}", list = FIELDS.join(", "))]
     UnknownField(String),
     /// A field selector without an operator.
-    #[error("field {0:?} needs at least one value under Equals, StartsWith, EndsWith, NotEquals, NotStartsWith or NotEndsWith")]
+    #[error(
+        "field {0:?} needs at least one value under Equals, StartsWith, EndsWith, NotEquals, NotStartsWith or NotEndsWith"
+    )]
     NoValues(String),
     /// A value outside 1 to 2048 characters.
     #[error("field {0:?} has a value outside 1 to 2048 characters")]
@@ -112,7 +116,11 @@ impl AdvancedEventSelector {
     pub fn of_categories(categories: &[Category]) -> Vec<AdvancedEventSelector> {
         let field_selectors = |category: &Category| {
             let equals = vec![category.name().to_owned()];
-            vec![FieldSelector { field: "eventCategory".into(), equals, ..FieldSelector::default() }]
+            vec![FieldSelector {
+                field: "eventCategory".into(),
+                equals,
+                ..FieldSelector::default()
+            }]
         };
         let selector = |category| AdvancedEventSelector {
             name: None,
@@ -126,11 +134,13 @@ impl AdvancedEventSelector {
     }
 
     fn check(&self) -> Result<(), InvalidSelector> {
-        let mut categories = self.field_selectors.iter().filter(|field| field.field == "eventCategory");
+        let mut categories =
+            self.field_selectors.iter().filter(|field| field.field == "eventCategory");
         let category = categories.next().filter(|field| !field.equals.is_empty());
         let category = category.ok_or(InvalidSelector::NoCategory)?;
         for name in &category.equals {
-            Category::from_name(name).ok_or_else(|| InvalidSelector::UnknownCategory(name.clone()))?;
+            Category::from_name(name)
+                .ok_or_else(|| InvalidSelector::UnknownCategory(name.clone()))?;
         }
         self.field_selectors.iter().try_for_each(FieldSelector::check)
     }
@@ -145,7 +155,11 @@ impl FieldSelector {
             return Err(InvalidSelector::NoValues(self.field.clone()));
         }
         let fits = |value: &String| (1..=2048).contains(&value.chars().count());
-        if self.values().all(fits) { Ok(()) } else { Err(InvalidSelector::ValueLength(self.field.clone())) }
+        if self.values().all(fits) {
+            Ok(())
+        } else {
+            Err(InvalidSelector::ValueLength(self.field.clone()))
+        }
     }
 
     fn values(&self) -> impl Iterator<Item = &String> {
@@ -210,8 +224,12 @@ mod tests {
     }
 
     fn check_match(fields: &str, expected: bool) {
-        let sender = Sender { account: "111111111111".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
-        let event = Event::from_record(Bytes::from_static(RECORD.as_bytes()), &sender).unwrap().event;
+        let sender = Sender {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let event =
+            Event::from_record(Bytes::from_static(RECORD.as_bytes()), &sender).unwrap().event;
         let selectors = selectors(fields);
         check(&selectors).unwrap();
         let facts = Facts::of(&event);
@@ -226,7 +244,10 @@ mod tests {
             (r#",{"Field":"readOnly","Equals":["false"]}"#, false),
             (r#",{"Field":"resources.type","Equals":["AWS::S3::Object"]}"#, true),
             (r#",{"Field":"resources.type","Equals":["AWS::Lambda::Function"]}"#, false),
-            (r#",{"Field":"resources.ARN","StartsWith":["arn:aws:s3:::b2/","arn:aws:s3:::b1/"]}"#, true),
+            (
+                r#",{"Field":"resources.ARN","StartsWith":["arn:aws:s3:::b2/","arn:aws:s3:::b1/"]}"#,
+                true,
+            ),
             (r#",{"Field":"resources.ARN","NotStartsWith":["arn:aws:s3:::b1/"]}"#, false),
             (r#",{"Field":"resources.ARN","NotStartsWith":["arn:aws:s3:::b2/"]}"#, true),
             (r#",{"Field":"eventName","Equals":["PutObject"],"StartsWith":["Get"]}"#, true),
@@ -235,7 +256,10 @@ mod tests {
             (r#",{"Field":"eventName","Equals":["getobject"]}"#, false),
             (r#",{"Field":"errorCode","Equals":["AccessDenied"]}"#, false),
             (r#",{"Field":"errorCode","NotEquals":["AccessDenied"]}"#, true),
-            (r#",{"Field":"userIdentity.arn","StartsWith":["arn:aws:sts::1:assumed-role/R/"]}"#, true),
+            (
+                r#",{"Field":"userIdentity.arn","StartsWith":["arn:aws:sts::1:assumed-role/R/"]}"#,
+                true,
+            ),
         ] {
             check_match(fields, expected);
         }
@@ -243,13 +267,24 @@ mod tests {
 
     #[test]
     fn what_the_api_refuses_is_refused() {
-        let refuse = |text: &str| check(&serde_json::from_str::<Vec<_>>(text).unwrap()).unwrap_err();
+        let refuse =
+            |text: &str| check(&serde_json::from_str::<Vec<_>>(text).unwrap()).unwrap_err();
         assert_eq!(refuse(r#"[{"FieldSelectors":[]}]"#), InvalidSelector::NoCategory);
         let unknown = r#"[{"FieldSelectors":[{"Field":"eventCategory","Equals":["Dat"]}]}]"#;
         assert_eq!(refuse(unknown), InvalidSelector::UnknownCategory("Dat".into()));
-        let field = |field: &str| format!(r#"[{{"FieldSelectors":[{{"Field":"eventCategory","Equals":["Data"]}},{field}]}}]"#);
-        assert_eq!(refuse(&field(r#"{"Field":"x","Equals":["1"]}"#)), InvalidSelector::UnknownField("x".into()));
-        assert_eq!(refuse(&field(r#"{"Field":"eventName"}"#)), InvalidSelector::NoValues("eventName".into()));
+        let field = |field: &str| {
+            format!(
+                r#"[{{"FieldSelectors":[{{"Field":"eventCategory","Equals":["Data"]}},{field}]}}]"#
+            )
+        };
+        assert_eq!(
+            refuse(&field(r#"{"Field":"x","Equals":["1"]}"#)),
+            InvalidSelector::UnknownField("x".into())
+        );
+        assert_eq!(
+            refuse(&field(r#"{"Field":"eventName"}"#)),
+            InvalidSelector::NoValues("eventName".into())
+        );
         let many: Vec<String> = (0..500).map(|n| format!("\"{n}\"")).collect();
         let many = field(&format!(r#"{{"Field":"eventName","Equals":[{}]}}"#, many.join(",")));
         assert_eq!(refuse(&many), InvalidSelector::TooManyValues(501));

@@ -139,7 +139,8 @@ mod tests {
     }
 
     fn event(account: &str, region: &str, more: &str) -> Event {
-        let record = format!(r#"{{"recipientAccountId":"{account}","awsRegion":"{region}"{more}}}"#);
+        let record =
+            format!(r#"{{"recipientAccountId":"{account}","awsRegion":"{region}"{more}}}"#);
         let sender = Sender { account: account.parse().unwrap(), region: region.parse().unwrap() };
         Event::from_record(Bytes::from(record), &sender).unwrap().event
     }
@@ -150,7 +151,8 @@ mod tests {
             management_account: "100000000000".parse().unwrap(),
             members: vec!["200000000000".parse().unwrap()],
         };
-        let set = TrailSet { version: 1, organization: Some(organization), trails: trails.to_vec() };
+        let set =
+            TrailSet { version: 1, organization: Some(organization), trails: trails.to_vec() };
         let facts = Facts::of(event);
         set.takers(&facts).map(|trail| trail.arn.name.to_string()).collect()
     }
@@ -171,7 +173,10 @@ mod tests {
     fn a_multi_region_trail_sees_every_region() {
         let all = Trail { is_multi_region: true, ..trail("all", "111111111111", "eu-west-1") };
         for region in ["eu-west-1", "us-east-1", "ap-south-2"] {
-            assert_eq!(takers(std::slice::from_ref(&all), &event("111111111111", region, "")), ["all"]);
+            assert_eq!(
+                takers(std::slice::from_ref(&all), &event("111111111111", region, "")),
+                ["all"]
+            );
         }
     }
 

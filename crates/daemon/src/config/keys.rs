@@ -13,13 +13,8 @@ use crate::logging::{LogFormat, LogLevel};
 
 /// Variables that begin with `CAIRN_` and are not keys: the file's own name, and what tests and
 /// scripts read.
-const OTHER_VARIABLES: [&str; 5] = [
-    "CAIRN_BINARY",
-    "CAIRN_CONFIG",
-    "CAIRN_ENDPOINT",
-    "CAIRN_LOCALSTACK_PORT",
-    "CAIRN_PYTHON",
-];
+const OTHER_VARIABLES: [&str; 5] =
+    ["CAIRN_BINARY", "CAIRN_CONFIG", "CAIRN_ENDPOINT", "CAIRN_LOCALSTACK_PORT", "CAIRN_PYTHON"];
 const OTHER_PREFIXES: [&str; 4] = ["CAIRN_TEST_", "CAIRN_CACHE", "CAIRN_CORPUS", "CAIRN_SKIP_"];
 
 /// A scalar key.

@@ -95,7 +95,8 @@ impl From<Refusal> for Stop {
 
 /// Takes a body.
 pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body: Body) -> Response {
-    let encoding = headers.get(header::CONTENT_ENCODING).map_or("identity", |v| v.to_str().unwrap_or("?"));
+    let encoding =
+        headers.get(header::CONTENT_ENCODING).map_or("identity", |v| v.to_str().unwrap_or("?"));
     let is_gzip = match encoding {
         "gzip" => true,
         "identity" => false,

@@ -42,13 +42,25 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, authorization.parse().unwrap());
         let caller = caller(&headers);
-        assert_eq!((caller.account.as_str(), caller.region.as_str()), (account, region), "{authorization}");
+        assert_eq!(
+            (caller.account.as_str(), caller.region.as_str()),
+            (account, region),
+            "{authorization}"
+        );
     }
 
     #[test]
     fn the_account_is_derived_as_localstack_does() {
-        check("AWS4-HMAC-SHA256 Credential=111122223333/20260102/eu-west-1/cloudtrail-data/aws4_request, SignedHeaders=host, Signature=0", "111122223333", "eu-west-1");
-        check("AWS4-HMAC-SHA256 SignedHeaders=host,Credential=test/20260102/ap-south-1/x/aws4_request,Signature=0", "000000000000", "ap-south-1");
+        check(
+            "AWS4-HMAC-SHA256 Credential=111122223333/20260102/eu-west-1/cloudtrail-data/aws4_request, SignedHeaders=host, Signature=0",
+            "111122223333",
+            "eu-west-1",
+        );
+        check(
+            "AWS4-HMAC-SHA256 SignedHeaders=host,Credential=test/20260102/ap-south-1/x/aws4_request,Signature=0",
+            "000000000000",
+            "ap-south-1",
+        );
         check("AWS4-HMAC-SHA256 Credential=test", "000000000000", "us-east-1");
         check("Bearer x", "000000000000", "us-east-1");
         assert_eq!(caller(&HeaderMap::new()).account.as_str(), "000000000000");

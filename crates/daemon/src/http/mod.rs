@@ -33,8 +33,8 @@ use producer::{Intake, JournalError, Outcome, Refusal};
 use tokio::sync::watch;
 use trails::Definitions;
 
-use crate::metrics::Metrics;
 use crate::health::Snapshot;
+use crate::metrics::Metrics;
 use crate::parts::Parts;
 
 /// Seconds after which a refused caller should come back.
@@ -98,7 +98,8 @@ async fn not_found(request: Request) -> Response {
 /// an answer before the end of the body would be lost with the connection.
 async fn drain(body: &mut Body) {
     let rest = Limited::new(body, DRAINED_BYTES_MAX);
-    let _ = tokio::time::timeout(DRAIN_MAX, BodyStream::new(rest).try_for_each(async |_| Ok(()))).await;
+    let _ =
+        tokio::time::timeout(DRAIN_MAX, BodyStream::new(rest).try_for_each(async |_| Ok(()))).await;
 }
 
 /// An error as AWS's REST-JSON services write it.

@@ -90,12 +90,15 @@ pub async fn handle(
         Ok(body) => body.to_bytes(),
         Err(error) => {
             drain(&mut body).await;
-            let message = format!("the body could not be read ({error}); at most {BODY_BYTES_MAX} bytes are taken");
+            let message = format!(
+                "the body could not be read ({error}); at most {BODY_BYTES_MAX} bytes are taken"
+            );
             return aws_error(StatusCode::BAD_REQUEST, "ValidationException", &message);
         }
     };
     let sender = caller(&headers);
-    let checked = find_channel(&site, &sender, &names).and_then(|channel| Ok((channel, parse(&body)?)));
+    let checked =
+        find_channel(&site, &sender, &names).and_then(|channel| Ok((channel, parse(&body)?)));
     match checked {
         Ok((channel, call)) => take(&site, &channel, call).await,
         Err((kind, message)) => aws_error(StatusCode::BAD_REQUEST, kind, &message),
@@ -108,7 +111,9 @@ fn find_channel(site: &Site, sender: &Sender, names: &Names) -> Result<Channel, 
         return invalid("channelArn is required: the ARN or the id of a channel");
     };
     if named.starts_with("arn:") && !named.contains(":channel/") {
-        return invalid("channelArn must be arn:aws:cloudtrail:REGION:ACCOUNT:channel/ID, or an id");
+        return invalid(
+            "channelArn must be arn:aws:cloudtrail:REGION:ACCOUNT:channel/ID, or an id",
+        );
     }
     let is_external_id = |id: &String| {
         let is_mark = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
@@ -121,7 +126,9 @@ fn find_channel(site: &Site, sender: &Sender, names: &Names) -> Result<Channel, 
     let definitions = site.definitions.borrow();
     let found = definitions.channels.iter().find(|channel| channel.is_named(named));
     match found {
-        Some(channel) if channel.account == sender.account || is_open(sender) => Ok(channel.clone()),
+        Some(channel) if channel.account == sender.account || is_open(sender) => {
+            Ok(channel.clone())
+        }
         // A channel of another account is none, as far as its caller may know.
         _ => Err(("ChannelNotFound", format!("Channel {named} was not found."))),
     }
@@ -133,8 +140,9 @@ fn is_open(sender: &Sender) -> bool {
 }
 
 fn parse(body: &[u8]) -> Result<Call, Exception> {
-    let call: Call = serde_json::from_slice(body)
-        .map_err(|error| ("SerializationException", format!("the body is not a PutAuditEvents call: {error}")))?;
+    let call: Call = serde_json::from_slice(body).map_err(|error| {
+        ("SerializationException", format!("the body is not a PutAuditEvents call: {error}"))
+    })?;
     let validation = |message: String| Err(("ValidationException", message));
     if call.audit_events.is_empty() || call.audit_events.len() > EVENTS_MAX {
         let found = call.audit_events.len();
@@ -142,7 +150,9 @@ fn parse(body: &[u8]) -> Result<Call, Exception> {
     }
     let size: usize = call.audit_events.iter().map(|event| event.event_data.len()).sum();
     if size > EVENTS_BYTES_MAX {
-        return validation(format!("auditEvents holds {size} bytes; at most {EVENTS_BYTES_MAX} are taken"));
+        return validation(format!(
+            "auditEvents holds {size} bytes; at most {EVENTS_BYTES_MAX} are taken"
+        ));
     }
     let mut ids = HashSet::new();
     for event in &call.audit_events {
@@ -222,7 +232,8 @@ fn record(site: &Site, channel: &Channel, data: &str) -> Result<(Event, String),
     let accepted = Event::from_record(Bytes::copy_from_slice(data.as_bytes()), &sender)
         .map_err(|error| ("InvalidData", error.to_string()))?;
     site.metrics.accepted(&accepted);
-    let named = Envelope::parse(&accepted.event.record).ok().and_then(|envelope| envelope.event_id());
+    let named =
+        Envelope::parse(&accepted.event.record).ok().and_then(|envelope| envelope.event_id());
     let id = named.unwrap_or_else(|| event_id(accepted.event.identity));
     Ok((accepted.event, id))
 }
@@ -239,5 +250,7 @@ fn is_integration_schema(data: &str) -> bool {
         event_version: Option<&'a serde_json::value::RawValue>,
     }
     let marks = serde_json::from_str::<Marks<'_>>(data);
-    marks.is_ok_and(|marks| marks.event_version.is_none() && (marks.uid.is_some() || marks.version.is_some()))
+    marks.is_ok_and(|marks| {
+        marks.event_version.is_none() && (marks.uid.is_some() || marks.version.is_some())
+    })
 }

@@ -182,7 +182,14 @@ impl Splitter {
         Ok(())
     }
 
-    fn value(&mut self, byte: u8, depth: u32, in_string: bool, escaped: bool, pieces: &mut Vec<Piece>) {
+    fn value(
+        &mut self,
+        byte: u8,
+        depth: u32,
+        in_string: bool,
+        escaped: bool,
+        pieces: &mut Vec<Piece>,
+    ) {
         self.keep(byte);
         let (depth, in_string, escaped) = match byte {
             _ if escaped => (depth, in_string, false),
@@ -265,7 +272,11 @@ fn is_inside_name(matched: usize) -> bool {
 }
 
 fn show(byte: u8) -> String {
-    if byte.is_ascii_graphic() { format!("{:?}", char::from(byte)) } else { format!("byte 0x{byte:02x}") }
+    if byte.is_ascii_graphic() {
+        format!("{:?}", char::from(byte))
+    } else {
+        format!("byte 0x{byte:02x}")
+    }
 }
 
 #[cfg(test)]
@@ -287,8 +298,10 @@ mod tests {
     /// The records found, whatever the chunks are.
     #[track_caller]
     fn check(body: &str, expected: &[&str]) {
-        let expected: Vec<Piece> =
-            expected.iter().map(|text| Piece::Record(Bytes::copy_from_slice(text.as_bytes()))).collect();
+        let expected: Vec<Piece> = expected
+            .iter()
+            .map(|text| Piece::Record(Bytes::copy_from_slice(text.as_bytes())))
+            .collect();
         for chunk in [1, 2, 3, 7, 4096] {
             assert_eq!(split(body.as_bytes(), chunk).as_ref(), Ok(&expected), "{body} by {chunk}");
         }
@@ -298,12 +311,18 @@ mod tests {
     fn every_form_gives_its_records_untouched() {
         check("", &[]);
         check(" \r\n\t", &[]);
-        check("{\"a\":1}\n{\"b\": 2}\r\n\n {\"c\":3} ", &[r#"{"a":1}"#, r#"{"b": 2}"#, r#"{"c":3}"#]);
+        check(
+            "{\"a\":1}\n{\"b\": 2}\r\n\n {\"c\":3} ",
+            &[r#"{"a":1}"#, r#"{"b": 2}"#, r#"{"c":3}"#],
+        );
         check(r#"[{"a":1}, {"b":[2]} ]"#, &[r#"{"a":1}"#, r#"{"b":[2]}"#]);
         check("[]", &[]);
         check(r#"{"Records":[{"a":"}]\"{"},{"b":{}}]}"#, &[r#"{"a":"}]\"{"}"#, r#"{"b":{}}"#]);
         check("{\n  \"Records\" : [\n {\n\"a\": 1}\n]\n}\n", &["{\n\"a\": 1}"]);
-        check("{\"Records\":[]}\n{\"Records\":[{\"a\":1}]}\n[{\"b\":2}]{\"c\":3}", &[r#"{"a":1}"#, r#"{"b":2}"#, r#"{"c":3}"#]);
+        check(
+            "{\"Records\":[]}\n{\"Records\":[{\"a\":1}]}\n[{\"b\":2}]{\"c\":3}",
+            &[r#"{"a":1}"#, r#"{"b":2}"#, r#"{"c":3}"#],
+        );
         check(r#"{"Records":1,"a":[2]}"#, &[r#"{"Records":1,"a":[2]}"#]);
         check(r#"{"Rec ords":[{}]}"#, &[r#"{"Rec ords":[{}]}"#]);
     }
