@@ -20,7 +20,7 @@ test: ## Run all tests, those on LocalStack included
 lint: ## Check formatting, lints, and the licences and sources of all dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --document-private-items --workspace --no-deps --locked --quiet
 	deploy/deny
 
 tools: ## Install what lint needs besides the Rust toolchain (cargo-deny, once, some minutes)

@@ -16,9 +16,14 @@ pub async fn drive<T>(
     weather: &Weather,
     future: impl Future<Output = T>,
 ) -> Option<T> {
-    let mut future = pin!(future);
+    // Without a budget: how much of it is used up depends on how fast other threads are.
+    let mut future = pin!(tokio::task::unconstrained(future));
     std::future::poll_fn(|context| {
         loop {
+            // The dead do nothing more, not even what would be done at once.
+            if weather.is_killed.load(Ordering::Relaxed) {
+                return Poll::Ready(None);
+            }
             if let Poll::Ready(done) = future.as_mut().poll(context) {
                 return Poll::Ready(Some(done));
             }

@@ -181,7 +181,12 @@ impl World {
         self.disk.stop_after(self.dice.below(6));
         self.seal().await?;
         self.restart()?;
-        self.settle().await?;
+        self.outside.weather.kill_in(self.dice.below(6));
+        if let Some(newest) = self.process().sealed().last().copied() {
+            self.settle_one(newest).await;
+        }
+        // Another seal would have another stamp.
+        self.wait(301);
         self.restart()
     }
 

@@ -221,7 +221,7 @@ impl Upload<'_> {
             self.totals.records += 1;
             match piece {
                 Piece::TooLong => {
-                    self.refuse(number, format!("record: longer than {RECORD_BYTES_MAX} bytes"))
+                    self.refuse(number, format!("record: longer than {RECORD_BYTES_MAX} bytes"));
                 }
                 Piece::Record(record) => self.push(number, &record),
             }

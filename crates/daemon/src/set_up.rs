@@ -56,7 +56,7 @@ pub async fn fan_out(config: &SdkConfig, fanouts: &[FanoutSettings]) {
                 }
             }
             Err(error) => {
-                tracing::error!(%topic, %error, "the fan-out could not be set up; it is tried again at the next start or reload")
+                tracing::error!(%topic, %error, "the fan-out could not be set up; it is tried again at the next start or reload");
             }
         }
     }

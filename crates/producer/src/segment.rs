@@ -220,7 +220,7 @@ impl OpenSegment {
         self.mark();
         let (nonce, end) = (self.header.nonce, self.end);
         frame::push(&mut self.staged, nonce, end, Kind::Event, |buffer| {
-            frame::write_event(buffer, event)
+            frame::write_event(buffer, event);
         });
         self.staged_events += 1;
     }
