@@ -36,6 +36,8 @@ impl World {
             Operation::Rename,
             Operation::Remove,
             Operation::SyncDirectory,
+            Operation::Open,
+            Operation::Read,
         ];
         let fault = Fault::once(self.dice.pick(&operations)).after(self.dice.below(8));
         self.disk.fail(fault);

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use disk::{Disk, ItemId};
 use model::log_file::LogFileHeader;
 use model::{BucketName, LogFile, Timestamp, TrailArn};
-use outbox::{FirstFailure, LaneReport, Outbox, OutboxError, RetrySettings};
+use outbox::{FirstFailure, LaneReport, Outbox, OutboxError, Remedy, RetrySettings};
 use tokio::sync::Semaphore;
 
 use crate::place::{Placed, place};
@@ -58,6 +58,9 @@ pub enum DeliveryError {
     /// The disk, or the lane's bound.
     #[error("a log file could not be parked: {0}")]
     Outbox(#[from] OutboxError),
+    /// The disk does not let the parked files be read at the start.
+    #[error("a parked log file could not be read: {0}")]
+    Unreadable(String),
 }
 
 /// Delivers log files to one store.
@@ -88,7 +91,7 @@ impl<S: ObjectStore> Delivery<S> {
         retry: RetrySettings,
     ) -> Result<Delivery<S>, DeliveryError> {
         let outbox = Outbox::open(disk, DIRECTORY, spill_bytes_max, retry)?;
-        let waiting = waiting(&outbox);
+        let waiting = waiting(&outbox)?;
         let state = State {
             outbox,
             status: BTreeMap::new(),
@@ -134,8 +137,12 @@ impl<S: ObjectStore> Delivery<S> {
         let item = parked.item;
         let mut file = match self.with_disk(move |state| state.read(item)).await {
             Ok(file) => file,
-            Err(error) => {
+            Err(Unreadable::ForGood(error)) => {
                 self.set_aside(parked, &error).await?;
+                return Ok(None);
+            }
+            Err(Unreadable::ForNow(error)) => {
+                self.keep(parked, &error, now, random);
                 return Ok(None);
             }
         };
@@ -310,24 +317,46 @@ impl<S: ObjectStore> Delivery<S> {
     }
 }
 
+/// Why a parked file could not be read.
+enum Unreadable {
+    /// Its bytes are not what was parked.
+    ForGood(String),
+    /// The disk refused; it may not the next time.
+    ForNow(String),
+}
+
 impl State {
-    fn read(&self, item: ItemId) -> Result<LogFile, String> {
-        let bytes = self.outbox.read(item).map_err(|error| error.to_string())?;
-        LogFile::from_bytes(&bytes).map_err(|error| error.to_string())
+    fn read(&self, item: ItemId) -> Result<LogFile, Unreadable> {
+        read(&self.outbox, item)
     }
+}
+
+fn read(outbox: &Outbox, item: ItemId) -> Result<LogFile, Unreadable> {
+    let bytes = outbox.read(item).map_err(|error| match error.remedy() {
+        Remedy::SetAside => Unreadable::ForGood(error.to_string()),
+        Remedy::Retry => Unreadable::ForNow(error.to_string()),
+    })?;
+    LogFile::from_bytes(&bytes).map_err(|error| Unreadable::ForGood(error.to_string()))
 }
 
 fn lane(header: &LogFileHeader) -> String {
     format!("{} {}", header.name.trail, header.destination.bucket)
 }
 
-/// What the parked files hold, read once at the start.
-fn waiting(outbox: &Outbox) -> HashMap<ItemId, (TrailArn, u64)> {
-    let read = |item: ItemId| {
-        let file = LogFile::from_bytes(&outbox.read(item).ok()?).ok()?;
-        Some((item, (file.header.name.trail, file.header.records)))
-    };
-    outbox.items().into_iter().filter_map(read).collect()
+/// What the parked files hold, read once at the start. Damaged ones hold nothing that is known, and
+/// are set aside when their turn comes.
+fn waiting(outbox: &Outbox) -> Result<HashMap<ItemId, (TrailArn, u64)>, DeliveryError> {
+    let mut waiting = HashMap::new();
+    for item in outbox.items() {
+        match read(outbox, item) {
+            Ok(file) => {
+                waiting.insert(item, (file.header.name.trail, file.header.records));
+            }
+            Err(Unreadable::ForGood(_)) => {}
+            Err(Unreadable::ForNow(error)) => return Err(DeliveryError::Unreadable(error)),
+        }
+    }
+    Ok(waiting)
 }
 
 #[cfg(test)]
@@ -336,12 +365,13 @@ mod tests {
 
     use bytes::Bytes;
     use disk::SimulatedDisk;
+    use disk::simulated::{Fault, Operation};
     use flate2::{Compression, write::GzEncoder};
     use model::{BatchId, Destination, Folder, LogFileName};
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::memory::{Fault, MemoryStore};
+    use crate::memory::{Fault as StoreFault, MemoryStore};
     use crate::store::Put;
 
     const NOW: Timestamp = Timestamp::EPOCH;
@@ -472,6 +502,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_parked_file_that_the_disk_does_not_give_now_is_tried_again() {
+        let disk = SimulatedDisk::default();
+        let delivery = delivery(&disk);
+        delivery.store.refuse("one", Some(error("AccessDenied")));
+        delivery.deliver(file("one", 1), NOW, 0.5).await.unwrap();
+        delivery.store.refuse("one", None);
+        disk.fail(Fault::once(Operation::Read));
+        let later = NOW.plus(Duration::from_secs(600));
+        let due = delivery.take_due(later);
+        assert_eq!(delivery.retry(&due[0], |_| None, later, 0.5).await.unwrap(), None);
+        assert!(delivery.set_aside_files().is_empty(), "a passing error gives nothing up");
+        let later = later.plus(Duration::from_secs(600));
+        let due = delivery.take_due(later);
+        assert!(delivery.retry(&due[0], |_| None, later, 0.5).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
     async fn a_refusing_bucket_holds_up_no_other() {
         let delivery = delivery(&SimulatedDisk::default());
         delivery.store.refuse("one", Some(error("NoSuchBucket")));
@@ -483,7 +530,7 @@ mod tests {
     #[tokio::test]
     async fn a_lost_answer_does_not_double_the_file() {
         let delivery = delivery(&SimulatedDisk::default());
-        delivery.store.plan([Some(Fault::After(error("Timeout")))]);
+        delivery.store.plan([Some(StoreFault::After(error("Timeout")))]);
         assert_eq!(delivery.deliver(file("one", 1), NOW, 0.0).await.unwrap(), Settled::Parked);
         let later = NOW.plus(Duration::from_secs(600));
         let due = delivery.take_due(later);
