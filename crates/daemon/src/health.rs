@@ -22,7 +22,8 @@ pub struct Snapshot {
     pub queue: (usize, usize),
     /// The pipeline.
     pub pipeline: PipelineState,
-    /// Where each trail's events are.
+    /// Where each trail's events are. While a file changes hands the counts of its trail differ for a
+    /// moment, so that health does not judge by one look at them; metrics show them.
     pub balances: BTreeMap<TrailArn, Balance>,
     /// Log files that arrived since the start.
     pub files: BTreeMap<TrailArn, u64>,
@@ -102,11 +103,6 @@ impl Snapshot {
         for damage in &self.journal.forgotten {
             warnings.push(format!("{damage}; events of that batch are delivered, but would be recorded twice if they were sent again; remove the file"));
         }
-        let unbalanced = self.balances.iter().filter(|(_, balance)| !balance.holds());
-        warnings
-            .extend(unbalanced.map(|(trail, balance)| {
-                format!("the counts of {trail} do not agree: {balance:?}")
-            }));
         warnings
     }
 }
