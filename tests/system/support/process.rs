@@ -149,9 +149,10 @@ fn built_binary() -> PathBuf {
     binary
 }
 
-/// A source that was changed after the binary was built from it, by Cargo's own list of them.
+/// A source that was changed after the binary was built from it, by the list of them that
+/// `cargo build` leaves. `cargo test` leaves none: it builds the binary before it runs this.
 fn newer_source(binary: &Path) -> Option<PathBuf> {
-    let list = std::fs::read_to_string(binary.with_extension("d")).unwrap();
+    let list = std::fs::read_to_string(binary.with_extension("d")).ok()?;
     let changed = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
     let built = changed(binary);
     let (_, sources) = list.trim_end().split_once(": ").unwrap();
