@@ -173,7 +173,7 @@ async fn put_sends_files_and_says_what_was_refused() {
         (Some(1), "7 records: 0 recorded, 6 recorded before, 1 refused\n"),
         "{put:?}"
     );
-    assert!(put.errors.contains("mixed.ndjson: record 1: "), "{put:?}");
+    assert!(put.errors.contains("mixed.ndjson: record 2, counted from 1: "), "{put:?}");
     daemon.stop().await;
     let put = cairn(&["put", "--endpoint", &url, &packed]).await;
     assert_eq!(put.code, Some(2), "no daemon answers: {put:?}");

@@ -38,7 +38,7 @@ enum Command {
     Consume(consume::Consume),
     /// Try everything that delivery needs, and say what is missing
     #[command(
-        after_help = "Examples:\n  cairn doctor --config cairn.toml\n  cairn doctor --health\n\nPuts each trail's marker object, reads its bucket's ACL, publishes CloudTrail's validation message\nand looks for it on the queues. Prints the policy statement that is missing. Exit code 1: a check\nfailed."
+        after_help = "Examples:\n  cairn doctor --config cairn.toml\n  cairn doctor --health\n\nSets up topics and queues of the fan-out as the daemon does, puts each trail's marker object and\nreads it back, reads its bucket's ACL, publishes CloudTrail's validation message\nand looks for it on the queues. Prints the policy statement that is missing. Exit code 1: a check\nfailed."
     )]
     Doctor(doctor::Doctor),
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use consumer::{Consumer, Counts, Jitter, LogFile, Options, Poison, S3Objects, SqsQueue};
 use tokio::io::{AsyncWriteExt, Stdout};
@@ -113,8 +113,16 @@ async fn queue_url(sqs: &aws_sdk_sqs::Client, queue: &str) -> anyhow::Result<Str
         return Ok(queue.to_owned());
     }
     let found = sqs.get_queue_url().queue_name(queue).send().await;
-    let found =
-        found.with_context(|| format!("queue {queue} was not found; give its name or its URL"))?;
+    let found = found.map_err(|error| match error.as_service_error() {
+        Some(_) => anyhow!(
+            "queue {queue} was not found here; give its name or its URL ({})",
+            outbox::brief(&error)
+        ),
+        None => anyhow!(
+            "queue {queue} could not be looked up: {}; are AWS_ENDPOINT_URL and credentials set?",
+            outbox::brief(&error)
+        ),
+    })?;
     found.queue_url.with_context(|| format!("queue {queue} has no URL"))
 }
 

@@ -1,7 +1,8 @@
 //! `cairn doctor`: tries everything that delivery needs, for real, and says what is missing.
 //!
-//! For each trail: the marker object is put (as CloudTrail does when a trail is made), the bucket's
-//! ACL is read, the validation message is published. For each queue of the fan-out: a message is
+//! For each topic of the fan-out: topic, queues and subscriptions are set up, as the daemon does. For
+//! each trail: the marker object is put (as CloudTrail does when a trail is made), the bucket's
+//! ACL is read, the validation message is published. For each queue: a message is
 //! looked at without taking it. What fails is shown with the policy statement that would allow it.
 
 use std::io::Write;
@@ -56,15 +57,19 @@ struct Check {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// The policy statement that would allow it.
+    /// What to do, where something else than a permission is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+    /// The policy statement that it needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Value>,
 }
 
 impl Check {
     fn new(what: String, result: Result<(), String>, missing: impl FnOnce() -> Value) -> Check {
+        let advice = result.as_ref().err().and_then(|error| advice(error));
         let missing = result.is_err().then(missing);
-        Check { what, ok: result.is_ok(), error: result.err(), missing }
+        Check { what, ok: result.is_ok(), error: result.err(), advice, missing }
     }
 }
 
@@ -77,15 +82,27 @@ impl Doctor {
         let settings =
             Settings::load(self.config.as_deref(), std::env::vars_os(), &Flags::default())?;
         let config = aws::load().await;
+        self.show_where(&config)?;
         let mut checks = Vec::new();
-        for trail in &settings.definitions.trails {
-            check_trail(&config, trail, &mut checks).await;
-        }
         for settings in &settings.fanout {
             check_fan_out(&config, settings, &mut checks).await;
         }
+        for trail in &settings.definitions.trails {
+            check_trail(&config, trail, &mut checks).await;
+        }
         self.show(&settings, &checks)?;
         Ok(if checks.iter().all(|check| check.ok) { Verdict::Good } else { Verdict::Bad })
+    }
+
+    /// Which AWS this is about: the first thing to know when nothing works.
+    fn show_where(&self, config: &SdkConfig) -> anyhow::Result<()> {
+        if !self.json {
+            let endpoint =
+                config.endpoint_url().unwrap_or("AWS itself (AWS_ENDPOINT_URL is not set)");
+            let region = config.region().map_or("none", |region| region.as_ref());
+            writeln!(std::io::stdout(), "     endpoint {endpoint}, Region {region}")?;
+        }
+        Ok(())
     }
 
     async fn ask_health(&self) -> anyhow::Result<Verdict> {
@@ -129,7 +146,10 @@ impl Doctor {
             if let Some(error) = &check.error {
                 writeln!(out, "     {error}")?;
             }
-            if let Some(missing) = &check.missing {
+            if let Some(advice) = &check.advice {
+                writeln!(out, "     {advice}")?;
+            }
+            if let Some(missing) = check.missing.as_ref().filter(|_| check.advice.is_none()) {
                 writeln!(out, "     this statement allows it:\n{missing:#}")?;
             }
         }
@@ -174,7 +194,7 @@ async fn read_acl(config: &SdkConfig, trail: &Trail) -> Result<(), String> {
     let answer = client.get_bucket_acl().bucket(trail.bucket.as_str()).send().await;
     answer.map(|_| ()).map_err(|error| match (error.code(), error.message()) {
         (Some(code), message) => format!("{code}: {}", message.unwrap_or_default()),
-        _ => aws_sdk_s3::error::DisplayErrorContext(&error).to_string(),
+        _ => outbox::brief(&error),
     })
 }
 
@@ -187,7 +207,8 @@ async fn check_fan_out(config: &SdkConfig, settings: &FanoutSettings, checks: &m
         Err(error) => {
             let missing =
                 error.missing_statement().and_then(|text| serde_json::from_str(&text).ok());
-            checks.push(Check { what, ok: false, error: Some(error.to_string()), missing });
+            let advice = advice(&error.to_string());
+            checks.push(Check { what, ok: false, error: Some(error.to_string()), advice, missing });
             return;
         }
     };
@@ -223,8 +244,31 @@ async fn look(sqs: &aws_sdk_sqs::Config, url: &str, region: &str) -> Result<(), 
             Err(format!("no message came within {LOOK_SECONDS} s"))
         }
         Ok(_) => Ok(()),
-        Err(error) => Err(aws_sdk_s3::error::DisplayErrorContext(&error).to_string()),
+        Err(error) => Err(outbox::brief(&error)),
     }
+}
+
+/// What helps where no permission is missing.
+fn advice(error: &str) -> Option<String> {
+    let advice = match () {
+        () if error.contains("NoSuchBucket") => {
+            "the bucket does not exist: create it (aws s3 mb s3://NAME), or correct the configuration"
+        }
+        () if error.contains("credentials") => {
+            "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for LocalStack: eval \"$(localstack/localstack env)\""
+        }
+        () if error.contains("dispatch failure")
+            || error.contains("Unreachable")
+            || error.contains("Timeout") =>
+        {
+            "nothing answers at the endpoint above: start it, or correct AWS_ENDPOINT_URL"
+        }
+        () if error.contains("NotFound") => {
+            "the topic does not exist: create it, or list it under [[fanout]], which makes it"
+        }
+        () => return None,
+    };
+    Some(advice.into())
 }
 
 fn write_statement(trail: &Trail) -> Value {
@@ -243,4 +287,31 @@ fn acl_statement(trail: &Trail) -> Value {
         "Sid": "AWSCloudTrailAclCheck20150319", "Effect": "Allow", "Principal": { "AWS": "THE DAEMON'S ROLE OR USER" },
         "Action": "s3:GetBucketAcl", "Resource": format!("arn:{partition}:s3:::{}", trail.bucket),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_shown_only_where_a_permission_is_missing() {
+        for (error, wanted) in [
+            ("AccessDenied: User is not authorized to perform: s3:PutObject", None),
+            ("KMS.DisabledException: the key is disabled", None),
+            ("NoSuchBucket: The specified bucket does not exist", Some("create it (aws s3 mb")),
+            ("NotFound: Topic does not exist", Some("[[fanout]]")),
+            ("Unreachable: dispatch failure: io error: Connection refused", Some("start it")),
+            (
+                "Unreachable: dispatch failure: other: no providers in chain provided credentials",
+                Some("AWS_PROFILE"),
+            ),
+        ] {
+            let found = advice(error);
+            let is_right = match wanted {
+                Some(part) => found.as_deref().is_some_and(|advice| advice.contains(part)),
+                None => found.is_none(),
+            };
+            assert!(is_right, "{error}: {found:?}");
+        }
+    }
 }

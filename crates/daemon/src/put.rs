@@ -343,7 +343,7 @@ async fn fill(input: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> std::i
 fn show_refusals(name: &str, totals: &Totals) {
     let mut out = std::io::stderr();
     for Refused { record, error } in &totals.refusals {
-        let _ = writeln!(out, "{name}: record {record}: {error}");
+        let _ = writeln!(out, "{name}: record {}, counted from 1: {error}", record + 1);
     }
     let listed = totals.refusals.len() as u64;
     if totals.refused > listed {

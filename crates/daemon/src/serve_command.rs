@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use delivery::S3Store;
 use notifier::sns::SnsTopic;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use trails::{Changes, Trail};
 
@@ -21,12 +21,12 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     logging::init(settings.log.format, &settings.log.level)?;
     let mut signals = Signals::listen()?;
     let config = aws::load().await;
+    let parts = serve::real_parts(&settings.data_dir)?;
     // Before anything is published: a queue hears nothing of what came before its subscription.
     let fanned_out = tokio::select! {
         fanned_out = timeout(FAN_OUT_MAX, set_up::fan_out(&config, &settings.fanout)) => fanned_out,
         () = signals.stop() => return Ok(Verdict::Good),
     };
-    let parts = serve::real_parts(&settings.data_dir)?;
     let daemon = Daemon::start(&settings, parts, aws::store(&config), aws::topics(&config)).await?;
     let directory = settings.data_dir.display();
     tracing::info!(address = %daemon.address(), data_dir = %directory, version = env!("CARGO_PKG_VERSION"), "cairn is ready");
@@ -38,8 +38,8 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     }
     let changes = daemon.changes().clone();
     let mut service = Service { daemon, config, command, introductions: JoinSet::new() };
-    let fanout_left = if fanned_out.is_err() { settings.fanout.as_slice() } else { &[] };
-    service.introduce(&settings, &changes, fanout_left);
+    let left = fanned_out.unwrap_or_else(|_| settings.fanout.clone());
+    service.introduce(&settings, &changes, left);
     let ended = service.attend(signals).await;
     tracing::info!("cairn is stopping");
     service.introductions.shutdown().await;
@@ -94,7 +94,7 @@ impl Service<'_> {
                 _ = signals.terminate.recv() => return Ok(()),
                 _ = signals.interrupt.recv() => return Ok(()),
                 _ = signals.hang_up.recv() => self.reload().await,
-                Some(introduced) = self.introductions.join_next() => introduced?,
+                Some(ended) = self.introductions.join_next() => reraise(ended),
                 failure = self.daemon.failure() => return Err(failure),
             }
         }
@@ -109,17 +109,19 @@ impl Service<'_> {
     async fn try_reload(&mut self) -> anyhow::Result<()> {
         let settings = load(self.command)?;
         let changes = self.daemon.apply(settings.definitions.clone()).await?;
-        self.introduce(&settings, &changes, &settings.fanout);
+        self.introduce(&settings, &changes, settings.fanout.clone());
         tracing::info!(
             "trails, channels, accounts and fan-out are read again; other settings need a restart"
         );
         Ok(())
     }
 
-    /// Sets up queues, then markers and validation messages of trails that are new or changed.
-    fn introduce(&mut self, settings: &Settings, changes: &Changes, fanout: &[FanoutSettings]) {
+    /// Markers and validation messages of trails that are new or changed; then topics and queues are
+    /// kept set up.
+    fn introduce(&mut self, settings: &Settings, changes: &Changes, left: Vec<FanoutSettings>) {
         report(changes);
-        let (config, fanout) = (self.config.clone(), fanout.to_vec());
+        self.introductions.abort_all();
+        let (config, fanout) = (self.config.clone(), settings.fanout.clone());
         let is_new = |trail: &&Trail| {
             changes.added.contains(&trail.arn) || changes.changed.contains(&trail.arn)
         };
@@ -127,9 +129,19 @@ impl Service<'_> {
             settings.definitions.trails.iter().filter(is_new).cloned().collect();
         let notifier = self.daemon.notifier();
         self.introductions.spawn(async move {
-            set_up::fan_out(&config, &fanout).await;
+            let left = set_up::fan_out(&config, &left).await;
             set_up::introduce(&aws::store(&config), &notifier, &trails).await;
+            set_up::keep_fan_out(&config, &fanout, left, &notifier).await;
         });
+    }
+}
+
+/// A task that was replaced by a newer one is no news; one that panicked ends the process.
+fn reraise(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
     }
 }
 

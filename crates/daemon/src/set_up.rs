@@ -7,12 +7,17 @@
 use aws_config::SdkConfig;
 use bytes::Bytes;
 use delivery::{ObjectStore, Put};
+use model::TopicArn;
 use model::key::marker_key;
 use notifier::fanout::{self, Fanout, FanoutQueue, QueueRef};
 use notifier::{Notifier, Topic};
+use tokio::time::Duration;
 use trails::Trail;
 
 use crate::config::FanoutSettings;
+
+/// Pause before a fan-out is looked after again.
+const FAN_OUT_PAUSE: Duration = Duration::from_secs(10);
 
 /// Puts the markers of trails and publishes the validation message on their topics.
 pub async fn introduce<T: Topic>(
@@ -44,9 +49,29 @@ pub fn marker(trail: &Trail) -> Put {
     }
 }
 
-/// Sets up topics and queues: made where absent, corrected where they differ.
-pub async fn fan_out(config: &SdkConfig, fanouts: &[FanoutSettings]) {
+/// Keeps topics and queues set up: those in `left` first, and later again each whose topic refuses
+/// (an emulator that restarts forgets all of them). Does not end by itself.
+pub async fn keep_fan_out<T: Topic>(
+    config: &SdkConfig,
+    fanouts: &[FanoutSettings],
+    mut left: Vec<FanoutSettings>,
+    notifier: &Notifier<T>,
+) {
+    loop {
+        left = fan_out(config, &left).await;
+        tokio::time::sleep(FAN_OUT_PAUSE).await;
+        let lanes = notifier.report().lanes;
+        let refuses = |topic: &TopicArn| lanes.iter().any(|lane| lane.lane == topic.to_string());
+        let more = fanouts.iter().filter(|one| refuses(&one.topic) && !left.contains(one));
+        left.extend(more.cloned().collect::<Vec<_>>());
+    }
+}
+
+/// Sets up topics and queues: made where absent, corrected where they differ. Returns those that
+/// could not be.
+pub async fn fan_out(config: &SdkConfig, fanouts: &[FanoutSettings]) -> Vec<FanoutSettings> {
     let (sns, sqs) = (aws_sdk_sns::Config::from(config), aws_sdk_sqs::Config::from(config));
+    let mut left = Vec::new();
     for settings in fanouts {
         let topic = &settings.topic;
         match fanout::set_up(&sns, &sqs, &fan_out_of(settings)).await {
@@ -56,10 +81,12 @@ pub async fn fan_out(config: &SdkConfig, fanouts: &[FanoutSettings]) {
                 }
             }
             Err(error) => {
-                tracing::error!(%topic, %error, "the fan-out could not be set up; it is tried again at the next start or reload");
+                tracing::error!(%topic, %error, "the fan-out could not be set up; it is tried again");
+                left.push(settings.clone());
             }
         }
     }
+    left
 }
 
 /// The fan-out that the settings describe.

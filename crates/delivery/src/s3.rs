@@ -24,10 +24,10 @@ use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption};
-use aws_smithy_types::error::display::DisplayErrorContext;
 use base64::Engine;
 use bytes::Bytes;
 use model::{BucketName, TrailArn};
+use outbox::brief;
 
 use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
 
@@ -179,7 +179,7 @@ impl ObjectStore for S3Store {
         let body = object.body.collect().await;
         body.map(|body| Some(body.into_bytes())).map_err(|error| StoreError {
             code: "Unreachable".into(),
-            message: format!("{key}: {}", DisplayErrorContext(&error)),
+            message: format!("{key}: {}", brief(&error)),
         })
     }
 }
@@ -277,5 +277,6 @@ where
         (_, None, Some(status)) => format!("Http{status}"),
         (_, None, None) => "Unreachable".to_owned(),
     };
-    StoreError { code, message: DisplayErrorContext(error).to_string() }
+    let message = error.message().map_or_else(|| brief(error), str::to_owned);
+    StoreError { code, message }
 }

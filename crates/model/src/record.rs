@@ -416,7 +416,7 @@ pub(crate) fn shape(json: &str) -> String {
 
 fn not_an_object(text: &str) -> InvalidRecord {
     let found = match text.as_bytes().first() {
-        Some(b'{') => "text after the first byte of an object that does not end in }".into(),
+        Some(b'{') => "an object that is not complete (one line holds one record)".into(),
         _ => serde_json::from_str::<&RawValue>(text)
             .map_or("text that is not JSON".into(), |raw| shape(raw.get())),
     };
@@ -442,8 +442,11 @@ fn broken_json(text: &str, error: &serde_json::Error) -> InvalidRecord {
         },
         None => InvalidRecord {
             member: "record".into(),
-            found: message.split(" at line ").next().unwrap_or("broken JSON").into(),
-            expected: "valid JSON".into(),
+            found: format!(
+                "text that is not JSON ({})",
+                message.split(" at line ").next().unwrap_or("broken")
+            ),
+            expected: "one JSON object".into(),
             offset,
         },
     }
@@ -553,15 +556,21 @@ mod tests {
         );
         check(
             r#"{"eventID":1,}"#,
-            &expect!["record: found trailing comma, expected valid JSON (byte 13)"],
+            &expect![
+                "record: found text that is not JSON (trailing comma), expected one JSON object (byte 13)"
+            ],
         );
         check(
             "{\"a\":1,\n\"b\":}",
-            &expect!["record: found expected value, expected valid JSON (byte 12)"],
+            &expect![
+                "record: found text that is not JSON (expected value), expected one JSON object (byte 12)"
+            ],
         );
         check(
             r#"{"a":1}{"b":2}"#,
-            &expect!["record: found trailing characters, expected valid JSON (byte 7)"],
+            &expect![
+                "record: found text that is not JSON (trailing characters), expected one JSON object (byte 7)"
+            ],
         );
         let broken = Envelope::parse(b"{\"a\":\"\xff\"}").unwrap_err();
         assert_eq!((broken.found.as_str(), broken.offset), ("bytes that are not UTF-8", 6));

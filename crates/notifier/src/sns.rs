@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
-use aws_sdk_sns::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::{Client, Config};
 use model::ids::{Region, TopicArn};
+use outbox::brief;
 
 use crate::{PublishError, Topic};
 
@@ -96,7 +97,7 @@ where
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
     let Some((status, service)) = status.zip(error.as_service_error()) else {
-        return PublishError::no_answer(&DisplayErrorContext(error).to_string());
+        return PublishError::no_answer(&brief(error));
     };
     let code = service.code().map_or_else(|| format!("Http{status}"), str::to_owned);
     PublishError {

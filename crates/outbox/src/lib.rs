@@ -33,11 +33,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod brief;
 mod error;
 mod outbox;
 mod pause;
 mod report;
 
+pub use brief::brief;
 pub use disk::ItemId;
 pub use error::{OutboxError, Remedy};
 pub use outbox::{Due, FirstFailure, Outbox};

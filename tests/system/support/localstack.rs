@@ -16,7 +16,6 @@ const TAG_CHARACTERS: usize = 10;
 /// Direct access to it.
 pub struct LocalStack {
     pub s3: aws_sdk_s3::Client,
-    pub sns: aws_sdk_sns::Client,
     pub sqs: aws_sdk_sqs::Client,
     tag: String,
 }
@@ -80,7 +79,6 @@ impl LocalStack {
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
         Some(LocalStack {
             s3: aws_sdk_s3::Client::from_conf(s3),
-            sns: aws_sdk_sns::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             tag: tag(),
         })

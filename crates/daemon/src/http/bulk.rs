@@ -1,7 +1,7 @@
 //! Bulk intake: CloudTrail records by the stream, in bounded memory.
 //!
 //! `POST /v1/events` takes one record a line (NDJSON), `{"Records":[…]}` or a JSON array, as they
-//! are or with `Content-Encoding: gzip`. Records are recorded while the body still comes in; the
+//! are or as gzip, with or without `Content-Encoding: gzip`. Records are recorded while the body still comes in; the
 //! answer is sent when all of them are durable:
 //!
 //! ```text
@@ -42,6 +42,8 @@ const GROUP_EVENTS_MAX: usize = 1_000;
 const GROUP_BYTES_MAX: usize = 1 << 20;
 /// Input is decompressed in steps of this size: a byte of gzip becomes at most 1032.
 const GZIP_BYTES: usize = 1 << 10;
+/// No text begins so: gzip is known without its header too.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Text is split in steps of this size: a record takes two bytes of it at least.
 const TEXT_BYTES: usize = 64 << 10;
 /// How long a group waits for room in the journal's queue, and the sender with it.
@@ -154,7 +156,11 @@ impl Bulk<'_> {
         let mut splitter = Splitter::default();
         let mut gzip = is_gzip.then(|| MultiGzDecoder::new(Vec::new()));
         let mut pieces = Vec::new();
+        let mut is_first = true;
         while let Some(data) = next(body).await? {
+            if std::mem::take(&mut is_first) && gzip.is_none() && data.starts_with(&GZIP_MAGIC) {
+                gzip = Some(MultiGzDecoder::new(Vec::new()));
+            }
             let Some(gzip) = &mut gzip else {
                 self.take_text(&data, &mut splitter, &mut pieces).await?;
                 continue;
@@ -221,7 +227,12 @@ impl Bulk<'_> {
         }
         self.site.metrics.accepted(&accepted);
         for oddity in &accepted.oddities {
-            self.remark(record, format!("{oddity}; the record is filed under its sender's"));
+            let kept = match oddity.member {
+                "eventTime" => "the record is kept as it is",
+                "awsRegion" => "the record is filed under its sender's Region",
+                _ => "the record is filed under its sender's account",
+            };
+            self.remark(record, format!("{oddity}; {kept}"));
         }
         for member in &accepted.cut {
             self.remark(record, format!("{member}: cut, because the record is larger than 256 KB"));
