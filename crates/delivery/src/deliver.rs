@@ -187,11 +187,6 @@ impl<S: ObjectStore> Delivery<S> {
         self.with_disk(expire).await
     }
 
-    /// When the next parked file is due.
-    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.state().outbox.next_due(now)
-    }
-
     /// How a trail's deliveries fare.
     pub fn status(&self, trail: &TrailArn) -> DeliveryStatus {
         self.state().status.get(trail).cloned().unwrap_or_default()
