@@ -1,7 +1,7 @@
 //! Metrics, in the text format of OpenMetrics.
 //!
 //! Counters and gauges are read off a [`Snapshot`] when they are asked for; only what passes by is
-//! counted here. Names are those of [`Name`], each with its unit at the end.
+//! counted here. [`Name`] names what is read off.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;

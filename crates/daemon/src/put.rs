@@ -13,10 +13,10 @@ use clap::Args;
 use flate2::write::MultiGzDecoder;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, header};
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::cli::Verdict;
+use crate::http::bulk::{Answer, Refused, Remark};
 use crate::http::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
 use crate::http_client;
 
@@ -57,48 +57,22 @@ pub struct Put {
     json: bool,
 }
 
-/// What became of records, as the daemon answers and as it is summed up here.
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(default)]
-struct Totals {
-    records: u64,
-    recorded: u64,
-    duplicates: u64,
-    refused: u64,
-    refusals: Vec<Refused>,
-    remarks: Vec<Remark>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-struct Refused {
-    record: u64,
-    error: String,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-struct Remark {
-    record: u64,
-    remark: String,
-}
-
 impl Put {
     /// Sends all files.
     pub async fn run(self) -> anyhow::Result<Verdict> {
-        let mut totals = Totals::default();
+        let mut totals = Answer::default();
         for file in &self.files {
             let name = file.display().to_string();
             let of_file = self.send_file(file).await.with_context(|| name.clone())?;
             show_refusals(&name, &of_file);
-            totals.add(of_file);
+            add(&mut totals, of_file);
         }
         self.show(&totals)?;
         let is_good = totals.refused == 0 && totals.error.is_none();
         Ok(if is_good { Verdict::Good } else { Verdict::Bad })
     }
 
-    async fn send_file(&self, file: &Path) -> anyhow::Result<Totals> {
+    async fn send_file(&self, file: &Path) -> anyhow::Result<Answer> {
         if file.as_os_str() == "-" {
             return self.send_all(tokio::io::stdin(), None).await;
         }
@@ -111,7 +85,7 @@ impl Put {
         &self,
         mut input: impl AsyncRead + Unpin,
         size: Option<u64>,
-    ) -> anyhow::Result<Totals> {
+    ) -> anyhow::Result<Answer> {
         let mut upload = Upload::new(self);
         let mut unpack = Unpack::Unknown;
         let mut progress = Progress::new(size, self.json);
@@ -134,13 +108,13 @@ impl Put {
     }
 
     /// Sends a part, again while the daemon is busy.
-    async fn send_part(&self, body: &Bytes) -> anyhow::Result<Totals> {
+    async fn send_part(&self, body: &Bytes) -> anyhow::Result<Answer> {
         for _ in 0..TRIES {
             let answer = http_client::send(self.request(body.clone())?).await?;
             if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
                 return read(&answer);
             }
-            let told: Totals = serde_json::from_slice(answer.body()).unwrap_or_default();
+            let told: Answer = serde_json::from_slice(answer.body()).unwrap_or_default();
             let reason = told.error.unwrap_or_else(|| "the daemon is busy".into());
             let _ = writeln!(std::io::stderr(), "cairn put: {reason}; trying again");
             tokio::time::sleep(retry_after(&answer)).await;
@@ -159,12 +133,12 @@ impl Put {
         Ok(request.body(Full::new(body).map_err(|never| match never {}).boxed())?)
     }
 
-    fn show(&self, totals: &Totals) -> anyhow::Result<()> {
+    fn show(&self, totals: &Answer) -> anyhow::Result<()> {
         let mut out = std::io::stdout();
         if self.json {
             writeln!(out, "{}", serde_json::to_string(totals)?)?;
         } else {
-            let Totals { records, recorded, duplicates, refused, .. } = totals;
+            let Answer { records, recorded, duplicates, refused, .. } = totals;
             writeln!(
                 out,
                 "{records} records: {recorded} recorded, {duplicates} recorded before, {refused} refused"
@@ -182,7 +156,7 @@ struct Upload<'a> {
     part: Vec<u8>,
     /// Which records of the file the part holds.
     numbers: Vec<u64>,
-    totals: Totals,
+    totals: Answer,
 }
 
 impl Upload<'_> {
@@ -193,7 +167,7 @@ impl Upload<'_> {
             pieces: Vec::new(),
             part: Vec::new(),
             numbers: Vec::new(),
-            totals: Totals::default(),
+            totals: Answer::default(),
         }
     }
 
@@ -207,7 +181,7 @@ impl Upload<'_> {
         Ok(false)
     }
 
-    async fn finish(mut self) -> anyhow::Result<Totals> {
+    async fn finish(mut self) -> anyhow::Result<Answer> {
         let broken = std::mem::take(&mut self.splitter).finish(&mut self.pieces).err();
         self.take_pieces().await?;
         self.flush().await?;
@@ -316,16 +290,14 @@ impl Unpack {
     }
 }
 
-impl Totals {
-    fn add(&mut self, other: Totals) {
-        self.records += other.records;
-        self.recorded += other.recorded;
-        self.duplicates += other.duplicates;
-        self.refused += other.refused;
-        self.refusals.extend(other.refusals);
-        self.remarks.extend(other.remarks);
-        self.error = self.error.take().or(other.error);
-    }
+fn add(totals: &mut Answer, other: Answer) {
+    totals.records += other.records;
+    totals.recorded += other.recorded;
+    totals.duplicates += other.duplicates;
+    totals.refused += other.refused;
+    totals.refusals.extend(other.refusals);
+    totals.remarks.extend(other.remarks);
+    totals.error = totals.error.take().or(other.error);
 }
 
 /// Reads until the buffer is full or the input ends.
@@ -340,7 +312,7 @@ async fn fill(input: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> std::i
     Ok(length)
 }
 
-fn show_refusals(name: &str, totals: &Totals) {
+fn show_refusals(name: &str, totals: &Answer) {
     let mut out = std::io::stderr();
     for Refused { record, error } in &totals.refusals {
         let _ = writeln!(out, "{name}: record {}, counted from 1: {error}", record + 1);
@@ -354,7 +326,7 @@ fn show_refusals(name: &str, totals: &Totals) {
     }
 }
 
-fn read(answer: &Response<Bytes>) -> anyhow::Result<Totals> {
+fn read(answer: &Response<Bytes>) -> anyhow::Result<Answer> {
     let status = answer.status();
     let text = || String::from_utf8_lossy(answer.body());
     if status != StatusCode::OK && status != StatusCode::BAD_REQUEST {

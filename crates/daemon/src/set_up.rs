@@ -4,6 +4,8 @@
 //! `CloudTrail validation message.` when a trail is created or changed. Both may fail here without
 //! stopping the daemon: what is recorded is safe, and is delivered when the bucket takes it.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use bytes::Bytes;
 use delivery::{ObjectStore, Put};
@@ -11,13 +13,13 @@ use model::TopicArn;
 use model::key::marker_key;
 use notifier::fanout::{self, Fanout, FanoutQueue, QueueRef};
 use notifier::{Notifier, Topic};
-use tokio::time::Duration;
 use trails::Trail;
 
 use crate::config::FanoutSettings;
 
-/// Pause before a fan-out is looked after again.
-const FAN_OUT_PAUSE: Duration = Duration::from_secs(10);
+/// Pause before a fan-out is looked after again; it doubles while there is something to do.
+const FAN_OUT_PAUSE_MIN: Duration = Duration::from_secs(10);
+const FAN_OUT_PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// Puts the markers of trails and publishes the validation message on their topics.
 pub async fn introduce<T: Topic>(
@@ -57,9 +59,13 @@ pub async fn keep_fan_out<T: Topic>(
     mut left: Vec<FanoutSettings>,
     notifier: &Notifier<T>,
 ) {
+    let mut pause = FAN_OUT_PAUSE_MIN;
     loop {
+        let is_needed = !left.is_empty();
         left = fan_out(config, &left).await;
-        tokio::time::sleep(FAN_OUT_PAUSE).await;
+        tokio::time::sleep(pause).await;
+        // What refuses for another reason than a missing queue is not asked about for ever.
+        pause = if is_needed { (pause * 2).min(FAN_OUT_PAUSE_MAX) } else { FAN_OUT_PAUSE_MIN };
         let lanes = notifier.report().lanes;
         let refuses = |topic: &TopicArn| lanes.iter().any(|lane| lane.lane == topic.to_string());
         let more = fanouts.iter().filter(|one| refuses(&one.topic) && !left.contains(one));

@@ -29,7 +29,7 @@ use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 use model::{Event, Sender};
 use producer::{Outcome, Refusal};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::caller::caller;
 use super::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
@@ -51,34 +51,43 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// A body that sends nothing for so long has broken off.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
-/// The answer.
-#[derive(Debug, Default, Serialize)]
-struct Answer {
+/// The answer: what became of the records of a body. `cairn put` reads it, and sums up several.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Answer {
     /// Records seen, refused ones included.
-    records: u64,
+    pub records: u64,
     /// Of these, new and durable.
-    recorded: u64,
+    pub recorded: u64,
     /// Of these, durable before.
-    duplicates: u64,
+    pub duplicates: u64,
     /// Of these, refused.
-    refused: u64,
-    refusals: Vec<Refused>,
-    remarks: Vec<Remark>,
+    pub refused: u64,
+    /// The first refused records.
+    pub refusals: Vec<Refused>,
+    /// What was odd about the first records that were kept though odd.
+    pub remarks: Vec<Remark>,
     /// Why the rest of the body was not read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Refused {
-    record: u64,
-    error: String,
+/// A record that was refused.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Refused {
+    /// Its place, from 0.
+    pub record: u64,
+    /// Why.
+    pub error: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Remark {
-    record: u64,
-    remark: String,
+/// A record that was kept though odd.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Remark {
+    /// Its place, from 0.
+    pub record: u64,
+    /// What is odd, and what was done about it.
+    pub remark: String,
 }
 
 /// Why the rest of a body is not read.
