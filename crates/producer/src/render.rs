@@ -52,7 +52,12 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
     }
 }
 
+/// Bytes that are compressed together: each call of the compressor has its price, and records are
+/// small.
+const BLOCK_BYTES: usize = 64 << 10;
+
 struct Body {
+    block: Vec<u8>,
     gzip: GzEncoder<Vec<u8>>,
     hash: Sha256,
     uncompressed_bytes: u64,
@@ -61,17 +66,26 @@ struct Body {
 impl Body {
     fn new(level: u32) -> Body {
         let gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::new(level));
-        Body { gzip, hash: Sha256::new(), uncompressed_bytes: 0 }
+        Body { block: Vec::new(), gzip, hash: Sha256::new(), uncompressed_bytes: 0 }
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
-        self.uncompressed_bytes += bytes.len() as u64;
-        let written: io::Result<()> = self.gzip.write_all(bytes);
-        written.expect("writing to memory does not fail");
+        if self.block.len() + bytes.len() > BLOCK_BYTES {
+            self.compress();
+        }
+        self.block.extend_from_slice(bytes);
     }
 
-    fn finish(self) -> (Bytes, String, u64) {
+    fn compress(&mut self) {
+        self.hash.update(&self.block);
+        self.uncompressed_bytes += self.block.len() as u64;
+        let written: io::Result<()> = self.gzip.write_all(&self.block);
+        written.expect("writing to memory does not fail");
+        self.block.clear();
+    }
+
+    fn finish(mut self) -> (Bytes, String, u64) {
+        self.compress();
         let gzip = self.gzip.finish().expect("writing to memory does not fail");
         let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         (Bytes::from(gzip), sha256, self.uncompressed_bytes)

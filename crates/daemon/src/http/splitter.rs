@@ -46,12 +46,50 @@ enum State {
     Line,
     /// Inside an array, before a record or the end.
     Array,
-    /// Inside an array, inside a record at this depth of brackets.
-    Value { depth: u32, in_string: bool, escaped: bool },
+    /// Inside an array, inside a record.
+    Value(Place),
     /// Inside an array, behind a record.
     Behind,
     /// Behind the array of `{"Records":[…]`, before its brace.
     Closing,
+}
+
+/// Where a record inside an array stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    /// Brackets that are open.
+    depth: u64,
+    in_string: bool,
+    /// Behind a backslash.
+    is_escaped: bool,
+}
+
+impl Place {
+    /// How many bytes belong to the record: all, or those up to its last brace.
+    fn follow(&mut self, rest: &[u8]) -> usize {
+        let mut at = 0;
+        while at < rest.len() && self.depth > 0 {
+            if self.is_escaped {
+                self.is_escaped = false;
+            } else if self.in_string {
+                let Some(mark) = memchr::memchr2(b'"', b'\\', &rest[at..]) else {
+                    return rest.len();
+                };
+                at += mark;
+                self.is_escaped = rest[at] == b'\\';
+                self.in_string = self.is_escaped;
+            } else {
+                match rest[at] {
+                    b'"' => self.in_string = true,
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' => self.depth -= 1,
+                    _ => {}
+                }
+            }
+            at += 1;
+        }
+        at
+    }
 }
 
 /// The splitter; feed it with [`Splitter::push`], and end with [`Splitter::finish`].
@@ -81,9 +119,10 @@ impl Splitter {
     pub fn push(&mut self, chunk: &[u8], pieces: &mut Vec<Piece>) -> Result<(), BrokenStream> {
         let mut rest = chunk;
         while let Some(byte) = rest.first() {
-            // Most bytes of a line mean nothing here: they are taken up to its end at once.
+            // Most bytes of a record mean nothing here: they are taken at once.
             let taken = match self.state {
                 State::Line => self.line(rest, pieces),
+                State::Value(place) => self.value(rest, place, pieces),
                 _ => {
                     self.step(*byte, pieces)?;
                     1
@@ -113,12 +152,9 @@ impl Splitter {
             State::Start => self.start(byte),
             State::Opening(matched) => self.opening(byte, matched, pieces),
             State::Array => return self.array(byte),
-            State::Value { depth, in_string, escaped } => {
-                self.value(byte, depth, in_string, escaped, pieces);
-            }
             State::Behind => return self.behind(byte),
             State::Closing => return self.closing(byte),
-            State::Line => unreachable!("lines are taken whole"),
+            State::Line | State::Value(_) => unreachable!("records are taken whole"),
         }
         Ok(())
     }
@@ -159,7 +195,7 @@ impl Splitter {
     }
 
     fn line(&mut self, rest: &[u8], pieces: &mut Vec<Piece>) -> usize {
-        let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+        let Some(end) = memchr::memchr(b'\n', rest) else {
             self.keep_all(rest);
             return rest.len();
         };
@@ -175,35 +211,22 @@ impl Splitter {
             b']' => self.end_array(),
             b'{' => {
                 self.keep(byte);
-                self.state = State::Value { depth: 1, in_string: false, escaped: false };
+                self.state = State::Value(Place { depth: 1, in_string: false, is_escaped: false });
             }
             _ => return Err(self.broken(show(byte), "{ of a record, or ]")),
         }
         Ok(())
     }
 
-    fn value(
-        &mut self,
-        byte: u8,
-        depth: u32,
-        in_string: bool,
-        escaped: bool,
-        pieces: &mut Vec<Piece>,
-    ) {
-        self.keep(byte);
-        let (depth, in_string, escaped) = match byte {
-            _ if escaped => (depth, in_string, false),
-            b'\\' if in_string => (depth, in_string, true),
-            b'"' => (depth, !in_string, false),
-            b'{' | b'[' if !in_string => (depth + 1, in_string, false),
-            b'}' | b']' if !in_string => (depth - 1, in_string, false),
-            _ => (depth, in_string, false),
-        };
-        self.state = State::Value { depth, in_string, escaped };
-        if depth == 0 {
+    fn value(&mut self, rest: &[u8], mut place: Place, pieces: &mut Vec<Piece>) -> usize {
+        let taken = place.follow(rest);
+        self.keep_all(&rest[..taken]);
+        self.state = State::Value(place);
+        if place.depth == 0 {
             self.end_record(pieces);
             self.state = State::Behind;
         }
+        taken
     }
 
     fn behind(&mut self, byte: u8) -> Result<(), BrokenStream> {
