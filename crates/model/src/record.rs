@@ -12,9 +12,11 @@
 //!
 //! Source: AWS CloudTrail User Guide, "CloudTrail record contents" (eventVersion 1.0 to 1.11).
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::category::Category;
@@ -92,11 +94,11 @@ pub(crate) struct Members<'a> {
 
 /// One entry of a record's `resources`, as far as selectors read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resource {
+pub struct Resource<'a> {
     /// `type`, such as `AWS::S3::Object`.
-    pub kind: Option<String>,
+    pub kind: Option<Cow<'a, str>>,
     /// `ARN`, or where a listing has only that, `ARNPrefix`.
-    pub arn: Option<String>,
+    pub arn: Option<Cow<'a, str>>,
 }
 
 /// Text that is not one CloudTrail record.
@@ -235,43 +237,43 @@ impl<'a> Envelope<'a> {
 
     /// `eventID`, or an aggregated record's `eventId`.
     #[must_use]
-    pub fn event_id(&self) -> Option<String> {
+    pub fn event_id(&self) -> Option<Cow<'a, str>> {
         self.text_of(|members| members.event_id.or(members.aggregated_event_id))
     }
 
     /// `eventSource`, such as `s3.amazonaws.com`.
     #[must_use]
-    pub fn event_source(&self) -> Option<String> {
+    pub fn event_source(&self) -> Option<Cow<'a, str>> {
         self.text_of(|members| members.event_source)
     }
 
     /// `eventName`, the API action.
     #[must_use]
-    pub fn event_name(&self) -> Option<String> {
+    pub fn event_name(&self) -> Option<Cow<'a, str>> {
         self.text_of(|members| members.event_name)
     }
 
     /// `eventType`, such as `AwsApiCall`.
     #[must_use]
-    pub fn event_type(&self) -> Option<String> {
+    pub fn event_type(&self) -> Option<Cow<'a, str>> {
         self.text_of(|members| members.event_type)
     }
 
     /// `errorCode`, absent on success.
     #[must_use]
-    pub fn error_code(&self) -> Option<String> {
+    pub fn error_code(&self) -> Option<Cow<'a, str>> {
         self.text_of(|members| members.error_code)
     }
 
     /// `vpcEndpointId`.
     #[must_use]
-    pub fn vpc_endpoint_id(&self) -> Option<String> {
+    pub fn vpc_endpoint_id(&self) -> Option<Cow<'a, str>> {
         self.text_of(|members| members.vpc_endpoint_id)
     }
 
     /// `sessionCredentialFromConsole`: the string `true`, or absent.
     #[must_use]
-    pub fn session_credential_from_console(&self) -> Option<String> {
+    pub fn session_credential_from_console(&self) -> Option<Cow<'a, str>> {
         self.text_of(|members| members.session_credential_from_console)
     }
 
@@ -283,7 +285,7 @@ impl<'a> Envelope<'a> {
 
     /// `userIdentity.arn`.
     #[must_use]
-    pub fn user_arn(&self) -> Option<String> {
+    pub fn user_arn(&self) -> Option<Cow<'a, str>> {
         self.identity_member("arn").and_then(string)
     }
 
@@ -297,7 +299,7 @@ impl<'a> Envelope<'a> {
 
     /// `resources`: entries that are not objects are left out.
     #[must_use]
-    pub fn resources(&self) -> Vec<Resource> {
+    pub fn resources(&self) -> Vec<Resource<'a>> {
         let Some(raw) = self.members.resources else { return Vec::new() };
         let entries: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
         entries
@@ -318,7 +320,7 @@ impl<'a> Envelope<'a> {
         member(self.members.user_identity?, name)
     }
 
-    fn text_of(&self, pick: impl Fn(&Members<'a>) -> Option<&'a RawValue>) -> Option<String> {
+    fn text_of(&self, pick: impl Fn(&Members<'a>) -> Option<&'a RawValue>) -> Option<Cow<'a, str>> {
         pick(&self.members).and_then(string)
     }
 
@@ -354,33 +356,54 @@ impl<'a> Envelope<'a> {
 }
 
 /// The text of a JSON string; `None` for any other value.
-fn string(raw: &RawValue) -> Option<String> {
+fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if memchr_backslash(inner) { serde_json::from_str(raw.get()).ok() } else { Some(inner.into()) }
+    if inner.as_bytes().contains(&b'\\') {
+        serde_json::from_str(raw.get()).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
 }
 
-fn memchr_backslash(text: &str) -> bool {
-    text.as_bytes().contains(&b'\\')
+/// Reads a member's name without keeping it: whether it is this one.
+#[derive(Clone, Copy)]
+struct IsName<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for IsName<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsName<'_> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
+    }
 }
 
 /// A member of a JSON object, borrowed from it; of a repeated one, the last.
 fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
     struct Find<'n>(&'n str);
-    impl<'de> serde::de::Visitor<'de> for Find<'_> {
+    impl<'de> Visitor<'de> for Find<'_> {
         type Value = Option<&'de RawValue>;
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
             formatter.write_str("an object")
         }
 
-        fn visit_map<A: serde::de::MapAccess<'de>>(
-            self,
-            mut map: A,
-        ) -> Result<Self::Value, A::Error> {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut found = None;
-            while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            while let Some(is_it) = map.next_key_seed(IsName(self.0))? {
                 let value: &'de RawValue = map.next_value()?;
-                if key == self.0 {
+                if is_it {
                     found = Some(value);
                 }
             }
@@ -388,7 +411,7 @@ fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
         }
     }
     let mut deserializer = serde_json::Deserializer::from_str(object.get());
-    serde::Deserializer::deserialize_map(&mut deserializer, Find(name)).ok().flatten()
+    deserializer.deserialize_map(Find(name)).ok().flatten()
 }
 
 /// What a value looks like, without showing it: values may be secrets.

@@ -11,6 +11,8 @@
 //! and `Data` without naming a resource type.
 //! Source: AWS CloudTrail API Reference, `AdvancedFieldSelector`.
 
+use std::borrow::Cow;
+
 use model::Category;
 use model::record::Resource;
 use serde::{Deserialize, Serialize};
@@ -201,7 +203,10 @@ impl FieldSelector {
 }
 
 /// One member of all resources that have it.
-fn values(resources: &[Resource], pick: impl Fn(&Resource) -> &Option<String>) -> Vec<&str> {
+fn values<'r>(
+    resources: &'r [Resource<'_>],
+    pick: impl Fn(&'r Resource<'_>) -> &'r Option<Cow<'r, str>>,
+) -> Vec<&'r str> {
     resources.iter().filter_map(|resource| pick(resource).as_deref()).collect()
 }
 

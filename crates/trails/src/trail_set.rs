@@ -1,5 +1,6 @@
 //! All trails at one moment, and which of them take an event.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use model::record::Resource;
@@ -68,15 +69,17 @@ impl<'a> Facts<'a> {
     }
 
     /// The value of a selector's field that holds one text; `None` when the record lacks it.
-    pub(crate) fn text(&self, field: &str) -> Option<String> {
+    pub(crate) fn text(&self, field: &str) -> Option<Cow<'a, str>> {
         let envelope = self.envelope()?;
         match field {
-            "eventCategory" => Some(self.category.name().to_owned()),
+            "eventCategory" => Some(self.category.name().into()),
             "eventName" => envelope.event_name(),
             "eventSource" => envelope.event_source(),
             "eventType" => envelope.event_type(),
             "errorCode" => envelope.error_code(),
-            "readOnly" => envelope.read_only().map(|flag| flag.to_string()),
+            "readOnly" => {
+                envelope.read_only().map(|flag| if flag { "true" } else { "false" }.into())
+            }
             "sessionCredentialFromConsole" => envelope.session_credential_from_console(),
             "userIdentity.arn" => envelope.user_arn(),
             "vpcEndpointId" => envelope.vpc_endpoint_id(),
@@ -84,7 +87,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    pub(crate) fn resources(&self) -> Vec<Resource> {
+    pub(crate) fn resources(&self) -> Vec<Resource<'a>> {
         self.envelope().map(Envelope::resources).unwrap_or_default()
     }
 

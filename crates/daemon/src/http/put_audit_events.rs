@@ -7,6 +7,7 @@
 //! and is sent when those named as successful are durable.
 //! Source: AWS CloudTrail Data Service API Reference, `PutAuditEvents`.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -232,9 +233,9 @@ fn record(site: &Site, channel: &Channel, data: &str) -> Result<(Event, String),
     let accepted = Event::from_record(Bytes::copy_from_slice(data.as_bytes()), &sender)
         .map_err(|error| ("InvalidData", error.to_string()))?;
     site.metrics.accepted(&accepted);
-    let named =
-        Envelope::parse(&accepted.event.record).ok().and_then(|envelope| envelope.event_id());
-    let id = named.unwrap_or_else(|| event_id(accepted.event.identity));
+    let envelope = Envelope::parse(&accepted.event.record).ok();
+    let named = envelope.and_then(|envelope| envelope.event_id());
+    let id = named.map_or_else(|| event_id(accepted.event.identity), Cow::into_owned);
     Ok((accepted.event, id))
 }
 
