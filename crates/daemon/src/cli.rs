@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
-use crate::{consume, doctor, put, serve_command};
+use crate::{consume, doctor, put, salvage, serve_command};
 
 /// Records API activity and delivers it as AWS CloudTrail does.
 #[derive(Debug, Parser)]
@@ -41,6 +41,11 @@ enum Command {
         after_help = "Examples:\n  cairn doctor --config cairn.toml\n  cairn doctor --health\n\nSets up topics and queues of the fan-out as the daemon does, puts each trail's marker object and\nreads it back, reads its bucket's ACL, publishes CloudTrail's validation message\nand looks for it on the queues. Prints the policy statement that is missing. Exit code 1: a check\nfailed."
     )]
     Doctor(doctor::Doctor),
+    /// Read the records that a damaged journal segment still holds
+    #[command(
+        after_help = "Example, for a daemon whose health names a damaged segment:\n  systemctl stop cairn\n  mv /var/lib/cairn/journal/0000019a01c2b3d4.segment /root/\n  systemctl start cairn\n  cairn salvage /root/0000019a01c2b3d4.segment > records.json\n  cairn put records.json\n\nWrites {\"Records\":[…]} to stdout, each record as it was recorded, and says on stderr which bytes are\nlost. The daemon must have been started without the segment before its records are put again: one\nthat knows them takes them for retries. Files of the segment that were delivered before it was\ndamaged are then delivered twice; readers drop the doubles by eventID. Exit code 1: something is lost."
+    )]
+    Salvage(salvage::Salvage),
 }
 
 /// Flags of `cairn serve`.
@@ -97,6 +102,7 @@ impl Cli {
             Command::Put(put) => put.run().await,
             Command::Consume(consume) => consume.run().await,
             Command::Doctor(doctor) => doctor.run().await,
+            Command::Salvage(salvage) => salvage.run(),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Snapshot {
         }
         let damage = self.journal.damaged.iter().map(ToString::to_string);
         for damage in damage.chain(self.pipeline.damaged.values().cloned()) {
-            problems.push(format!("{damage}; the file is kept and its events are not delivered; restore it from a backup, or move it out of the data directory"));
+            problems.push(format!("{damage}; the file is kept and its events are not delivered; restore it from a backup, or take it out of the data directory and see `cairn salvage --help`"));
         }
         if let Some(reason) = &self.journal.full {
             problems.push(format!("the journal refuses events: {reason}; see the warnings for what does not take log files, free the disk, or raise journal.quota"));

@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod parts;
 pub mod pipeline;
 pub mod put;
+pub mod salvage;
 pub mod serve;
 pub mod serve_command;
 pub mod set_up;

@@ -12,6 +12,7 @@ pub mod intake;
 pub mod journal;
 pub mod render;
 pub mod route;
+pub mod salvage;
 pub mod segment;
 #[cfg(test)]
 mod testing;

@@ -142,6 +142,11 @@ impl Header {
     }
 }
 
+/// The nonce that a true header names, and where the frames begin.
+pub(crate) fn beginning(segment: &[u8]) -> Option<(u64, usize)> {
+    Header::parse(segment).ok().map(|(header, start)| (header.nonce, start))
+}
+
 /// A segment that takes events.
 #[derive(Debug)]
 pub struct OpenSegment {
@@ -391,6 +396,11 @@ fn read_frames(header: Header, bytes: &Bytes, start: usize) -> Contents {
     contents.unmarked = bytes.slice(marked..contents.end);
     contents.torn_bytes = torn_bytes(bytes, contents.end, contents.sealed_at.is_some());
     contents
+}
+
+/// How many events a seal says that its segment holds.
+pub(crate) fn sealed_events(payload: &[u8]) -> Option<u64> {
+    payload.get(8..)?.first_chunk::<8>().map(|events| u64::from_le_bytes(*events))
 }
 
 fn sealing_time(payload: &[u8]) -> Option<Timestamp> {
