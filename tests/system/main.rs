@@ -21,5 +21,6 @@ mod missing_bucket;
 mod notices;
 mod put_audit_events;
 mod routing;
+mod salvage;
 mod support;
 mod trail_changes;

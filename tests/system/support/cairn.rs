@@ -41,7 +41,7 @@ impl Site {
 
     /// The same, with another time between log files.
     pub fn configure_with_interval(&self, interval: &str, configuration: &str) {
-        let data = self.directory.path().join("data");
+        let data = self.data();
         let mut text = String::new();
         writeln!(text, "data_dir = {data:?}\nlisten = \"127.0.0.1:0\"").unwrap();
         writeln!(text, "[delivery]\ninterval = \"{interval}\"\n{configuration}").unwrap();
@@ -50,6 +50,11 @@ impl Site {
 
     pub fn configuration(&self) -> PathBuf {
         self.directory.path().join("cairn.toml")
+    }
+
+    /// The daemon's data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
     }
 
     /// A file beside the configuration.
