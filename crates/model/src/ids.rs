@@ -5,6 +5,7 @@
 //! Sources: AWS General Reference (account ids, Regions, ARNs); CloudTrail API Reference (`Name`).
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -26,13 +27,37 @@ impl InvalidId {
     }
 }
 
-/// Text of a fixed grammar: shared, compared and ordered by its bytes.
+/// ASCII text of at most `N` bytes, kept in place: every event holds two of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Short<const N: usize> {
+    /// The text and zeros, which no text holds: so they are ordered as texts are.
+    bytes: [u8; N],
+    length: u8,
+}
+
+impl<const N: usize> From<&str> for Short<N> {
+    fn from(text: &str) -> Short<N> {
+        let mut bytes = [0; N];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Short { bytes, length: u8::try_from(text.len()).expect("N is less than 256") }
+    }
+}
+
+impl<const N: usize> Deref for Short<N> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        str::from_utf8(&self.bytes[..usize::from(self.length)]).expect("it is ASCII")
+    }
+}
+
+/// Text of a fixed grammar, compared and ordered by its bytes.
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident, $expected:literal, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident($text:ty), $expected:literal, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Arc<str>);
+        pub struct $name($text);
 
         impl $name {
             /// The text.
@@ -73,7 +98,7 @@ macro_rules! identifier {
 
         impl fmt::Debug for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, formatter)
+                fmt::Debug::fmt(self.as_str(), formatter)
             }
         }
     };
@@ -81,7 +106,7 @@ macro_rules! identifier {
 
 identifier!(
     /// An AWS account: 12 digits.
-    AccountId,
+    AccountId(Short<12>),
     "an account id of 12 digits",
     |text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 );
@@ -90,7 +115,7 @@ identifier!(
     /// A Region's code, such as `eu-west-1`: lower-case letters, digits and inner hyphens.
     ///
     /// New Regions appear every year, so the grammar is checked and not a list.
-    Region,
+    Region(Short<32>),
     "a Region code of 2 to 32 lower-case letters, digits and inner hyphens, such as eu-west-1",
     |text| {
         (2..=32).contains(&text.len())
@@ -102,7 +127,7 @@ identifier!(
 
 identifier!(
     /// An organization's id: `o-` and 10 to 32 lower-case letters and digits.
-    OrganizationId,
+    OrganizationId(Arc<str>),
     "an organization id: o- and 10 to 32 lower-case letters and digits",
     |text| text.strip_prefix("o-").is_some_and(|rest| {
         (10..=32).contains(&rest.len())
@@ -112,7 +137,7 @@ identifier!(
 
 identifier!(
     /// A bucket's name by the rules of S3: 3 to 63 of lower-case letters, digits, dots and hyphens.
-    BucketName,
+    BucketName(Arc<str>),
     "a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens, beginning and ending with a letter or digit",
     |text| {
         let edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -126,7 +151,7 @@ identifier!(
 
 identifier!(
     /// A trail's `S3KeyPrefix`: at most 200 characters, not empty, without `AWSLogs/`.
-    KeyPrefix,
+    KeyPrefix(Arc<str>),
     "a key prefix of 1 to 200 characters without AWSLogs/ and control characters",
     |text| {
         !text.is_empty()
@@ -139,7 +164,7 @@ identifier!(
 identifier!(
     /// A trail's name: 3 to 128 letters, digits, `.`, `_`, `-`; letters or digits at both ends; no
     /// two of `.`, `_`, `-` side by side; not shaped like an IPv4 address.
-    TrailName,
+    TrailName(Arc<str>),
     "a trail name: 3 to 128 letters, digits, periods, underscores and hyphens, beginning and ending with a letter or digit, no two of . _ - side by side, not an IP address",
     |text| {
         let mark = |byte: u8| matches!(byte, b'.' | b'_' | b'-');
@@ -155,7 +180,7 @@ identifier!(
 identifier!(
     /// The name of an SNS topic or an SQS queue: 1 to 256 letters, digits, `_` and `-`, or that and
     /// `.fifo`.
-    TopicName,
+    TopicName(Arc<str>),
     "a topic name of 1 to 256 letters, digits, underscores and hyphens",
     |text| {
         let plain = text.strip_suffix(".fifo").unwrap_or(text);

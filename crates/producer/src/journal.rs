@@ -35,8 +35,9 @@ use crate::segment::{
 use crate::window::{self, Window};
 
 const IDENTITY_FILE: &str = "journal/identity";
-/// Retired files kept prepared for reuse.
-const SPARES_MAX: usize = 2;
+/// Retired files kept prepared for reuse: as many as may wait for the stages behind at a busy hour.
+/// A new file is written twice, the first time with zeros.
+const SPARES_MAX: usize = 4;
 /// Room for one event of the largest record, with its frame, and for the segment's header.
 const LARGEST_EVENT_BYTES: u64 = model::limits::RECORD_BYTES_MAX as u64 + 1024;
 

@@ -77,7 +77,7 @@ pub enum RegistryError {
     Twice(TrailArn),
     /// A trail contradicts CloudTrail's rules.
     #[error("trail {0}: {1}")]
-    Trail(TrailArn, InvalidTrail),
+    Trail(TrailArn, Box<InvalidTrail>),
     /// An organization trail without an organization, or of another account than its manager.
     #[error(
         "trail {0} is an organization trail, which only the management account of a defined organization owns"
@@ -193,7 +193,7 @@ fn check(definitions: &Definitions) -> Result<(), RegistryError> {
     let manager =
         definitions.organization.as_ref().map(|organization| &organization.management_account);
     for trail in &definitions.trails {
-        trail.check().map_err(|error| RegistryError::Trail(trail.arn.clone(), error))?;
+        trail.check().map_err(|error| RegistryError::Trail(trail.arn.clone(), error.into()))?;
         if trail.is_organization && manager != Some(&trail.arn.account) {
             return Err(RegistryError::NoOrganization(trail.arn.clone()));
         }

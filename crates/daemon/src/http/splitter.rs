@@ -8,6 +8,8 @@
 //! So one bad record spoils no other; only an array that is not one (something else than `,` or `]`
 //! after a record) ends the stream, because nothing tells where the next record would begin.
 
+use std::cell::LazyCell;
+
 use bytes::Bytes;
 
 /// Longer records are refused without being held: CloudTrail's cuts bring no more than this within
@@ -118,11 +120,18 @@ impl Splitter {
     /// Reads more of the stream and gives the records that end in it.
     pub fn push(&mut self, chunk: &[u8], pieces: &mut Vec<Piece>) -> Result<(), BrokenStream> {
         let mut rest = chunk;
+        // The records that stand whole in a chunk share one copy of it.
+        let copy = LazyCell::new(|| Bytes::copy_from_slice(chunk));
         while let Some(byte) = rest.first() {
             // Most bytes of a record mean nothing here: they are taken at once.
             let taken = match self.state {
                 State::Line => self.line(rest, pieces),
                 State::Value(place) => self.value(rest, place, pieces),
+                State::Start if let Some(line) = whole_record(rest) => {
+                    let start = chunk.len() - rest.len();
+                    pieces.push(Piece::Record(copy.slice(start..start + line.len())));
+                    line.len()
+                }
                 _ => {
                     self.step(*byte, pieces)?;
                     1
@@ -283,6 +292,13 @@ impl Splitter {
     fn broken(&self, found: String, expected: &'static str) -> BrokenStream {
         BrokenStream { offset: self.offset, found, expected }
     }
+}
+
+/// The record that a line is, when all of it is here and it plainly begins no [`CONTAINER`].
+fn whole_record(rest: &[u8]) -> Option<&[u8]> {
+    let [b'{', b'"', third, ..] = rest else { return None };
+    let end = memchr::memchr(b'\n', rest).filter(|_| *third != CONTAINER[2])?;
+    Some(rest[..end].trim_ascii_end()).filter(|record| record.len() <= RECORD_BYTES_MAX)
 }
 
 fn is_blank(byte: u8) -> bool {
