@@ -96,6 +96,8 @@ pub struct Pipeline<S, T> {
     state: Arc<Mutex<PipelineState>>,
     /// Files of unsettled batches that are settled already, by their first key.
     settled: Mutex<HashMap<BatchId, HashSet<String>>>,
+    /// What the last batch was read into, while another one is at hand.
+    buffer: Mutex<Vec<u8>>,
 }
 
 impl<S, T> Pipeline<S, T>
@@ -128,6 +130,7 @@ where
             retries_in_flight: RETRIES_IN_FLIGHT,
             state: Arc::default(),
             settled: Mutex::default(),
+            buffer: Mutex::default(),
         }
     }
 
@@ -168,6 +171,7 @@ where
                 }
                 continue;
             }
+            drop(self.take_buffer());
             if is_stopping {
                 return;
             }
@@ -271,13 +275,21 @@ where
                 self.settle_content(Arc::clone(&batch), content)
             })
             .await?;
-        self.retire(&batch).await
+        self.retire(&batch).await?;
+        if let Some(batch) = Arc::into_inner(batch) {
+            *self.buffer.lock().unwrap_or_else(PoisonError::into_inner) = batch.into_buffer();
+        }
+        Ok(())
+    }
+
+    fn take_buffer(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.buffer.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn read(&self, id: BatchId) -> Result<(Batch, Plan), PipelineError> {
-        let disk = Arc::clone(&self.parts.disk);
+        let (disk, buffer) = (Arc::clone(&self.parts.disk), self.take_buffer());
         blocking(move || {
-            let batch = Batch::read(&*disk, id)?;
+            let batch = Batch::read_with(buffer, &*disk, id)?;
             let plan = batch.plan()?;
             Ok((batch, plan))
         })

@@ -120,13 +120,48 @@ pub fn write_event(buffer: &mut Vec<u8>, event: &Event) {
     buffer.extend_from_slice(&event.record);
 }
 
+/// An event as its frame holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored<'a> {
+    /// See [`Event::identity`].
+    pub identity: Identity,
+    /// See [`Event::account`].
+    pub account: AccountId,
+    /// See [`Event::region`].
+    pub region: Region,
+    /// See [`Event::category`].
+    pub category: Category,
+    /// See [`Event::is_global`].
+    pub is_global: bool,
+    /// See [`Event::time`].
+    pub time: Option<Timestamp>,
+    /// See [`Event::record`].
+    pub record: &'a [u8],
+}
+
+impl Stored<'_> {
+    /// The event that was written, with bytes of its own.
+    #[must_use]
+    pub fn to_event(&self) -> Event {
+        Event {
+            identity: self.identity,
+            account: self.account.clone(),
+            region: self.region.clone(),
+            category: self.category,
+            is_global: self.is_global,
+            time: self.time,
+            record: Bytes::copy_from_slice(self.record),
+        }
+    }
+}
+
 /// Reads an event's payload; `None` when it is not what [`write_event`] writes.
 #[must_use]
-pub fn read_event(payload: &Bytes) -> Option<Event> {
+pub fn read_event(payload: &[u8]) -> Option<Stored<'_>> {
     let (time, record) = read_record(payload)?;
     let fixed = payload.first_chunk::<EVENT_FIXED_BYTES>()?;
     let region = &payload[EVENT_FIXED_BYTES..payload.len() - record.len()];
-    Some(Event {
+    Some(Stored {
         identity: Identity(fixed[..16].try_into().expect("16 bytes")),
         account: text(&fixed[16..28])?.parse::<AccountId>().ok()?,
         region: text(region)?.parse::<Region>().ok()?,
@@ -139,12 +174,12 @@ pub fn read_event(payload: &Bytes) -> Option<Event> {
 
 /// The time and the record in an event's payload, without reading the rest.
 #[must_use]
-pub fn read_record(payload: &Bytes) -> Option<(Option<Timestamp>, Bytes)> {
+pub fn read_record(payload: &[u8]) -> Option<(Option<Timestamp>, &[u8])> {
     let fixed = payload.first_chunk::<EVENT_FIXED_BYTES>()?;
-    let record_start = EVENT_FIXED_BYTES + fixed[38] as usize;
+    let record = payload.get(EVENT_FIXED_BYTES + fixed[38] as usize..)?;
     let time = i64::from_le_bytes(fixed[30..38].try_into().expect("8 bytes"));
     let time = (fixed[29] & FLAG_TIME != 0).then(|| Timestamp::from_millis(time));
-    (record_start <= payload.len()).then(|| (time, payload.slice(record_start..)))
+    Some((time, record))
 }
 
 /// The identity in an event's payload, without reading the rest.
@@ -192,7 +227,7 @@ mod tests {
         let segment = [vec![0; 100], buffer].concat();
         let frame = at(&segment, 107, 5).unwrap();
         assert_eq!(frame.next, segment.len());
-        assert_eq!(read_event(&Bytes::copy_from_slice(frame.payload)).unwrap(), event);
+        assert_eq!(read_event(frame.payload).unwrap().to_event(), event);
         assert_eq!(read_identity(frame.payload), Some(event.identity));
     }
 

@@ -569,15 +569,15 @@ impl Journal {
                 return Ok(());
             }
         };
-        if contents.events.is_empty() {
+        if contents.is_empty() {
             self.disk.remove(&segment::path(batch))?;
             self.disk.sync_directory(crate::DIRECTORY)?;
             return Ok(());
         }
         contents.secure(&*self.disk, now)?;
-        let identities = contents.events.iter().filter_map(|event| frame::read_identity(event));
+        let identities = contents.payloads().filter_map(frame::read_identity);
         identities.for_each(|identity| self.window.insert(identity));
-        let events = contents.events.len() as u64;
+        let events = contents.len() as u64;
         let trails = contents.header.trails;
         self.count_recorded(&trails, events);
         self.sealed.insert(batch, SealedSegment { batch, trails, events });

@@ -24,7 +24,7 @@ pub fn render(batch: &Batch, content: &Content, level: u32) -> Result<Vec<LogFil
         if place > 0 {
             body.write(b",");
         }
-        body.write(&record);
+        body.write(record);
         oldest = earlier(oldest, time);
         newest = newest.max(time);
     }

@@ -7,16 +7,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bytes::Bytes;
 use disk::Disk;
 use model::log_file::{CLOSING, OPENING, UNCOMPRESSED_BYTES_MAX};
 use model::{
-    AccountId, BatchId, Destination, Event, Folder, Identity, LogFileName, Region, Timestamp,
-    TrailArn,
+    AccountId, BatchId, Destination, Folder, Identity, LogFileName, Region, Timestamp, TrailArn,
 };
 use trails::{Facts, Trail, TrailSet};
 
-use crate::frame;
+use crate::frame::{self, Stored};
 use crate::segment::{self, Contents, Damage, SegmentError};
 
 /// A sealed segment, read.
@@ -55,8 +53,17 @@ struct Partition {
 impl Batch {
     /// Reads a sealed segment.
     pub fn read(disk: &dyn Disk, batch: BatchId) -> Result<Batch, SegmentError> {
+        Batch::read_with(Vec::new(), disk, batch)
+    }
+
+    /// The same, into a buffer that was used before, see [`Batch::into_buffer`].
+    pub fn read_with(
+        buffer: Vec<u8>,
+        disk: &dyn Disk,
+        batch: BatchId,
+    ) -> Result<Batch, SegmentError> {
         let file = segment::path(batch);
-        let contents = Contents::read(disk, &file)?;
+        let contents = Contents::read_with(buffer, disk, &file)?;
         match contents.sealed_at {
             Some(sealed_at) => Ok(Batch { contents, sealed_at }),
             None => Err(Damage { file, offset: 0, reason: "it lost its seal".into() }.into()),
@@ -78,7 +85,7 @@ impl Batch {
     /// How many events it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.contents.events.len()
+        self.contents.len()
     }
 
     /// Whether it holds none.
@@ -88,17 +95,19 @@ impl Batch {
     }
 
     /// One event.
-    pub fn event(&self, index: u32) -> Result<Event, Damage> {
-        frame::read_event(self.payload(index)).ok_or_else(|| self.unreadable(index))
+    pub fn event(&self, index: u32) -> Result<Stored<'_>, Damage> {
+        frame::read_event(self.contents.payload(index)).ok_or_else(|| self.unreadable(index))
     }
 
     /// The time and the record of one event.
-    pub fn record(&self, index: u32) -> Result<(Option<Timestamp>, Bytes), Damage> {
-        frame::read_record(self.payload(index)).ok_or_else(|| self.unreadable(index))
+    pub fn record(&self, index: u32) -> Result<(Option<Timestamp>, &[u8]), Damage> {
+        frame::read_record(self.contents.payload(index)).ok_or_else(|| self.unreadable(index))
     }
 
-    fn payload(&self, index: u32) -> &Bytes {
-        &self.contents.events[index as usize]
+    /// The buffer that it was read into, for the next batch.
+    #[must_use]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.contents.into_buffer()
     }
 
     fn unreadable(&self, index: u32) -> Damage {
@@ -109,28 +118,33 @@ impl Batch {
     /// The identities of its events, to be stored before it is retired.
     #[must_use]
     pub fn identities(&self) -> Vec<Identity> {
-        self.contents.events.iter().filter_map(|event| frame::read_identity(event)).collect()
+        self.contents.payloads().filter_map(frame::read_identity).collect()
     }
 
     /// Decides the files.
     pub fn plan(&self) -> Result<Plan, Damage> {
         let trails = self.trails();
-        let places: HashMap<&TrailArn, usize> =
-            trails.trails.iter().enumerate().map(|(place, trail)| (&trail.arn, place)).collect();
         let mut taken = vec![0_u64; trails.trails.len()];
+        let mut seeing: HashMap<AccountId, Vec<usize>> = HashMap::new();
         let mut partitions: BTreeMap<Partition, BTreeMap<usize, Parts>> = BTreeMap::new();
         for index in 0..u32::try_from(self.len()).expect("a segment holds fewer than 2^32 events") {
             let event = self.event(index)?;
-            let facts = Facts::of(&event);
-            let takers: Vec<usize> =
-                trails.takers(&facts).map(|trail| places[&trail.arn]).collect();
-            if takers.is_empty() {
-                continue;
-            }
+            let seeing = seeing
+                .entry(event.account.clone())
+                .or_insert_with(|| trails.places_of(&event.account).collect());
+            let facts = Facts::new(
+                &event.account,
+                &event.region,
+                event.category,
+                event.is_global,
+                event.record,
+            );
+            let mut takers = seeing.iter().filter(|place| trails.trails[**place].takes(&facts));
+            let Some(first) = takers.next() else { continue };
             let files = partitions.entry(Partition::of(&event)).or_default();
-            for trail in takers {
-                taken[trail] += 1;
-                files.entry(trail).or_default().push(index, event.record.len());
+            for place in std::iter::once(first).chain(takers) {
+                taken[*place] += 1;
+                files.entry(*place).or_default().push(index, event.record.len());
             }
         }
         let contents = partitions
@@ -177,7 +191,7 @@ impl Batch {
 }
 
 impl Partition {
-    fn of(event: &Event) -> Partition {
+    fn of(event: &Stored<'_>) -> Partition {
         Partition {
             account: event.account.clone(),
             region: event.region.clone(),

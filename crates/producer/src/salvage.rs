@@ -51,8 +51,8 @@ pub fn salvage(bytes: &Bytes) -> Option<Salvage> {
         }
         match frame.kind {
             Kind::Event => {
-                let record = frame::read_record(&bytes.slice_ref(frame.payload));
-                found.records.extend(record.map(|(_, record)| record));
+                let record = frame::read_record(frame.payload);
+                found.records.extend(record.map(|(_, record)| bytes.slice_ref(record)));
             }
             Kind::Synced => {}
             Kind::Seal => found.sealed_with = segment::sealed_events(frame.payload),

@@ -27,7 +27,6 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use disk::{Disk, File};
 use model::{BatchId, Event, Timestamp};
 use trails::TrailSet;
@@ -38,6 +37,8 @@ const MAGIC: &[u8; 8] = b"CAIRNSEG";
 const FORMAT: u32 = 1;
 const HEADER_BYTES: usize = 64;
 const SEAL_PAYLOAD_BYTES: u32 = 16;
+/// What is read of a segment at first.
+const READ_BYTES: usize = 64 << 10;
 /// Room that every segment keeps for its last `synced` and `seal` frames.
 pub const RESERVED_BYTES: u64 = 64;
 
@@ -106,6 +107,12 @@ impl Header {
         let crc = crc32fast::hash(&bytes[16..]);
         bytes[12..16].copy_from_slice(&crc.to_le_bytes());
         bytes
+    }
+
+    /// How many bytes a header says that it takes, the trail set included.
+    fn length(segment: &[u8]) -> Option<usize> {
+        let trails = segment.get(56..)?.first_chunk::<4>()?;
+        Some(HEADER_BYTES + u32::from_le_bytes(*trails) as usize)
     }
 
     /// Reads a header and where the frames begin; the reason when it is none.
@@ -298,39 +305,163 @@ fn write_seal(buffer: &mut Vec<u8>, nonce: u64, base: u64, now: Timestamp, event
 }
 
 /// All that a segment holds, checked.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Contents {
     /// What its header says.
     pub header: Header,
-    /// The payloads of its events, slices of one buffer.
-    pub events: Vec<Bytes>,
     /// When it was sealed; `None` of a segment that a crash left open.
     pub sealed_at: Option<Timestamp>,
     /// Bytes of a torn tail: nobody was promised that they last.
     pub torn_bytes: usize,
+    /// The file, as far as it was read, and perhaps what a former use of the buffer left.
+    bytes: Vec<u8>,
+    /// Where the payloads of its events begin, and their lengths.
+    events: Vec<(u32, u32)>,
+    /// Where the last mark begins: what is before it is known to be synced.
+    marked: usize,
     /// Where the true frames end.
     end: usize,
-    /// What is not known to be synced: the bytes behind the last mark, up to `end`.
-    unmarked: Bytes,
+}
+
+/// Reads a file from its beginning, as far as is asked for.
+struct Reader {
+    file: Box<dyn File>,
+    file_bytes: usize,
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+impl Reader {
+    fn open(disk: &dyn Disk, file: &str, buffer: Vec<u8>) -> io::Result<Reader> {
+        let file = disk.open(file)?;
+        let file_bytes = usize::try_from(file.size_bytes()?).map_err(io::Error::other)?;
+        Ok(Reader { file, file_bytes, buffer, filled: 0 })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
+    /// Reads on, as much again as there is; false at the end of the file.
+    fn fill(&mut self) -> io::Result<bool> {
+        let target = (self.filled * 2).max(READ_BYTES).min(self.file_bytes);
+        if self.buffer.len() < target {
+            self.buffer.reserve_exact(target - self.buffer.len());
+            self.buffer.resize(target, 0);
+        }
+        let rest = &mut self.buffer[self.filled..target];
+        let read = self.file.read_at(rest, self.filled as u64)?;
+        self.filled += read;
+        Ok(read > 0)
+    }
+
+    fn fill_all(&mut self) -> io::Result<()> {
+        while self.fill()? {}
+        Ok(())
+    }
 }
 
 impl Contents {
-    /// Reads and checks a whole segment. Holds the file in memory: at most its fixed size.
+    /// Reads and checks a segment: up to its seal, or, where a crash left it open, all of it.
     pub fn read(disk: &dyn Disk, file: &str) -> Result<Contents, SegmentError> {
-        let bytes = Bytes::from(disk::read(disk, file)?);
+        Contents::read_with(Vec::new(), disk, file)
+    }
+
+    /// The same, into a buffer that was used before, see [`Contents::into_buffer`]: a large one
+    /// costs more to get than to fill.
+    pub fn read_with(
+        buffer: Vec<u8>,
+        disk: &dyn Disk,
+        file: &str,
+    ) -> Result<Contents, SegmentError> {
         let damage = |(offset, reason)| Damage { file: file.into(), offset, reason };
-        let (header, start) = Header::parse(&bytes).map_err(damage)?;
+        let mut reader = Reader::open(disk, file, buffer)?;
+        reader.fill()?;
+        // The trail set may be longer than what was read at once.
+        while Header::length(reader.bytes()).is_some_and(|length| length > reader.filled)
+            && reader.fill()?
+        {}
+        let (header, start) = Header::parse(reader.bytes()).map_err(damage)?;
         if path(header.batch) != file {
             return Err(damage((16, format!("it holds batch {}", header.batch))).into());
         }
-        if (bytes.len() as u64) < header.size_bytes {
-            let reason =
-                format!("cut short: {} of {} bytes are left", bytes.len(), header.size_bytes);
-            return Err(damage((bytes.len(), reason)).into());
+        let file_bytes = reader.file_bytes;
+        if (file_bytes as u64) < header.size_bytes {
+            let reason = format!("cut short: {file_bytes} of {} bytes are left", header.size_bytes);
+            return Err(damage((file_bytes, reason)).into());
         }
-        let contents = read_frames(header, &bytes, start);
-        contents.check(&bytes).map_err(damage)?;
+        let mut contents = Contents {
+            header,
+            sealed_at: None,
+            torn_bytes: 0,
+            bytes: Vec::new(),
+            events: Vec::new(),
+            marked: start,
+            end: start,
+        };
+        contents.read_frames(&mut reader)?;
+        if contents.sealed_at.is_none() {
+            reader.fill_all()?;
+            contents.check(reader.bytes()).map_err(damage)?;
+            contents.torn_bytes = torn_bytes(reader.bytes(), contents.end);
+        }
+        contents.bytes = reader.buffer;
         Ok(contents)
+    }
+
+    fn read_frames(&mut self, reader: &mut Reader) -> io::Result<()> {
+        while self.sealed_at.is_none() {
+            let Some(found) = frame::at(reader.bytes(), self.end, self.header.nonce) else {
+                // A frame that is not true may only be one that is not there in full yet.
+                if reader.fill()? {
+                    continue;
+                }
+                return Ok(());
+            };
+            match found.kind {
+                Kind::Event => {
+                    let length = found.payload.len();
+                    self.events.push((short(found.next - length), short(length)));
+                }
+                Kind::Synced => self.marked = self.end,
+                Kind::Seal => {
+                    self.sealed_at = sealing_time(found.payload);
+                    return Ok(());
+                }
+            }
+            self.end = found.next;
+        }
+        Ok(())
+    }
+
+    /// How many events it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The payload of an event, see [`frame::read_event`].
+    #[must_use]
+    pub fn payload(&self, index: u32) -> &[u8] {
+        let (start, length) = self.events[index as usize];
+        &self.bytes[start as usize..][..length as usize]
+    }
+
+    /// The payloads of all events, in the order of their recording.
+    pub fn payloads(&self) -> impl Iterator<Item = &[u8]> {
+        (0..short(self.len())).map(|index| self.payload(index))
+    }
+
+    /// The buffer, for the next segment.
+    #[must_use]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Makes what a crash left durable, and seals it where that is not done: after the last true
@@ -341,8 +472,8 @@ impl Contents {
     /// may names be derived from it.
     pub fn secure(&mut self, disk: &dyn Disk, now: Timestamp) -> io::Result<()> {
         let file = disk.open(&path(self.header.batch))?;
-        if !self.unmarked.is_empty() {
-            file.write_all_at(&self.unmarked, (self.end - self.unmarked.len()) as u64)?;
+        if self.marked < self.end {
+            file.write_all_at(&self.bytes[self.marked..self.end], self.marked as u64)?;
             file.sync()?;
         }
         let sealed_at = self.sealed_at.unwrap_or(now);
@@ -357,9 +488,6 @@ impl Contents {
 
     /// Tells damage from a torn tail.
     fn check(&self, bytes: &[u8]) -> Result<(), (usize, String)> {
-        if self.sealed_at.is_some() {
-            return Ok(());
-        }
         match synced_behind(bytes, self.end, self.header.nonce) {
             Some(later) => Err((
                 self.end,
@@ -372,32 +500,6 @@ impl Contents {
     }
 }
 
-fn read_frames(header: Header, bytes: &Bytes, start: usize) -> Contents {
-    let mut contents = Contents {
-        header,
-        events: Vec::new(),
-        sealed_at: None,
-        torn_bytes: 0,
-        end: start,
-        unmarked: Bytes::new(),
-    };
-    let mut marked = start;
-    while let Some(found) = frame::at(bytes, contents.end, contents.header.nonce) {
-        match found.kind {
-            Kind::Event => contents.events.push(bytes.slice_ref(found.payload)),
-            Kind::Synced => marked = contents.end,
-            Kind::Seal => {
-                contents.sealed_at = sealing_time(found.payload);
-                break;
-            }
-        }
-        contents.end = found.next;
-    }
-    contents.unmarked = bytes.slice(marked..contents.end);
-    contents.torn_bytes = torn_bytes(bytes, contents.end, contents.sealed_at.is_some());
-    contents
-}
-
 /// How many events a seal says that its segment holds.
 pub(crate) fn sealed_events(payload: &[u8]) -> Option<u64> {
     payload.get(8..)?.first_chunk::<8>().map(|events| u64::from_le_bytes(*events))
@@ -408,12 +510,17 @@ fn sealing_time(payload: &[u8]) -> Option<Timestamp> {
 }
 
 /// How far the tail behind the last true frame reaches, if a frame was begun there.
-fn torn_bytes(bytes: &[u8], end: usize, is_sealed: bool) -> usize {
+fn torn_bytes(bytes: &[u8], end: usize) -> usize {
     let tail = bytes.get(end..).unwrap_or_default();
-    if is_sealed || tail.iter().take(frame::HEADER_BYTES).all(|byte| *byte == 0) {
+    if tail.iter().take(frame::HEADER_BYTES).all(|byte| *byte == 0) {
         return 0;
     }
     tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
+/// A place or a number in a segment.
+fn short(number: usize) -> u32 {
+    u32::try_from(number).expect("a segment is less than 4 GiB")
 }
 
 /// The place of a true `synced` or `seal` frame behind a bad frame.
@@ -478,7 +585,7 @@ mod tests {
         assert_eq!(contents.sealed_at, Some(Timestamp::from_millis(50)));
         assert_eq!((contents.header.trails.version, contents.header.journal), (9, 3));
         let events: Vec<Event> =
-            contents.events.iter().map(|event| frame::read_event(event).unwrap()).collect();
+            contents.payloads().map(|event| frame::read_event(event).unwrap().to_event()).collect();
         let expected: Vec<Event> =
             (0..3).map(|n| event("111111111111", "eu-west-1", &n.to_string())).collect();
         assert_eq!(events, expected);
@@ -494,10 +601,10 @@ mod tests {
             segment.file.write_all_at(&segment.staged, segment.end).unwrap();
             disk.lose_power(&mut |n| survives % n);
             let mut contents = read(&disk).unwrap();
-            assert!(contents.events.len() >= 2);
+            assert!(contents.len() >= 2);
             contents.secure(&disk, Timestamp::from_millis(60)).unwrap();
             let sealed = read(&disk).unwrap();
-            assert_eq!(sealed.events.len(), contents.events.len());
+            assert_eq!(sealed.len(), contents.len());
             assert_eq!(sealed.sealed_at, Some(Timestamp::from_millis(60)));
         }
     }
@@ -519,7 +626,7 @@ mod tests {
             );
             disk.flip_bit(&file, bit).unwrap();
         }
-        assert_eq!(read(&disk).unwrap().events.len(), 2);
+        assert_eq!(read(&disk).unwrap().len(), 2);
     }
 
     #[test]
@@ -550,7 +657,7 @@ mod tests {
         segment.stage(&event("111111111111", "eu-west-1", "new"));
         segment.commit().unwrap();
         let contents = Contents::read(&disk, &path(BatchId(8))).unwrap();
-        assert_eq!(contents.events.len(), 1);
+        assert_eq!(contents.len(), 1);
         assert_eq!(contents.sealed_at, None);
     }
 }

@@ -75,7 +75,7 @@ impl Trail {
     }
 
     /// Whether the trail takes an event of an account that it sees.
-    pub(crate) fn takes(&self, facts: &Facts<'_>) -> bool {
+    pub fn takes(&self, facts: &Facts<'_>) -> bool {
         self.is_logging && self.covers(facts.region, facts.is_global) && self.selects(facts)
     }
 

@@ -58,14 +58,20 @@ impl<'a> Facts<'a> {
     /// The facts of one event.
     #[must_use]
     pub fn of(event: &'a Event) -> Facts<'a> {
-        Facts {
-            account: &event.account,
-            region: &event.region,
-            category: event.category,
-            is_global: event.is_global,
-            record: &event.record,
-            envelope: OnceCell::new(),
-        }
+        let Event { account, region, category, is_global, record, .. } = event;
+        Facts::new(account, region, *category, *is_global, record)
+    }
+
+    /// The facts of an event that is kept in parts; `record` are its bytes.
+    #[must_use]
+    pub fn new(
+        account: &'a AccountId,
+        region: &'a Region,
+        category: Category,
+        is_global: bool,
+        record: &'a [u8],
+    ) -> Facts<'a> {
+        Facts { account, region, category, is_global, record, envelope: OnceCell::new() }
     }
 
     /// The value of a selector's field that holds one text; `None` when the record lacks it.
@@ -97,17 +103,20 @@ impl<'a> Facts<'a> {
 }
 
 impl TrailSet {
-    /// The trails that see an account's events at all: its own, and its organization's.
-    pub fn trails_of<'a>(&'a self, account: &'a AccountId) -> impl Iterator<Item = &'a Trail> {
+    /// The places, among [`TrailSet::trails`], of those that see an account's events at all: its
+    /// own, and its organization's.
+    pub fn places_of<'a>(&'a self, account: &'a AccountId) -> impl Iterator<Item = usize> + 'a {
         let is_member = self.organization.as_ref().is_some_and(|o| o.contains(account));
-        self.trails.iter().filter(move |trail| {
+        let sees = move |trail: &Trail| {
             trail.arn.account == *account || (trail.is_organization && is_member)
-        })
+        };
+        self.trails.iter().enumerate().filter(move |(_, trail)| sees(trail)).map(|(place, _)| place)
     }
 
     /// The trails that take an event: each gets it exactly once.
     pub fn takers<'a>(&'a self, facts: &'a Facts<'a>) -> impl Iterator<Item = &'a Trail> {
-        self.trails_of(facts.account).filter(|trail| trail.takes(facts))
+        let seeing = self.places_of(facts.account).map(|place| &self.trails[place]);
+        seeing.filter(|trail| trail.takes(facts))
     }
 
     /// The organization whose id stands in the keys of a trail's files.

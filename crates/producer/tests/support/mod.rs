@@ -82,7 +82,7 @@ pub fn record(journal: &mut Journal, numbers: impl IntoIterator<Item = u64>) {
 /// The events of a batch.
 pub fn events_of(disk: &SimulatedDisk, batch: BatchId) -> Vec<Event> {
     let contents = Contents::read(disk, &segment::path(batch)).unwrap();
-    contents.events.iter().map(|payload| frame::read_event(payload).unwrap()).collect()
+    contents.payloads().map(|payload| frame::read_event(payload).unwrap().to_event()).collect()
 }
 
 /// The events of all sealed batches, in order.

@@ -271,7 +271,7 @@ impl World {
         let seen = Seen {
             sealed_at: contents.sealed_at,
             trails: contents.header.trails.version,
-            events: contents.events.iter().map(number).collect(),
+            events: contents.payloads().map(number).collect(),
         };
         assert!(seen.sealed_at.is_some(), "batch {batch} has no seal");
         let before = self.seen.entry(batch).or_insert_with(|| seen.clone());
