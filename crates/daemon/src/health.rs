@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::TrailArn;
 use notifier::NotifierReport;
 use outbox::LaneReport;
-use producer::JournalState;
+use producer::{JournalState, QueueState};
 use serde::Serialize;
 
 use crate::ledger::Balance;
@@ -18,8 +18,8 @@ pub struct Snapshot {
     pub journal: JournalState,
     /// Whether no trail is defined.
     pub has_no_trail: bool,
-    /// Calls that wait for the journal, and how many may.
-    pub queue: (usize, usize),
+    /// What waits for the journal.
+    pub queue: QueueState,
     /// The pipeline.
     pub pipeline: PipelineState,
     /// Where each trail's events are. While a file changes hands the counts of its trail differ for a

@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::health::Snapshot;
+use crate::http::Pressure;
 
 /// Seconds of the buckets in which acknowledgements are counted.
 const ACKNOWLEDGEMENT_BUCKETS: [f64; 12] =
@@ -59,6 +60,14 @@ enum Name {
     JournalDamaged,
     QueueCalls,
     QueueCallsMax,
+    QueueBytes,
+    QueueBytesMax,
+    Connections,
+    ConnectionsMax,
+    Calls,
+    CallsWaiting,
+    CallBytes,
+    CallBytesMax,
     SpillBytes,
     SpillItems,
     SpillSetAside,
@@ -105,6 +114,17 @@ impl Name {
             }
             Name::QueueCalls => ("cairn_intake_queue_calls", "Calls that wait for the journal"),
             Name::QueueCallsMax => ("cairn_intake_queue_calls_max", "Calls that may wait"),
+            Name::QueueBytes => ("cairn_intake_queue_bytes", "Bytes that wait for the journal"),
+            Name::QueueBytesMax => ("cairn_intake_queue_bytes_max", "Bytes that may wait"),
+            Name::Connections => ("cairn_connections", "Connections that are open"),
+            Name::ConnectionsMax => (
+                "cairn_connections_max",
+                "Connections that may be open; a newcomer then closes the one that waits longest for a request",
+            ),
+            Name::Calls => ("cairn_calls", "Calls that come in, or wait for the journal"),
+            Name::CallsWaiting => ("cairn_calls_waiting", "Of these, calls that wait for memory"),
+            Name::CallBytes => ("cairn_call_bytes", "Memory that calls hold"),
+            Name::CallBytesMax => ("cairn_call_bytes_max", "Memory that calls may hold"),
             Name::SpillBytes => {
                 ("cairn_parked_bytes", "Bytes parked for a destination that refuses")
             }
@@ -136,6 +156,7 @@ pub struct Metrics {
     refused_events: Family<Reason, Counter>,
     odd_members: Family<Member, Counter>,
     cut_members: Family<Member, Counter>,
+    closed_connections: Family<Reason, Counter>,
 }
 
 #[derive(Debug)]
@@ -152,10 +173,18 @@ impl Metrics {
     pub fn acknowledged<T>(&self, taken: Duration, result: &Result<T, &'static str>) {
         match result {
             Ok(_) => self.acknowledgement_seconds.0.observe(taken.as_secs_f64()),
-            Err(reason) => {
-                self.refused_calls.get_or_create(&Reason { reason: (*reason).into() }).inc();
-            }
+            Err(reason) => self.refused_call(reason),
         }
+    }
+
+    /// A call was refused for a reason.
+    pub fn refused_call(&self, reason: &str) {
+        self.refused_calls.get_or_create(&Reason { reason: reason.into() }).inc();
+    }
+
+    /// A connection was closed for a reason of this side's.
+    pub fn closed_connection(&self, reason: &str) {
+        self.closed_connections.get_or_create(&Reason { reason: reason.into() }).inc();
     }
 
     /// An event was refused.
@@ -175,11 +204,12 @@ impl Metrics {
 
     /// Everything, as text.
     #[must_use]
-    pub fn encode(&self, snapshot: &Snapshot) -> String {
+    pub fn encode(&self, snapshot: &Snapshot, pressure: &Pressure) -> String {
         let mut registry = Registry::default();
         self.register(&mut registry);
         trails(&mut registry, snapshot);
         journal(&mut registry, snapshot);
+        incoming(&mut registry, snapshot, pressure);
         parked(&mut registry, snapshot);
         let mut text = String::new();
         encode(&mut text, &registry).expect("writing to a string does not fail");
@@ -194,7 +224,7 @@ impl Metrics {
         );
         registry.register(
             "cairn_refused_calls",
-            "Calls that the journal refused",
+            "Calls that were refused for want of room, or by the journal",
             self.refused_calls.clone(),
         );
         registry.register(
@@ -211,6 +241,11 @@ impl Metrics {
             "cairn_cut_members",
             "Members cut to CloudTrail's limits",
             self.cut_members.clone(),
+        );
+        registry.register(
+            "cairn_closed_connections",
+            "Connections closed: to make room for newcomers, silent ones, newcomers when all are at work",
+            self.closed_connections.clone(),
         );
     }
 }
@@ -256,8 +291,23 @@ fn journal(registry: &mut Registry, snapshot: &Snapshot) {
     );
     gauge(registry, Name::JournalHalted, u64::from(journal.halted.is_some()));
     gauge(registry, Name::JournalDamaged, damaged as u64);
-    gauge(registry, Name::QueueCalls, snapshot.queue.0 as u64);
-    gauge(registry, Name::QueueCallsMax, snapshot.queue.1 as u64);
+}
+
+fn incoming(registry: &mut Registry, snapshot: &Snapshot, pressure: &Pressure) {
+    for (name, value) in [
+        (Name::QueueCalls, snapshot.queue.calls),
+        (Name::QueueCallsMax, snapshot.queue.calls_max),
+        (Name::QueueBytes, snapshot.queue.bytes),
+        (Name::QueueBytesMax, snapshot.queue.bytes_max),
+        (Name::Connections, pressure.connections.0),
+        (Name::ConnectionsMax, pressure.connections.1),
+        (Name::Calls, pressure.room.calls),
+        (Name::CallsWaiting, pressure.room.waiting),
+        (Name::CallBytes, pressure.room.bytes),
+        (Name::CallBytesMax, pressure.room.bytes_max),
+    ] {
+        gauge(registry, name, value as u64);
+    }
 }
 
 fn parked(registry: &mut Registry, snapshot: &Snapshot) {

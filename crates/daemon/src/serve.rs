@@ -24,7 +24,8 @@ use trails::{Changes, Definitions, Registry, TrailSet};
 
 use crate::config::Settings;
 use crate::health::Snapshot;
-use crate::http::connections::Bounded;
+use crate::http::connections::{self, Connections};
+use crate::http::room::{ROOM_BYTES, Room};
 use crate::http::{self, Site};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -125,11 +126,14 @@ where
         ));
         let seen = definitions_seen.clone();
         let look = look(&intake, &journal, &pipeline.state(), &delivery, &notifier, &ledger, seen);
+        let metrics = Arc::new(Metrics::default());
         let site = Arc::new(Site {
             parts: parts.clone(),
             intake: intake.clone(),
             definitions: definitions_seen,
-            metrics: Arc::new(Metrics::default()),
+            room: Room::new(ROOM_BYTES),
+            connections: Connections::new(connections::connections_max(), Arc::clone(&metrics)),
+            metrics,
             look: Arc::clone(&look),
         });
         let listener = TcpListener::bind(settings.listen).await.with_context(|| {
@@ -263,11 +267,8 @@ where
         let mut closing = self.close_door.subscribe();
         self.spawn("listener", async move {
             let closed = async move { drop(closing.wait_for(|is_closing| *is_closing).await) };
-            let served = axum::serve(Bounded::new(listener), http::router(site))
-                .with_graceful_shutdown(closed);
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the listener failed");
-            }
+            let connections = Arc::clone(&site.connections);
+            connections::serve(listener, http::router(site), connections, closed).await;
         });
     }
 

@@ -16,6 +16,7 @@ pub mod salvage;
 pub mod segment;
 #[cfg(test)]
 mod testing;
+pub mod turns;
 pub mod window;
 pub mod writer;
 
@@ -23,12 +24,12 @@ use std::time::Duration;
 
 use model::Timestamp;
 
-pub use intake::{Desk, Intake, Refusal};
+pub use intake::{Desk, Intake, QueueState, Refusal};
 pub use journal::{Journal, JournalError, JournalSettings, JournalState, Outcome};
 pub use render::render;
 pub use route::{Batch, Plan};
 pub use segment::{Damage, SealedSegment, SegmentError};
-pub use writer::{Caller, Command, Writer};
+pub use writer::{Command, Writer};
 
 /// The journal's directory, in the data directory.
 pub const DIRECTORY: &str = "journal";

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{BatchId, Event};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use trails::TrailSet;
 
 use crate::Now;
@@ -32,7 +32,7 @@ pub type Recorded = Result<Vec<Outcome>, JournalError>;
 #[derive(Debug)]
 pub enum Command {
     /// Record these events; answered when they are durable.
-    Record(Vec<Event>, Caller),
+    Record(Vec<Event>, oneshot::Sender<Recorded>),
     /// From now on events are recorded under these trails; answered when that holds.
     Trails(Arc<TrailSet>, oneshot::Sender<Result<(), JournalError>>),
     /// Let a segment go, whose identities are stored.
@@ -45,28 +45,6 @@ pub enum Command {
     Stop(oneshot::Sender<Result<(), JournalError>>),
 }
 
-/// Who waits for events to be recorded, and the room that they take until then: a caller that goes
-/// away does not make room for others before its events are done.
-#[derive(Debug)]
-pub struct Caller {
-    answer: oneshot::Sender<Recorded>,
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-impl Caller {
-    /// A caller whose events take room until they are recorded.
-    #[must_use]
-    pub fn with_room(answer: oneshot::Sender<Recorded>, room: OwnedSemaphorePermit) -> Caller {
-        Caller { answer, _room: Some(room) }
-    }
-}
-
-impl From<oneshot::Sender<Recorded>> for Caller {
-    fn from(answer: oneshot::Sender<Recorded>) -> Caller {
-        Caller { answer, _room: None }
-    }
-}
-
 /// Owns the journal.
 pub struct Writer {
     journal: Journal,
@@ -74,7 +52,7 @@ pub struct Writer {
     /// The open batch that holds events, and when its oldest one was recorded.
     oldest: Option<(BatchId, Duration)>,
     /// Callers whose events are staged.
-    staged: Vec<(Caller, Recorded)>,
+    staged: Vec<(oneshot::Sender<Recorded>, Recorded)>,
     /// What callers will be told.
     answers: Vec<Answer>,
     is_stopped: bool,
@@ -83,7 +61,7 @@ pub struct Writer {
 /// An answer that is true already and still to be sent.
 #[derive(Debug)]
 enum Answer {
-    Recorded(Caller, Recorded),
+    Recorded(oneshot::Sender<Recorded>, Recorded),
     Done(oneshot::Sender<Result<(), JournalError>>, Result<(), JournalError>),
 }
 
@@ -140,7 +118,7 @@ impl Writer {
     pub fn answer(&mut self) {
         for answer in self.answers.drain(..) {
             match answer {
-                Answer::Recorded(caller, recorded) => drop(caller.answer.send(recorded)),
+                Answer::Recorded(caller, recorded) => drop(caller.send(recorded)),
                 Answer::Done(caller, result) => drop(caller.send(result)),
             }
         }
@@ -164,7 +142,7 @@ impl Writer {
         self.journal.state()
     }
 
-    fn record(&mut self, events: &[Event], caller: Caller, now: Now) {
+    fn record(&mut self, events: &[Event], caller: oneshot::Sender<Recorded>, now: Now) {
         let staged = events.iter().map(|event| self.journal.stage(event, now.wall)).collect();
         self.staged.push((caller, staged));
     }

@@ -32,7 +32,7 @@ fn now(uptime_seconds: u64, wall_hours: i64) -> Now {
 
 fn call(numbers: impl IntoIterator<Item = u64>) -> (Command, Receiver<Recorded>) {
     let (answer, answered) = oneshot::channel();
-    (Command::Record(numbers.into_iter().map(event).collect(), answer.into()), answered)
+    (Command::Record(numbers.into_iter().map(event).collect(), answer), answered)
 }
 
 fn ask(
@@ -104,7 +104,7 @@ fn one_caller_without_room_does_not_spoil_the_others() {
     let large = support::from_record(&format!(r#"{{"eventName":"{}"}}"#, "x".repeat(4096)));
     let (answer, mut told_large) = oneshot::channel();
     let (last, mut told_last) = call([2]);
-    writer.handle([first, Command::Record(vec![large], answer.into()), last], now(0, 0));
+    writer.handle([first, Command::Record(vec![large], answer), last], now(0, 0));
     writer.answer();
     assert!(told_first.try_recv().unwrap().is_ok() && told_last.try_recv().unwrap().is_ok());
     assert!(matches!(told_large.try_recv().unwrap(), Err(JournalError::Full { .. })));

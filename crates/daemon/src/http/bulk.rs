@@ -20,7 +20,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -32,24 +32,27 @@ use producer::{Outcome, Refusal};
 use serde::{Deserialize, Serialize};
 
 use super::caller::caller;
+use super::room::{CALL_BYTES, Held, NoRoom};
 use super::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
-use super::{RETRY_AFTER, Site, aws_error, drain};
+use super::{RETRY_AFTER, Site, aws_error, drain, no_room};
 
 /// Refusals and remarks that an answer lists.
 pub const LISTED_MAX: usize = 100;
 /// Events that go to the journal together.
 const GROUP_EVENTS_MAX: usize = 1_000;
 const GROUP_BYTES_MAX: usize = 1 << 20;
-/// Input is decompressed in steps of this size: a byte of gzip becomes at most 1032.
-const GZIP_BYTES: usize = 1 << 10;
+/// What a decoder of gzip holds: its state, and its text of one step.
+const GZIP_BYTES: usize = 96 << 10;
 /// No text begins so: gzip is known without its header too.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Text is split in steps of this size: a record takes two bytes of it at least.
-const TEXT_BYTES: usize = 64 << 10;
-/// How long a group waits for room in the journal's queue, and the sender with it.
+const TEXT_BYTES: usize = 16 << 10;
+/// What a body holds on its way to its records: what was read of it at once, and a step of text.
+const BODY_BYTES: usize = 128 << 10;
+/// What a record holds besides its bytes.
+const RECORD_BYTES: usize = 256;
+/// How long a group waits for its turn, and a body for memory.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// A body that sends nothing for so long has broken off.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// The answer: what became of the records of a body. `cairn put` reads it, and sums up several.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -96,11 +99,19 @@ enum Stop {
     Body(String),
     /// The journal's.
     Journal(Refusal),
+    /// Nobody's: there is no memory for it now.
+    NoRoom(NoRoom),
 }
 
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Stop {
         Stop::Journal(refusal)
+    }
+}
+
+impl From<NoRoom> for Stop {
+    fn from(no_room: NoRoom) -> Stop {
+        Stop::NoRoom(no_room)
     }
 }
 
@@ -117,18 +128,35 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
             return aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
         }
     };
+    let sender = caller(&headers);
+    let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+    let body_bytes = announced.map_or(BODY_BYTES, |bytes| (2 * bytes).min(BODY_BYTES));
+    let floor = CALL_BYTES + body_bytes + if is_gzip { GZIP_BYTES } else { 0 };
+    let held = match site.room.enter(&sender.account, floor, WAIT_MAX).await {
+        Ok(held) => held,
+        Err(full) => {
+            drain(&mut body).await;
+            return no_room(&site, full);
+        }
+    };
     let mut bulk = Bulk {
-        sender: caller(&headers),
+        sender,
         site: &site,
+        held,
+        floor,
         group: Vec::new(),
         group_bytes: 0,
         answer: Answer::default(),
     };
     let stopped = bulk.take(&mut body, is_gzip).await;
+    let answer = bulk.end();
     if stopped.is_err() {
         drain(&mut body).await;
     }
-    respond(bulk.answer, stopped)
+    if let Err(Stop::NoRoom(_)) = stopped {
+        site.metrics.refused_call("memory");
+    }
+    respond(answer, stopped)
 }
 
 fn respond(mut answer: Answer, stopped: Result<(), Stop>) -> Response {
@@ -143,6 +171,10 @@ fn respond(mut answer: Answer, stopped: Result<(), Stop>) -> Response {
             answer.error = Some(refusal.to_string());
             StatusCode::SERVICE_UNAVAILABLE
         }
+        Err(Stop::NoRoom(no_room)) => {
+            answer.error = Some(no_room.to_string());
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     let mut response = (status, axum::Json(answer)).into_response();
     if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -155,6 +187,9 @@ fn respond(mut answer: Answer, stopped: Result<(), Stop>) -> Response {
 struct Bulk<'a> {
     site: &'a Site,
     sender: Sender,
+    held: Held,
+    /// What it holds while no group is begun.
+    floor: usize,
     group: Vec<Event>,
     group_bytes: usize,
     answer: Answer,
@@ -168,14 +203,22 @@ impl Bulk<'_> {
         let mut is_first = true;
         while let Some(data) = next(body).await? {
             if std::mem::take(&mut is_first) && gzip.is_none() && data.starts_with(&GZIP_MAGIC) {
+                self.floor += GZIP_BYTES;
+                self.held.hold(self.floor, WAIT_MAX).await?;
                 gzip = Some(MultiGzDecoder::new(Vec::new()));
             }
             let Some(gzip) = &mut gzip else {
                 self.take_text(&data, &mut splitter, &mut pieces).await?;
                 continue;
             };
-            for input in data.chunks(GZIP_BYTES) {
-                gzip.write_all(input).and_then(|()| gzip.flush()).map_err(bad_gzip)?;
+            let mut packed = &data[..];
+            while !packed.is_empty() {
+                // Stops at 32 KiB of text, however little input that takes.
+                let taken = gzip.write(packed).map_err(bad_gzip)?;
+                if taken == 0 {
+                    return Err(bad_gzip(std::io::ErrorKind::WriteZero.into()));
+                }
+                packed = &packed[taken..];
                 let text = std::mem::take(gzip.get_mut());
                 self.take_text(&text, &mut splitter, &mut pieces).await?;
             }
@@ -198,10 +241,21 @@ impl Bulk<'_> {
     ) -> Result<(), Stop> {
         for text in text.chunks(TEXT_BYTES) {
             let broken = splitter.push(text, pieces);
+            let pieces_bytes: usize = pieces.iter().map(bytes_of).sum();
+            self.make_room(splitter.held() + pieces_bytes).await?;
             self.take_pieces(pieces).await?;
             broken.map_err(|broken| Stop::Body(broken.to_string()))?;
         }
         Ok(())
+    }
+
+    /// Holds what is needed besides the group; without memory for both the group goes first.
+    async fn make_room(&mut self, besides: usize) -> Result<(), Stop> {
+        if self.held.try_hold(self.floor + besides + self.group_bytes) {
+            return Ok(());
+        }
+        self.record().await?;
+        Ok(self.held.hold(self.floor + besides, WAIT_MAX).await?)
     }
 
     async fn take_pieces(&mut self, pieces: &mut Vec<Piece>) -> Result<(), Stop> {
@@ -246,7 +300,7 @@ impl Bulk<'_> {
         for member in &accepted.cut {
             self.remark(record, format!("{member}: cut, because the record is larger than 256 KB"));
         }
-        self.group_bytes += accepted.event.record.len();
+        self.group_bytes += accepted.event.record.len() + RECORD_BYTES;
         self.group.push(accepted.event);
     }
 
@@ -254,13 +308,20 @@ impl Bulk<'_> {
     async fn record(&mut self) -> Result<(), Refusal> {
         let group = std::mem::take(&mut self.group);
         self.group_bytes = 0;
-        for outcome in self.site.record(group, WAIT_MAX).await? {
+        let outcomes = self.site.record(&self.sender.account, group, WAIT_MAX).await?;
+        self.held.keep(self.floor);
+        for outcome in outcomes {
             match outcome {
                 Outcome::Recorded => self.answer.recorded += 1,
                 Outcome::Again => self.answer.duplicates += 1,
             }
         }
         Ok(())
+    }
+
+    /// Gives its memory back.
+    fn end(self) -> Answer {
+        self.answer
     }
 
     fn refuse(&mut self, record: u64, error: String) {
@@ -278,20 +339,22 @@ impl Bulk<'_> {
     }
 }
 
+fn bytes_of(piece: &Piece) -> usize {
+    match piece {
+        Piece::Record(bytes) => bytes.len() + RECORD_BYTES,
+        Piece::TooLong => 0,
+    }
+}
+
 /// The next bytes of a body.
 async fn next(body: &mut Body) -> Result<Option<Bytes>, Stop> {
-    loop {
-        let frame = tokio::time::timeout(SILENCE_MAX, body.frame()).await;
-        match frame.map_err(|_| Stop::Body("the body broke off: nothing came for 60 s".into()))? {
-            None => return Ok(None),
-            Some(Err(error)) => return Err(Stop::Body(format!("the body broke off: {error}"))),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
-            }
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Stop::Body(format!("the body broke off: {error}")))?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
         }
     }
+    Ok(None)
 }
 
 #[allow(clippy::needless_pass_by_value)] // the shape that map_err wants

@@ -1,82 +1,324 @@
-//! Bounds the connections that are open at a time. Those beyond wait in the system's queue: file
-//! descriptors must be left for the journal and the uploads.
+//! The connections: how many are open, and how long each may keep its place.
+//!
+//! An idle connection is cheap, so many are let in: as many as there are file descriptors for, less
+//! those that the journal and the uploads need. When all places are taken, the connection that has
+//! waited longest for a request is closed for the newcomer. So nobody can lock others out, health
+//! probes included, by opening connections and being silent or slow. Only when all connections are
+//! at work is a newcomer turned away, with a 503.
+//!
+//! | what a peer does | what ends it |
+//! | --- | --- |
+//! | sends nothing, or its head slowly | [`HEAD_MAX`] from the last answer; or a newcomer, if full |
+//! | sends a head of more than [`HEAD_BYTES_MAX`] | 431 |
+//! | sends its body slowly, or does not read its answer | [`super::patience`] |
+//!
+//! HTTP/1.1 only: one call at a time on each connection, so that the bound on connections bounds
+//! calls too.
 
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Request;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, getrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
-/// Connections at a time: half of the 1,024 descriptors that a process commonly may have.
-pub const CONNECTIONS_MAX: usize = 512;
+use super::patience::{PacedBody, PacedIo};
+use crate::metrics::Metrics;
 
-/// Accepts a connection when fewer than the most are open.
-#[derive(Debug)]
-pub struct Bounded {
-    listener: TcpListener,
-    room: Arc<Semaphore>,
+/// Connections at a time, however many descriptors there are.
+const CONNECTIONS_MAX: usize = 12_000;
+/// Descriptors that are left for everything else; half of them all, if there are few.
+const DESCRIPTORS_LEFT: usize = 512;
+/// How long a connection waits for the head of a request, and the request for its end.
+pub const HEAD_MAX: Duration = Duration::from_secs(75);
+/// The head of a request.
+pub const HEAD_BYTES_MAX: usize = 16 << 10;
+/// What is read of a body at a time.
+const READ_BYTES_MAX: usize = 64 << 10;
+/// How long no connection is accepted after the system could not give one.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a newcomer is told when all connections are at work.
+const CROWDED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n\
+    x-amzn-errortype: ThrottlingException\r\nContent-Type: application/json\r\nContent-Length: 77\r\n\r\n\
+    {\"message\":\"too many connections are at work\",\"__type\":\"ThrottlingException\"}";
+
+/// As many connections as this process may have.
+#[must_use]
+pub fn connections_max() -> usize {
+    // Without a limit of its own a process may have what the system has.
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    let left = DESCRIPTORS_LEFT.min(descriptors / 2);
+    (descriptors - left).min(CONNECTIONS_MAX)
 }
 
-/// A connection; closing it makes room for another.
+/// The places of connections.
 #[derive(Debug)]
-pub struct Connection {
-    stream: TcpStream,
-    _room: OwnedSemaphorePermit,
+pub struct Connections {
+    max: usize,
+    places: Mutex<Places>,
+    metrics: Arc<Metrics>,
 }
 
-impl Bounded {
-    /// Accepts from a listener.
+#[derive(Debug, Default)]
+struct Places {
+    taken: usize,
+    next: u64,
+    /// Those that wait for a request, the one that waits longest first.
+    idle: BTreeMap<u64, Arc<Notify>>,
+}
+
+/// A place; given back when dropped.
+#[derive(Debug)]
+struct Place {
+    connections: Arc<Connections>,
+    /// Told when the place is taken away.
+    taken_away: Arc<Notify>,
+    state: Mutex<PlaceState>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PlaceState {
+    Idle(u64),
+    AtWork,
+}
+
+/// A call that is at work: its connection keeps its place until the answer is gone.
+#[derive(Debug)]
+struct Work(Arc<Place>);
+
+impl Connections {
+    /// Places for so many.
     #[must_use]
-    pub fn new(listener: TcpListener) -> Bounded {
-        Bounded { listener, room: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+    pub fn new(max: usize, metrics: Arc<Metrics>) -> Arc<Connections> {
+        Arc::new(Connections { max, places: Mutex::default(), metrics })
+    }
+
+    /// How many are open, and how many may be.
+    #[must_use]
+    pub fn state(&self) -> (usize, usize) {
+        (self.lock().taken, self.max)
+    }
+
+    /// A place for a newcomer, if need be that of whoever waits longest for a request.
+    fn enter(self: &Arc<Connections>) -> Option<Arc<Place>> {
+        let mut places = self.lock();
+        if places.taken >= self.max && !places.take_away() {
+            return None;
+        }
+        places.taken += 1;
+        let taken_away = Arc::new(Notify::new());
+        let number = places.wait(&taken_away);
+        let state = Mutex::new(PlaceState::Idle(number));
+        Some(Arc::new(Place { connections: Arc::clone(self), taken_away, state }))
+    }
+
+    /// Closes the connection that waits longest for a request.
+    fn make_room(&self) {
+        self.lock().take_away();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Listener for Bounded {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let room =
-            Arc::clone(&self.room).acquire_owned().await.expect("the semaphore is never closed");
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        (Connection { stream, _room: room }, address)
+impl Places {
+    /// Takes away the place of whoever waits longest for a request; false when nobody waits.
+    fn take_away(&mut self) -> bool {
+        let Some((_, longest)) = self.idle.pop_first() else { return false };
+        self.taken -= 1;
+        longest.notify_one();
+        true
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    fn wait(&mut self, taken_away: &Arc<Notify>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.idle.insert(number, Arc::clone(taken_away));
+        number
     }
 }
 
-impl AsyncRead for Connection {
-    fn poll_read(
+impl Place {
+    /// A request is here; `None` when the place was taken away in this moment.
+    fn work(self: &Arc<Place>) -> Option<Work> {
+        let mut places = self.connections.lock();
+        let mut state = self.lock();
+        if let PlaceState::Idle(number) = *state {
+            places.idle.remove(&number)?;
+        }
+        *state = PlaceState::AtWork;
+        Some(Work(Arc::clone(self)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PlaceState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let mut places = self.0.connections.lock();
+        *self.0.lock() = PlaceState::Idle(places.wait(&self.0.taken_away));
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut places = self.connections.lock();
+        let has_place = match *self.lock() {
+            PlaceState::Idle(number) => places.idle.remove(&number).is_some(),
+            PlaceState::AtWork => true,
+        };
+        if has_place {
+            places.taken -= 1;
+        }
+    }
+}
+
+/// Serves connections until the door closes; then those at work to the end of their calls.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Connections>,
+    closed: impl Future<Output = ()>,
+) {
+    let mut closed = pin!(closed);
+    let (closing, is_closing) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let mut is_failing = false;
+    loop {
+        let accepted = tokio::select! {
+            () = &mut closed => break,
+            // A call that panicked has ended its connection, and no other.
+            Some(_) = tasks.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => match connections.enter() {
+                Some(place) => {
+                    tasks.spawn(attend(stream, router.clone(), place, is_closing.clone()));
+                }
+                None => turn_away(stream, &connections.metrics),
+            },
+            Err(error) if is_peers_fault(&error) => continue,
+            Err(error) => {
+                if !is_failing {
+                    tracing::error!(%error, "no connection can be accepted; trying again");
+                }
+                connections.make_room();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                is_failing = true;
+                continue;
+            }
+        }
+        is_failing = false;
+    }
+    drop(listener);
+    closing.send_replace(true);
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Serves one connection.
+async fn attend<I>(io: I, router: Router, place: Arc<Place>, mut is_closing: watch::Receiver<bool>)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request: Request<Incoming>| {
+        let work = place.work();
+        let answering =
+            work.map(|work| (router.call(request.map(|b| Body::new(PacedBody::new(b)))), work));
+        async move {
+            let Some((answering, work)) = answering else { return Err(TakenAway) };
+            let Ok(response) = answering.await;
+            Ok(response.map(|body| AnswerBody { body, _work: work }))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_buf_size(READ_BYTES_MAX)
+        .serve_connection(TokioIo::new(PacedIo::new(io)), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = place.taken_away.notified() => {
+            place.connections.metrics.closed_connection("made room");
+            return;
+        }
+        _ = is_closing.wait_for(|is_closing| *is_closing) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if ended.is_err_and(|error| error.is_timeout()) {
+        place.connections.metrics.closed_connection("silent");
+    }
+}
+
+/// The place was taken away when the request was just here: it is not carried out.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was closed to make room")]
+struct TakenAway;
+
+/// The body of an answer, until whose end its connection is at work.
+struct AnswerBody {
+    body: Body,
+    _work: Work,
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
+/// Tells a newcomer that it must come again. Whether it hears that is up to its system: its request
+/// is not read.
+fn turn_away(stream: TcpStream, metrics: &Metrics) {
+    metrics.closed_connection("crowded");
+    let told = stream.into_std().and_then(|mut stream| stream.write(CROWDED));
+    drop(told);
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
+/// Errors of the one connection that was to be accepted.
+fn is_peers_fault(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -13,7 +13,9 @@ pub mod caller;
 pub mod connections;
 pub mod guard;
 pub mod ops;
+pub mod patience;
 pub mod put_audit_events;
+pub mod room;
 pub mod splitter;
 
 use std::sync::Arc;
@@ -33,6 +35,8 @@ use producer::{Intake, JournalError, Outcome, Refusal};
 use tokio::sync::watch;
 use trails::Definitions;
 
+use self::connections::Connections;
+use self::room::{NoRoom, Room, RoomState};
 use crate::health::Snapshot;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
@@ -54,8 +58,21 @@ pub struct Site {
     pub definitions: watch::Receiver<Arc<Definitions>>,
     /// What was counted and timed.
     pub metrics: Arc<Metrics>,
+    /// The memory of calls.
+    pub room: Arc<Room>,
+    /// The connections.
+    pub connections: Arc<Connections>,
     /// What health and metrics look at.
     pub look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
+}
+
+/// How much comes in at a time, for metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct Pressure {
+    /// Connections that are open, and how many may be.
+    pub connections: (usize, usize),
+    /// Calls, and the memory that they hold.
+    pub room: RoomState,
 }
 
 /// All routes.
@@ -114,15 +131,26 @@ fn aws_error(status: StatusCode, kind: &'static str, message: &str) -> Response 
 }
 
 /// A refusal of the journal: nothing was taken that was not said to be, and the caller may send
-/// again.
+/// again. The SDKs do so by themselves, and more slowly when they are told of throttling.
 fn unavailable(refusal: &Refusal) -> Response {
-    aws_error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException", &refusal.to_string())
+    let kind = match refusal {
+        Refusal::Busy => "ThrottlingException",
+        Refusal::Journal(_) | Refusal::Stopping => "ServiceUnavailableException",
+    };
+    aws_error(StatusCode::SERVICE_UNAVAILABLE, kind, &refusal.to_string())
+}
+
+/// There is no memory for a call, of which nothing was read.
+fn no_room(site: &Site, no_room: NoRoom) -> Response {
+    site.metrics.refused_call("memory");
+    aws_error(StatusCode::SERVICE_UNAVAILABLE, "ThrottlingException", &no_room.to_string())
 }
 
 impl Site {
-    /// Records events, waiting so long for room, and keeps the time it took.
+    /// Records events in the turn of an account, waiting so long for it, and keeps the time it took.
     async fn record(
         &self,
+        account: &AccountId,
         events: Vec<model::Event>,
         wait_max: Duration,
     ) -> Result<Vec<Outcome>, Refusal> {
@@ -130,10 +158,15 @@ impl Site {
             return Ok(Vec::new());
         }
         let begun = self.parts.now().uptime;
-        let result = self.intake.record_within(events, wait_max).await;
+        let result = self.intake.record_for(account, events, wait_max).await;
         let taken = self.parts.now().uptime.saturating_sub(begun);
         self.metrics.acknowledged(taken, &result.as_ref().map_err(refusal_kind));
         result
+    }
+
+    /// How much comes in.
+    fn pressure(&self) -> Pressure {
+        Pressure { connections: self.connections.state(), room: self.room.state() }
     }
 
     /// Whether events of an account are taken.

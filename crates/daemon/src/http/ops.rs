@@ -24,7 +24,7 @@ pub async fn readyz(State(site): State<Arc<Site>>) -> Response {
 
 /// Prometheus, in the text format of OpenMetrics.
 pub async fn metrics(State(site): State<Arc<Site>>) -> Response {
-    let text = site.metrics.encode(&(site.look)());
+    let text = site.metrics.encode(&(site.look)(), &site.pressure());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

@@ -9,9 +9,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::BoxError;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -22,12 +24,14 @@ use http_body_util::{BodyExt, Limited};
 use model::activity::event_id;
 use model::{ActivityChannel, Envelope, Event, Sender};
 use producer::intake::WAIT_MAX;
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use trails::Channel;
 
 use super::caller::caller;
-use super::{Site, aws_error, drain, unavailable};
+use super::room::CALL_BYTES;
+use super::{Site, aws_error, drain, no_room, unavailable};
 
 /// 1 MB of events, and room for the JSON around and inside them.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -45,7 +49,41 @@ pub struct Names {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Call {
-    audit_events: Vec<AuditEvent>,
+    audit_events: AuditEvents,
+}
+
+/// The events of a call. More than [`EVENTS_MAX`] are counted and not held.
+struct AuditEvents {
+    held: Vec<AuditEvent>,
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for AuditEvents {
+    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<AuditEvents, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = AuditEvents;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list of events")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AuditEvents, A::Error> {
+                let mut held = Vec::new();
+                while held.len() < EVENTS_MAX
+                    && let Some(event) = list.next_element()?
+                {
+                    held.push(event);
+                }
+                let mut count = held.len();
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(AuditEvents { held, count })
+            }
+        }
+        list.deserialize_seq(List)
+    }
 }
 
 #[derive(Deserialize)]
@@ -87,8 +125,21 @@ pub async fn handle(
     headers: HeaderMap,
     mut body: Body,
 ) -> Response {
-    let body = match Limited::new(&mut body, BODY_BYTES_MAX).collect().await {
-        Ok(body) => body.to_bytes(),
+    let sender = caller(&headers);
+    // What the sender says that it sends; more is not read.
+    let bytes_max = body.size_hint().upper().map_or(BODY_BYTES_MAX, |announced| {
+        usize::try_from(announced).unwrap_or(usize::MAX).min(BODY_BYTES_MAX)
+    });
+    let holds = CALL_BYTES + 2 * bytes_max;
+    let _held = match site.room.enter(&sender.account, holds, WAIT_MAX).await {
+        Ok(held) => held,
+        Err(full) => {
+            drain(&mut body).await;
+            return no_room(&site, full);
+        }
+    };
+    let body = match read(&mut body, bytes_max).await {
+        Ok(body) => body,
         Err(error) => {
             drain(&mut body).await;
             let message = format!(
@@ -97,13 +148,26 @@ pub async fn handle(
             return aws_error(StatusCode::BAD_REQUEST, "ValidationException", &message);
         }
     };
-    let sender = caller(&headers);
     let checked =
         find_channel(&site, &sender, &names).and_then(|channel| Ok((channel, parse(&body)?)));
+    // Its events are held apart from here on.
+    drop(body);
     match checked {
-        Ok((channel, call)) => take(&site, &channel, call).await,
+        Ok((channel, call)) => take(&site, &sender, &channel, call).await,
         Err((kind, message)) => aws_error(StatusCode::BAD_REQUEST, kind, &message),
     }
+}
+
+/// The whole body, in one piece.
+async fn read(body: &mut Body, bytes_max: usize) -> Result<Vec<u8>, BoxError> {
+    let mut limited = Limited::new(body, bytes_max);
+    let mut whole = Vec::with_capacity(bytes_max);
+    while let Some(frame) = limited.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole)
 }
 
 fn find_channel(site: &Site, sender: &Sender, names: &Names) -> Result<Channel, Exception> {
@@ -145,18 +209,18 @@ fn parse(body: &[u8]) -> Result<Call, Exception> {
         ("SerializationException", format!("the body is not a PutAuditEvents call: {error}"))
     })?;
     let validation = |message: String| Err(("ValidationException", message));
-    if call.audit_events.is_empty() || call.audit_events.len() > EVENTS_MAX {
-        let found = call.audit_events.len();
+    let found = call.audit_events.count;
+    if found == 0 || found > EVENTS_MAX {
         return validation(format!("auditEvents has {found} events; 1 to {EVENTS_MAX} are taken"));
     }
-    let size: usize = call.audit_events.iter().map(|event| event.event_data.len()).sum();
+    let size: usize = call.audit_events.held.iter().map(|event| event.event_data.len()).sum();
     if size > EVENTS_BYTES_MAX {
         return validation(format!(
             "auditEvents holds {size} bytes; at most {EVENTS_BYTES_MAX} are taken"
         ));
     }
     let mut ids = HashSet::new();
-    for event in &call.audit_events {
+    for event in &call.audit_events.held {
         let is_mark = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if !(1..=128).contains(&event.id.len()) || !event.id.bytes().all(is_mark) {
             let message = "auditEvents.id must have 1 to 128 characters of A-Z a-z 0-9 - _";
@@ -170,11 +234,11 @@ fn parse(body: &[u8]) -> Result<Call, Exception> {
     Ok(call)
 }
 
-async fn take(site: &Site, channel: &Channel, call: Call) -> Response {
+async fn take(site: &Site, sender: &Sender, channel: &Channel, call: Call) -> Response {
     let mut answer = Answer::default();
     let mut events = Vec::new();
     let arn = channel.arn();
-    for audit_event in call.audit_events {
+    for audit_event in call.audit_events.held {
         match check(site, channel, &arn, &audit_event) {
             Ok((event, event_id)) => {
                 answer.successful.push(Successful { id: audit_event.id, event_id });
@@ -186,7 +250,7 @@ async fn take(site: &Site, channel: &Channel, call: Call) -> Response {
             }
         }
     }
-    match site.record(events, WAIT_MAX).await {
+    match site.record(&sender.account, events, WAIT_MAX).await {
         Ok(_) => axum::Json(answer).into_response(),
         Err(refusal) => unavailable(&refusal),
     }

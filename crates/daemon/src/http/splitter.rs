@@ -143,6 +143,12 @@ impl Splitter {
         Ok(())
     }
 
+    /// The bytes that are held of a record whose end is still to come.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.record.len()
+    }
+
     /// The stream has ended: gives the last line's record, or tells what is missing.
     pub fn finish(mut self, pieces: &mut Vec<Piece>) -> Result<(), BrokenStream> {
         match self.state {
