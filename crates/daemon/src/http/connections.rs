@@ -40,7 +40,7 @@ use super::patience::{PacedBody, PacedIo};
 use crate::metrics::Metrics;
 
 /// Connections at a time, however many descriptors there are.
-const CONNECTIONS_MAX: usize = 12_000;
+const CONNECTIONS_MAX: usize = 10_240;
 /// Descriptors that are left for everything else; half of them all, if there are few.
 const DESCRIPTORS_LEFT: usize = 512;
 /// How long a connection waits for the head of a request, and the request for its end.
