@@ -85,7 +85,7 @@ struct Places {
 
 /// A place; given back when dropped.
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     connections: Arc<Connections>,
     /// Told when the place is taken away.
     taken_away: Arc<Notify>,
@@ -116,7 +116,7 @@ impl Connections {
     }
 
     /// A place for a newcomer, if need be that of whoever waits longest for a request.
-    fn enter(self: &Arc<Connections>) -> Option<Arc<Place>> {
+    pub(super) fn enter(self: &Arc<Connections>) -> Option<Arc<Place>> {
         let mut places = self.lock();
         if places.taken >= self.max && !places.take_away() {
             return None;
@@ -236,8 +236,12 @@ pub async fn serve(
 }
 
 /// Serves one connection.
-async fn attend<I>(io: I, router: Router, place: Arc<Place>, mut is_closing: watch::Receiver<bool>)
-where
+pub(super) async fn attend<I>(
+    io: I,
+    router: Router,
+    place: Arc<Place>,
+    mut is_closing: watch::Receiver<bool>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let router = TowerToHyperService::new(router);

@@ -17,6 +17,8 @@ pub mod patience;
 pub mod put_audit_events;
 pub mod room;
 pub mod splitter;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,502 @@
+//! The listener under clients that are slow, silent, many or greedy. The journal is stepped and the
+//! clock stands still unless all wait, so that each statement is exact.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use disk::{Disk, SimulatedDisk};
+use model::AccountId;
+use producer::{Desk, Intake, Journal, Now, Writer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use trails::TrailSet;
+
+use super::connections::{Connections, HEAD_BYTES_MAX, HEAD_MAX, attend, serve};
+use super::patience::{BYTES_PER_SECOND, LIMIT};
+use super::room::{CALL_BYTES, NoRoom, ROOM_BYTES, Room};
+use super::{Site, router};
+use crate::health::Snapshot;
+use crate::metrics::Metrics;
+use crate::parts::Parts;
+
+const JOURNAL: producer::JournalSettings = producer::JournalSettings {
+    segment_bytes: 1 << 20,
+    quota_bytes: 64 << 20,
+    window_events: 100_000,
+};
+const MIB: usize = 1 << 20;
+
+/// A listener whose journal works when it is told to.
+struct World {
+    site: Arc<Site>,
+    desk: Arc<Mutex<Desk>>,
+    tasks: JoinSet<()>,
+    close: watch::Sender<bool>,
+}
+
+/// One end of a connection.
+struct Client<I = DuplexStream>(I);
+
+impl World {
+    fn new(connections_max: usize, room_bytes: usize) -> World {
+        let disk = Arc::new(SimulatedDisk::new()) as Arc<dyn Disk>;
+        let clock = Arc::new(Now::default);
+        let parts = Parts { disk: Arc::clone(&disk), clock, entropy: Arc::new(|| 7) };
+        let random = Box::new(|| 7);
+        let trails = Arc::new(TrailSet::default());
+        let journal = Journal::open(disk, JOURNAL, trails, parts.now().wall, random).unwrap();
+        let writer = Writer::new(journal, Duration::from_secs(300));
+        let (intake, desk, state) = Intake::open(writer);
+        let queue = intake.clone();
+        let look = move || Snapshot {
+            journal: state.borrow().clone(),
+            has_no_trail: false,
+            queue: queue.queue(),
+            pipeline: Default::default(),
+            balances: BTreeMap::new(),
+            files: BTreeMap::new(),
+            delivery: Vec::new(),
+            set_aside: Vec::new(),
+            foreign_objects: 0,
+            notifier: Default::default(),
+        };
+        let metrics = Arc::new(Metrics::default());
+        let connections = Connections::new(connections_max, Arc::clone(&metrics));
+        let room = Room::new(room_bytes);
+        let definitions = watch::channel(Arc::default()).1;
+        let look = Arc::new(look);
+        let site = Site { parts, intake, definitions, metrics, room, connections, look };
+        let desk = Arc::new(Mutex::new(desk));
+        World {
+            site: Arc::new(site),
+            desk,
+            tasks: JoinSet::new(),
+            close: watch::Sender::new(false),
+        }
+    }
+
+    /// A connection whose buffers hold so much.
+    fn connect_with(&mut self, buffer_bytes: usize) -> Client {
+        let place = self.site.connections.enter().expect("there is a place");
+        let (near, far) = tokio::io::duplex(buffer_bytes);
+        let router = router(Arc::clone(&self.site));
+        self.tasks.spawn(attend(far, router, place, self.close.subscribe()));
+        Client(near)
+    }
+
+    fn connect(&mut self) -> Client {
+        self.connect_with(64 << 10)
+    }
+
+    /// Carries out all that waits for the journal.
+    fn step(&self) {
+        let mut desk = self.desk.lock().unwrap();
+        while desk.has_commands() {
+            desk.serve(Now::default());
+        }
+    }
+
+    /// From now on the journal works by itself.
+    fn work(&mut self) {
+        let desk = Arc::clone(&self.desk);
+        self.tasks.spawn(async move {
+            loop {
+                {
+                    let mut desk = desk.lock().unwrap();
+                    while desk.has_commands() {
+                        desk.serve(Now::default());
+                    }
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        });
+    }
+
+    async fn metrics(&mut self) -> String {
+        self.connect().call(&get("/metrics")).await
+    }
+
+    fn calls(&self) -> usize {
+        self.site.room.state().calls
+    }
+}
+
+impl<I: AsyncReadExt + AsyncWriteExt + Unpin> Client<I> {
+    async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// All that comes until the other side closes.
+    async fn hear(&mut self) -> String {
+        let mut heard = Vec::new();
+        // A connection that is cut says no more than what it said.
+        let _ = self.0.read_to_end(&mut heard).await;
+        String::from_utf8(heard).unwrap()
+    }
+
+    /// The head of an answer, and its body as far as it came with it.
+    async fn hear_some(&mut self) -> String {
+        let mut some = vec![0; 4096];
+        let length = self.0.read(&mut some).await.unwrap();
+        String::from_utf8(some[..length].to_vec()).unwrap()
+    }
+
+    async fn call(&mut self, request: &str) -> String {
+        self.send(request).await;
+        self.hear().await
+    }
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+}
+
+/// The head of a call of an account.
+fn head(path: &str, account: u64, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={account:012}/20260102/us-east-1/s/aws4_request\r\n\r\n"
+    )
+}
+
+fn record(number: usize, bytes: usize) -> String {
+    format!("{{\"eventID\":\"{number}\",\"padding\":\"{}\"}}\n", "x".repeat(bytes))
+}
+
+fn bulk(account: u64, number: usize) -> String {
+    let record = record(number, 10);
+    head("/v1/events", account, record.len()) + &record
+}
+
+/// Lets all tasks go on until they wait; the clock stands still.
+async fn settle() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_send_a_head_is_cut_off() {
+    for said in ["", "POST /v1/events HT", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: "] {
+        let mut world = World::new(8, ROOM_BYTES);
+        let mut client = world.connect();
+        client.send(said).await;
+        let begun = Instant::now();
+        assert_eq!(client.hear().await, "", "{said}");
+        assert_eq!(begun.elapsed().as_secs(), HEAD_MAX.as_secs(), "{said}");
+        let metrics = world.metrics().await;
+        assert!(
+            metrics.contains("cairn_closed_connections_total{reason=\"silent\"} 1"),
+            "{metrics}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_drips_its_head_is_cut_off_at_the_same_time() {
+    let mut world = World::new(8, ROOM_BYTES);
+    let mut client = world.connect();
+    let begun = Instant::now();
+    client.send("GET /healthz HTTP/1.1\r\nX: ").await;
+    while client.0.write_all(b"x").await.is_ok() {
+        sleep(Duration::from_secs(1)).await;
+    }
+    let taken = begun.elapsed().as_secs();
+    assert!((HEAD_MAX.as_secs()..HEAD_MAX.as_secs() + 2).contains(&taken), "{taken} s");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_refused() {
+    let mut world = World::new(8, ROOM_BYTES);
+    let long = "x".repeat(HEAD_BYTES_MAX);
+    let answer = world.connect().call(&format!("GET /healthz HTTP/1.1\r\nX: {long}\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_used_is_kept_for_the_next_call_as_long() {
+    let mut world = World::new(8, ROOM_BYTES);
+    let mut client = world.connect();
+    for _ in 0..3 {
+        client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        assert!(client.hear_some().await.starts_with("HTTP/1.1 200 OK"));
+        sleep(HEAD_MAX - Duration::from_secs(1)).await;
+    }
+    let begun = Instant::now();
+    assert_eq!(client.hear().await, "");
+    assert_eq!(begun.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_drips_is_cut_off_and_gives_its_memory_back() {
+    for path in ["/v1/events", "/PutAuditEvents"] {
+        let mut world = World::new(8, ROOM_BYTES);
+        let mut client = world.connect();
+        client.send(head(path, 1, MIB)).await;
+        settle().await;
+        assert!(world.site.room.state().bytes >= CALL_BYTES, "{path}");
+        let begun = Instant::now();
+        let (mut hear, mut say) = tokio::io::split(client.0);
+        world.tasks.spawn(async move {
+            while say.write_all(b"x").await.is_ok() {
+                sleep(Duration::from_secs(5)).await;
+            }
+        });
+        let mut answer = Vec::new();
+        let _ = hear.read_to_end(&mut answer).await;
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("too slow"), "{answer}");
+        let taken = begun.elapsed();
+        // The rest of the body is waited for once more before the answer is lost with it.
+        assert!((LIMIT..LIMIT * 2).contains(&taken), "{path}: {taken:?}");
+        assert_eq!((world.site.room.state().bytes, world.calls()), (0, 0), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_slowly_but_on_is_taken_to_its_end() {
+    let mut world = World::new(8, ROOM_BYTES);
+    world.work();
+    let mut client = world.connect();
+    let line = record(1, 16 << 10);
+    let lines = 40;
+    client.send(head("/v1/events", 1, line.len() * lines)).await;
+    let begun = Instant::now();
+    for _ in 0..lines {
+        client.send(&line).await;
+        sleep(Duration::from_secs(line.len() as u64 / u64::from(BYTES_PER_SECOND) - 1)).await;
+    }
+    // And a pause in the end.
+    let answer = client.hear().await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains(r#""recorded":1,"duplicates":39"#), "{answer}");
+    assert!(begun.elapsed() > LIMIT, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+    let mut world = World::new(8, ROOM_BYTES);
+    let mut client = world.connect_with(64);
+    let begun = Instant::now();
+    client.send("GET /metrics HTTP/1.1\r\n").await;
+    client.send("Host: localhost\r\n\r\n").await;
+    let ended = world.tasks.join_next().await;
+    assert!(ended.is_some_and(|ended| ended.is_ok()));
+    assert_eq!(begun.elapsed().as_secs(), LIMIT.as_secs());
+    assert_eq!(world.site.connections.state().0, 0);
+}
+
+#[tokio::test]
+async fn a_newcomer_closes_the_connection_that_waits_longest_for_a_request() {
+    let mut world = World::new(4, ROOM_BYTES);
+    let mut clients: Vec<Client> = (0..4).map(|_| world.connect()).collect();
+    // The first is at work, the second has just been: the third waits longest.
+    clients[0].send(bulk(1, 1)).await;
+    settle().await;
+    clients[1].send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(clients[1].hear_some().await.starts_with("HTTP/1.1 200 OK"));
+    settle().await;
+    for newcomers in 1..=20 {
+        let answer = world.connect().call(&get("/healthz")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "newcomer {newcomers}: {answer}");
+        settle().await;
+    }
+    assert_eq!(clients[2].hear().await, "", "closed");
+    clients[1].send(get("/healthz")).await;
+    assert!(clients[1].hear().await.starts_with("HTTP/1.1 200 OK"), "the newer ones stay");
+    clients[3].send(get("/healthz")).await;
+    assert!(clients[3].hear().await.starts_with("HTTP/1.1 200 OK"), "one place was enough");
+    world.step();
+    assert!(clients[0].hear().await.starts_with("HTTP/1.1 200 OK"), "nor is work cut off");
+    let metrics = world.metrics().await;
+    assert!(
+        metrics.contains("cairn_closed_connections_total{reason=\"made room\"} 1"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_locks_others_out_by_being_silent() {
+    let mut world = World::new(16, ROOM_BYTES);
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        for number in 0..50 {
+            let mut client = world.connect();
+            // Some say nothing, some a part of a head.
+            client.send(&"POST /v1/events HTTP/1.1\r\n"[..number % 25]).await;
+            silent.push(client);
+        }
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            let answer = world.connect().call(&get(path)).await;
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{path}: {answer}");
+        }
+        assert!(world.site.connections.state().0 <= 16);
+    }
+}
+
+#[tokio::test]
+async fn a_newcomer_is_turned_away_with_503_when_all_are_at_work_and_they_are_answered() {
+    let world = World::new(2, ROOM_BYTES);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (close, closed) = oneshot::channel::<()>();
+    let closed = async move { drop(closed.await) };
+    let connections = Arc::clone(&world.site.connections);
+    let serving = serve(listener, router(Arc::clone(&world.site)), connections, closed);
+    let calling = async {
+        let mut at_work = Vec::new();
+        for number in 0..2 {
+            let mut client = Client(TcpStream::connect(address).await.unwrap());
+            client.send(bulk(1, number)).await;
+            while world.site.intake.queue().calls <= number {
+                tokio::task::yield_now().await;
+            }
+            at_work.push(client);
+        }
+        for _ in 0..3 {
+            let answer = Client(TcpStream::connect(address).await.unwrap()).hear().await;
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(
+                head.contains("Retry-After: 2") && head.contains("Connection: close"),
+                "{head}"
+            );
+            assert!(head.contains("x-amzn-errortype: ThrottlingException"), "{head}");
+            assert!(head.contains(&format!("Content-Length: {}", body.len())), "{answer}");
+            serde_json::from_str::<serde_json::Value>(body).unwrap();
+        }
+        // Calls that are under way when the door closes are answered.
+        drop(close);
+        tokio::task::yield_now().await;
+        world.step();
+        for mut client in at_work {
+            let answer = client.hear().await;
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        }
+    };
+    tokio::join!(serving, calling);
+    assert_eq!(world.site.connections.state().0, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_memory_waits_and_is_refused_with_what_an_sdk_tries_again() {
+    // Half of it is what an account may hold: one small call.
+    let mut world = World::new(64, 2 * (CALL_BYTES + 2048));
+    let room = Arc::clone(&world.site.room);
+    let held = room.enter(&account(1), CALL_BYTES + 2048, Duration::ZERO).await.unwrap();
+    for (path, seconds) in [("/PutAuditEvents", 2), ("/v1/events", 30)] {
+        let (begun, body) = (Instant::now(), record(2, 500));
+        let mut refused = world.connect();
+        let answer = refused.call(&(head(path, 1, body.len()) + &body)).await;
+        assert_eq!(begun.elapsed().as_secs(), seconds, "{path}");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{path}: {answer}");
+        assert!(answer.contains("retry-after: 2"), "{path}: {answer}");
+        assert!(answer.contains("x-amzn-errortype: ThrottlingException"), "{path}: {answer}");
+        assert!(answer.contains("send again in a moment"), "{path}: {answer}");
+    }
+    // Neither health nor other accounts have to wait for it.
+    let begun = Instant::now();
+    let mut other = world.connect();
+    other.send(bulk(2, 3)).await;
+    settle().await;
+    world.step();
+    assert!(other.hear().await.contains("\"recorded\":1"));
+    let metrics = world.metrics().await;
+    assert!(metrics.contains("cairn_refused_calls_total{reason=\"memory\"} 2"), "{metrics}");
+    assert!(metrics.contains("cairn_calls 1"), "the one that holds it: {metrics}");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    // And with memory it is taken.
+    drop(held);
+    let mut again = world.connect();
+    again.send(bulk(1, 2)).await;
+    settle().await;
+    world.step();
+    assert!(again.hear().await.contains("\"recorded\":1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_turn_does_not_come_is_refused_with_what_an_sdk_tries_again() {
+    let mut world = World::new(64, ROOM_BYTES);
+    let answer = world.connect().call(&bulk(1, 1)).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 2"), "{answer}");
+    assert!(answer.contains(r#""records":1,"recorded":0"#), "{answer}");
+    world.step();
+    let metrics = world.metrics().await;
+    assert!(metrics.contains("cairn_refused_calls_total{reason=\"busy\"} 1"), "{metrics}");
+    assert!(metrics.contains("cairn_journal_open_events 0"), "nothing of it: {metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_body_is_taken_in_groups_as_small_as_the_memory_wants() {
+    // A tenth of what full groups take.
+    let mut world = World::new(8, MIB);
+    world.work();
+    let body: String = (0..2_000).map(|number| record(number, 2_000)).collect();
+    let room = Arc::clone(&world.site.room);
+    let mut answers = JoinSet::new();
+    for account in 1..=3 {
+        let mut client = world.connect();
+        let request = head("/v1/events", account, body.len()) + &body;
+        answers.spawn(async move { client.call(&request).await });
+    }
+    let mut most = 0;
+    while answers.len() > 0 {
+        tokio::select! {
+            answer = answers.join_next() => {
+                let answer = answer.unwrap().unwrap();
+                assert!(answer.contains(r#""records":2000,"recorded":2000"#), "{answer}");
+            }
+            () = sleep(Duration::from_millis(10)) => most = most.max(room.state().bytes),
+        }
+    }
+    assert!(most > MIB / 2 && most <= MIB, "{most}");
+    assert_eq!(room.state().bytes, 0);
+}
+
+fn account(number: u64) -> AccountId {
+    format!("{number:012}").parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_holds_half_of_the_memory_at_most_however_slow_it_is() {
+    let room = Room::new(MIB);
+    let wait = Duration::from_secs(2);
+    let greedy = room.enter(&account(1), MIB / 2, wait).await.unwrap();
+    let begun = Instant::now();
+    assert_eq!(room.enter(&account(1), 1024, wait).await.unwrap_err(), NoRoom);
+    assert_eq!(begun.elapsed(), wait);
+    // Others find room at once.
+    let mut others = Vec::new();
+    for number in 2..10 {
+        others.push(room.enter(&account(number), MIB / 16, wait).await.unwrap());
+    }
+    assert_eq!(begun.elapsed(), wait);
+    assert_eq!((room.state().bytes, room.state().calls), (MIB, 9));
+    drop(greedy);
+    // What is given back goes to those who wait.
+    let (one, twenty) = (account(1), account(20));
+    let (first, second) =
+        tokio::join!(room.enter(&one, MIB / 4, wait), room.enter(&twenty, MIB / 4, wait));
+    assert_eq!((begun.elapsed(), room.state().bytes), (wait, MIB));
+    drop((first, second, others));
+    assert_eq!((room.state().bytes, room.state().calls, room.state().waiting), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_each_others_memory_end() {
+    let room = Room::new(MIB);
+    let wait = Duration::from_secs(2);
+    let mut first = room.enter(&account(1), MIB / 4, wait).await.unwrap();
+    let mut second = room.enter(&account(1), MIB / 4, wait).await.unwrap();
+    assert!(!first.try_hold(MIB / 2));
+    let (one, two) = tokio::join!(first.hold(MIB / 2, wait), second.hold(MIB / 2, wait));
+    assert_eq!((one, two), (Err(NoRoom), Err(NoRoom)));
+    second.keep(0);
+    assert!(first.try_hold(MIB / 2));
+    first.keep(1024);
+    assert_eq!(room.state().bytes, 1024);
+}
