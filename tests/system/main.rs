@@ -19,6 +19,7 @@ mod crashes;
 mod duplicates;
 mod missing_bucket;
 mod notices;
+mod overload;
 mod put_audit_events;
 mod routing;
 mod salvage;

@@ -153,6 +153,11 @@ impl Cairn {
         metrics
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub fn log_lines(&self) -> usize {
         self.process.errors().len()
     }

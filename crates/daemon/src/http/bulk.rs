@@ -135,8 +135,9 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
     let held = match site.room.enter(&sender.account, floor, WAIT_MAX).await {
         Ok(held) => held,
         Err(full) => {
+            let refusal = no_room(&site, full);
             drain(&mut body).await;
-            return no_room(&site, full);
+            return refusal;
         }
     };
     let mut bulk = Bulk {
@@ -150,11 +151,11 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
     };
     let stopped = bulk.take(&mut body, is_gzip).await;
     let answer = bulk.end();
-    if stopped.is_err() {
-        drain(&mut body).await;
-    }
     if let Err(Stop::NoRoom(_)) = stopped {
         site.metrics.refused_call("memory");
+    }
+    if stopped.is_err() {
+        drain(&mut body).await;
     }
     respond(answer, stopped)
 }

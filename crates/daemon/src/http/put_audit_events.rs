@@ -134,8 +134,9 @@ pub async fn handle(
     let _held = match site.room.enter(&sender.account, holds, WAIT_MAX).await {
         Ok(held) => held,
         Err(full) => {
+            let refusal = no_room(&site, full);
             drain(&mut body).await;
-            return no_room(&site, full);
+            return refusal;
         }
     };
     let body = match read(&mut body, bytes_max).await {

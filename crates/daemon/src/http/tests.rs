@@ -444,7 +444,7 @@ async fn a_large_body_is_taken_in_groups_as_small_as_the_memory_wants() {
         answers.spawn(async move { client.call(&request).await });
     }
     let mut most = 0;
-    while answers.len() > 0 {
+    while !answers.is_empty() {
         tokio::select! {
             answer = answers.join_next() => {
                 let answer = answer.unwrap().unwrap();
