@@ -52,7 +52,7 @@ impl Process {
             Arc::new(Delivery::open(outside.clone(), disk(), SPILL_BYTES_MAX, 2, retry)?);
         let notices = Outbox::open(disk(), "notices", NOTICES_BYTES_MAX, retry)?;
         let notifier = Arc::new(Notifier::new(outside.clone(), notices));
-        let ledger = Arc::new(Ledger::new(delivery.waiting()));
+        let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &state.borrow()));
         let pipeline = Pipeline::new(
             parts.clone(),
             intake.clone(),
@@ -78,7 +78,7 @@ impl Process {
 
     /// The trails whose events do not add up.
     pub fn unbalanced(&self) -> Vec<(TrailArn, Balance)> {
-        let balances = self.ledger.balances(&self.journal.borrow(), &self.delivery.waiting());
+        let (_, balances) = self.ledger.look(|| self.journal.borrow().clone());
         balances.into_iter().filter(|(_, balance)| !balance.holds()).collect()
     }
 
@@ -86,7 +86,7 @@ impl Process {
     pub fn waiting(&self) -> String {
         let journal = self.journal.borrow();
         let (open, halted) = (journal.open.as_ref().map(|(_, events)| events), &journal.halted);
-        let (sealed, parked) = (self.sealed(), self.delivery.waiting());
+        let (sealed, parked) = (self.sealed(), self.delivery.lanes());
         let notices = self.notifier.report().lanes;
         let stuck = self.pipeline.state().lock().unwrap().clone();
         format!("{open:?} {halted:?} {sealed:?} {parked:?} {notices:?} {stuck:?}")
@@ -97,7 +97,7 @@ impl Process {
         let journal = self.journal.borrow();
         journal.open.as_ref().is_some_and(|(_, events)| *events > 0)
             || !journal.sealed.is_empty()
-            || !self.delivery.waiting().is_empty()
+            || self.delivery.lanes().iter().any(|lane| lane.items > 0)
             || self.notifier.report().lanes.iter().any(|lane| lane.items > 0)
     }
 }

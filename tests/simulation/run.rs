@@ -107,7 +107,8 @@ async fn step(world: &mut World) -> Step {
         return world.restart();
     }
     world.check()?;
-    world.tally.parked += u64::from(!world.process().delivery.waiting().is_empty());
+    let parks = world.process().delivery.lanes().iter().any(|lane| lane.items > 0);
+    world.tally.parked += u64::from(parks);
     // A halted journal goes on delivering; somebody restarts it before long.
     let is_halted = world.process().is_halted();
     if is_halted && world.dice.one_in(3) { world.restart() } else { Ok(()) }

@@ -22,8 +22,7 @@ pub struct Snapshot {
     pub queue: QueueState,
     /// The pipeline.
     pub pipeline: PipelineState,
-    /// Where each trail's events are. While a file changes hands the counts of its trail differ for a
-    /// moment, so that health does not judge by one look at them; metrics show them.
+    /// Where each trail's events are.
     pub balances: BTreeMap<TrailArn, Balance>,
     /// Log files that arrived since the start.
     pub files: BTreeMap<TrailArn, u64>,

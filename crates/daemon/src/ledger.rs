@@ -1,12 +1,20 @@
 //! The conservation law, kept as numbers: `recorded = unselected + delivered + waiting`, per trail.
 //!
-//! `recorded` is counted by the journal at each commit, `unselected` and `delivered` by the pipeline
-//! as it settles batches, and `waiting` is read off what there is: the open segment, sealed batches
-//! as far as they are not settled, parked files. So the law can fail, and is worth checking.
+//! `recorded` is counted by the journal at each commit. The pipeline says what becomes of each batch
+//! and of each of its files, by the file's first key, so that one that is met again counts once.
+//! `waiting` is what is left of the open segment and of the sealed batches, and the parked files. So
+//! the law can fail, and is worth checking.
+//!
+//! It holds in every [`Ledger::look`], also while files change hands: counts that belong together
+//! change together, under one lock, and the journal is looked at under the same one.
+//!
+//! Counts begin anew with each start: `recorded` is then what recovery found, each event once. A
+//! parked file whose batch the journal still holds is counted with its batch, and settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use model::log_file::LogFileHeader;
 use model::{BatchId, TrailArn};
 use producer::JournalState;
 
@@ -20,7 +28,8 @@ pub struct Balance {
     pub unselected: u64,
     /// In the trail's bucket.
     pub delivered: u64,
-    /// On their way: open, sealed or parked.
+    /// On their way: open, sealed or parked. Those of parked files that were given up are among
+    /// them until the next start.
     pub waiting: u64,
 }
 
@@ -32,7 +41,7 @@ impl Balance {
     }
 }
 
-/// Counts per trail.
+/// Counts per trail, and which files of unretired batches are settled.
 #[derive(Debug, Default)]
 pub struct Ledger {
     counts: Mutex<Counts>,
@@ -40,52 +49,89 @@ pub struct Ledger {
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// Events in files that the start found parked.
+    /// Events in files that the start found parked, and of whose batches nothing else was left.
     found_parked: BTreeMap<TrailArn, u64>,
     unselected: BTreeMap<TrailArn, u64>,
     delivered: BTreeMap<TrailArn, u64>,
-    /// Events of batches that are not retired yet but need not be waited for: unselected,
-    /// delivered, or parked (and so counted there).
-    settled: BTreeMap<BatchId, BTreeMap<TrailArn, u64>>,
     files: BTreeMap<TrailArn, u64>,
+    /// The files that are parked, by their first keys, and how many events each holds.
+    parked: HashMap<String, (TrailArn, u64)>,
+    /// Batches that are not retired, as far as they are settled.
+    batches: BTreeMap<BatchId, Settled>,
+}
+
+/// What of a batch need not be waited for: it is counted elsewhere.
+#[derive(Debug, Default)]
+struct Settled {
+    /// Whether its unselected events are counted.
+    is_begun: bool,
+    /// Files that are delivered or parked, by their first keys.
+    files: HashSet<String>,
+    /// Events that are unselected, or in these files.
+    events: BTreeMap<TrailArn, u64>,
 }
 
 impl Ledger {
-    /// A ledger of a start that found these events parked.
+    /// A ledger of a start that found these files parked, and the journal so.
     #[must_use]
-    pub fn new(found_parked: BTreeMap<TrailArn, u64>) -> Ledger {
-        Ledger { counts: Mutex::new(Counts { found_parked, ..Counts::default() }) }
+    pub fn new(parked: &[LogFileHeader], journal: &JournalState) -> Ledger {
+        let mut counts = Counts::default();
+        for sealed in &journal.sealed {
+            counts.batches.insert(sealed.batch, Settled::default());
+        }
+        for file in parked {
+            if !counts.batches.contains_key(&file.name.batch) && !counts.is_parked(file) {
+                *counts.found_parked.entry(file.name.trail.clone()).or_default() += file.records;
+            }
+            counts.settle(file);
+            counts.park(file);
+        }
+        Ledger { counts: Mutex::new(counts) }
     }
 
-    /// The rules of these trails did not take so many events of a batch.
-    pub fn unselected(&self, batch: BatchId, unselected: &BTreeMap<TrailArn, u64>) {
+    /// A batch is begun, perhaps once more: the rules of these trails do not take so many of its
+    /// events.
+    pub fn begun(&self, batch: BatchId, unselected: &BTreeMap<TrailArn, u64>) {
         let mut counts = self.counts();
+        let counts = &mut *counts;
+        let settled = counts.batches.entry(batch).or_default();
+        if std::mem::replace(&mut settled.is_begun, true) {
+            return;
+        }
         for (trail, events) in unselected {
+            *settled.events.entry(trail.clone()).or_default() += events;
             *counts.unselected.entry(trail.clone()).or_default() += events;
-            counts.settle(batch, trail, *events);
         }
     }
 
-    /// A file of a batch is in its bucket.
-    pub fn delivered(&self, batch: BatchId, trail: &TrailArn, events: u64) {
+    /// A file is in its bucket; it may have been parked before.
+    pub fn delivered(&self, file: &LogFileHeader) {
         let mut counts = self.counts();
-        counts.settle(batch, trail, events);
-        counts.arrived(trail, events);
+        let is_new = counts.settle(file);
+        let was_parked = counts.parked.remove(&file.name.key(0)).is_some();
+        if is_new || was_parked {
+            *counts.delivered.entry(file.name.trail.clone()).or_default() += file.records;
+            *counts.files.entry(file.name.trail.clone()).or_default() += 1;
+        }
     }
 
-    /// A file of a batch is parked.
-    pub fn parked(&self, batch: BatchId, trail: &TrailArn, events: u64) {
-        self.counts().settle(batch, trail, events);
+    /// A file of a batch is parked. It may have been delivered by now.
+    pub fn parked(&self, file: &LogFileHeader) {
+        let mut counts = self.counts();
+        if counts.settle(file) {
+            counts.park(file);
+        }
     }
 
-    /// A parked file is in its bucket.
-    pub fn delivered_from_park(&self, trail: &TrailArn, events: u64) {
-        self.counts().arrived(trail, events);
+    /// Whether a file of a batch is delivered or parked.
+    #[must_use]
+    pub fn is_settled(&self, batch: BatchId, first_key: &str) -> bool {
+        self.counts().batches.get(&batch).is_some_and(|settled| settled.files.contains(first_key))
     }
 
-    /// A batch is retired.
+    /// A batch is retired: the journal's state says so already.
     pub fn retired(&self, batch: BatchId) {
-        self.counts().settled.remove(&batch);
+        self.counts().batches.remove(&batch);
     }
 
     /// How many files of each trail arrived since the start.
@@ -94,14 +140,45 @@ impl Ledger {
         self.counts().files.clone()
     }
 
-    /// The balance of each trail, given the journal's state and the events in parked files.
+    /// The journal's state, which `journal` reads, and the balance of each trail at that moment.
     #[must_use]
-    pub fn balances(
+    pub fn look(
         &self,
-        journal: &JournalState,
-        parked: &BTreeMap<TrailArn, u64>,
-    ) -> BTreeMap<TrailArn, Balance> {
+        journal: impl FnOnce() -> JournalState,
+    ) -> (JournalState, BTreeMap<TrailArn, Balance>) {
         let counts = self.counts();
+        // Not before the lock: meanwhile a batch could be retired and its counts be gone.
+        let journal = journal();
+        let balances = counts.balances(&journal);
+        (journal, balances)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    /// Notes that a file of a batch needs nothing more: true when that is new, and the batch is one
+    /// that the journal holds.
+    fn settle(&mut self, file: &LogFileHeader) -> bool {
+        let Some(settled) = self.batches.get_mut(&file.name.batch) else { return false };
+        let is_new = settled.files.insert(file.name.key(0));
+        if is_new {
+            *settled.events.entry(file.name.trail.clone()).or_default() += file.records;
+        }
+        is_new
+    }
+
+    fn park(&mut self, file: &LogFileHeader) {
+        self.parked.insert(file.name.key(0), (file.name.trail.clone(), file.records));
+    }
+
+    fn is_parked(&self, file: &LogFileHeader) -> bool {
+        self.parked.contains_key(&file.name.key(0))
+    }
+
+    fn balances(&self, journal: &JournalState) -> BTreeMap<TrailArn, Balance> {
         let mut balances: BTreeMap<TrailArn, Balance> = BTreeMap::new();
         for (trails, events) in journal.recorded.values() {
             for trail in &trails.trails {
@@ -114,33 +191,20 @@ impl Ledger {
             }
         }
         for sealed in &journal.sealed {
-            let settled = counts.settled.get(&sealed.batch);
+            let settled = self.batches.get(&sealed.batch);
             for trail in &sealed.trails.trails {
-                let settled = settled.and_then(|settled| settled.get(&trail.arn)).copied();
+                let settled = settled.and_then(|settled| settled.events.get(&trail.arn)).copied();
                 let waiting = sealed.events.saturating_sub(settled.unwrap_or(0));
                 balances.entry(trail.arn.clone()).or_default().waiting += waiting;
             }
         }
-        add(&mut balances, &counts.found_parked, |balance| &mut balance.recorded);
-        add(&mut balances, parked, |balance| &mut balance.waiting);
-        add(&mut balances, &counts.unselected, |balance| &mut balance.unselected);
-        add(&mut balances, &counts.delivered, |balance| &mut balance.delivered);
+        for (trail, events) in self.parked.values() {
+            balances.entry(trail.clone()).or_default().waiting += events;
+        }
+        add(&mut balances, &self.found_parked, |balance| &mut balance.recorded);
+        add(&mut balances, &self.unselected, |balance| &mut balance.unselected);
+        add(&mut balances, &self.delivered, |balance| &mut balance.delivered);
         balances
-    }
-
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Counts {
-    fn settle(&mut self, batch: BatchId, trail: &TrailArn, events: u64) {
-        *self.settled.entry(batch).or_default().entry(trail.clone()).or_default() += events;
-    }
-
-    fn arrived(&mut self, trail: &TrailArn, events: u64) {
-        *self.delivered.entry(trail.clone()).or_default() += events;
-        *self.files.entry(trail.clone()).or_default() += 1;
     }
 }
 
@@ -157,9 +221,13 @@ fn add(
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
 
+    use model::{Destination, Folder, LogFileName, Timestamp};
     use producer::SealedSegment;
     use proptest::prelude::*;
+    use tokio::sync::watch;
     use trails::{Trail, TrailSet};
 
     use super::*;
@@ -188,47 +256,109 @@ mod tests {
         SealedSegment { batch: BatchId(batch), trails: Arc::clone(trails), events }
     }
 
+    /// A file of trail `one`.
+    fn file(batch: u64, part: u32, records: u64) -> LogFileHeader {
+        let name = LogFileName {
+            prefix: None,
+            organization: None,
+            account: "111111111111".parse().unwrap(),
+            folder: Folder::CloudTrail,
+            region: "eu-west-1".parse().unwrap(),
+            sealed_at: Timestamp::EPOCH,
+            batch: BatchId(batch),
+            journal: 1,
+            trail: trail("one").arn,
+            part,
+        };
+        let destination =
+            Destination { bucket: "bucket".parse().unwrap(), kms_key: None, topic: None };
+        let sha256 = String::new();
+        let uncompressed_bytes = 1;
+        let (oldest, newest) = (None, None);
+        LogFileHeader { name, destination, sha256, records, uncompressed_bytes, oldest, newest }
+    }
+
     /// The balance of trail `one`, whose law must hold.
-    fn check(ledger: &Ledger, journal: &JournalState, parked: u64) -> [u64; 4] {
-        let parked = BTreeMap::from([(trail("one").arn, parked)]);
-        let balances = ledger.balances(journal, &parked);
+    fn check(ledger: &Ledger, journal: &JournalState) -> [u64; 4] {
+        let (_, balances) = ledger.look(|| journal.clone());
         assert!(balances.values().all(Balance::holds), "{balances:?}");
-        let one = balances[&trail("one").arn];
+        let one = balances.get(&trail("one").arn).copied().unwrap_or_default();
         [one.recorded, one.unselected, one.delivered, one.waiting]
     }
 
     #[test]
     fn an_event_is_counted_once_from_its_recording_to_its_arrival() {
         let (ledger, trails, one) = (Ledger::default(), set(1, &["one"]), trail("one").arn);
+        let (goes, waits) = (file(7, 0, 5), file(7, 1, 2));
         let mut journal = JournalState::default();
         journal.recorded.insert(1, (Arc::clone(&trails), 10));
         journal.open = Some((Arc::clone(&trails), 10));
-        assert_eq!(check(&ledger, &journal, 0), [10, 0, 0, 10], "in the open segment");
+        assert_eq!(check(&ledger, &journal), [10, 0, 0, 10], "in the open segment");
         journal.open = None;
         journal.sealed.push(sealed(7, &trails, 10));
-        assert_eq!(check(&ledger, &journal, 0), [10, 0, 0, 10], "sealed");
-        ledger.unselected(BatchId(7), &BTreeMap::from([(one.clone(), 3)]));
-        assert_eq!(check(&ledger, &journal, 0), [10, 3, 0, 7], "routed");
-        ledger.delivered(BatchId(7), &one, 5);
-        assert_eq!(check(&ledger, &journal, 0), [10, 3, 5, 2], "one file arrived");
-        ledger.parked(BatchId(7), &one, 2);
-        assert_eq!(check(&ledger, &journal, 2), [10, 3, 5, 2], "the other is parked");
+        assert_eq!(check(&ledger, &journal), [10, 0, 0, 10], "sealed");
+        // A batch is begun again after a pause, and meets its files.
+        for _ in 0..2 {
+            ledger.begun(BatchId(7), &BTreeMap::from([(one.clone(), 3)]));
+            ledger.delivered(&goes);
+            assert_eq!(check(&ledger, &journal), [10, 3, 5, 2], "one file arrived");
+        }
+        for _ in 0..2 {
+            ledger.parked(&waits);
+            assert_eq!(check(&ledger, &journal), [10, 3, 5, 2], "the other is parked");
+        }
+        assert!(ledger.is_settled(BatchId(7), &waits.name.key(0)));
         journal.sealed.clear();
         ledger.retired(BatchId(7));
-        assert_eq!(check(&ledger, &journal, 2), [10, 3, 5, 2], "retired");
-        ledger.delivered_from_park(&one, 2);
-        assert_eq!(check(&ledger, &journal, 0), [10, 3, 7, 0], "all arrived");
+        assert_eq!(check(&ledger, &journal), [10, 3, 5, 2], "retired");
+        ledger.delivered(&waits);
+        assert_eq!(check(&ledger, &journal), [10, 3, 7, 0], "all arrived");
         assert_eq!(ledger.files()[&one], 2);
     }
 
     #[test]
-    fn what_a_start_finds_parked_is_recorded_before_and_waits() {
-        let one = trail("one").arn;
-        let ledger = Ledger::new(BTreeMap::from([(one.clone(), 4)]));
+    fn a_parked_file_may_arrive_before_it_is_said_to_be_parked() {
+        let (ledger, trails) = (Ledger::default(), set(1, &["one"]));
+        let mut journal = JournalState::default();
+        journal.recorded.insert(1, (Arc::clone(&trails), 2));
+        journal.sealed.push(sealed(7, &trails, 2));
+        ledger.begun(BatchId(7), &BTreeMap::new());
+        ledger.delivered(&file(7, 0, 2));
+        ledger.parked(&file(7, 0, 2));
+        assert_eq!(check(&ledger, &journal), [2, 0, 2, 0]);
+    }
+
+    #[test]
+    fn what_a_start_finds_parked_is_recorded_and_waits() {
         let journal = JournalState::default();
-        assert_eq!(check(&ledger, &journal, 4), [4, 0, 0, 4]);
-        ledger.delivered_from_park(&one, 4);
-        assert_eq!(check(&ledger, &journal, 0), [4, 0, 4, 0]);
+        let waits = file(7, 0, 4);
+        // A crash may leave a file parked twice.
+        let ledger = Ledger::new(&[waits.clone(), waits.clone()], &journal);
+        assert_eq!(check(&ledger, &journal), [4, 0, 0, 4]);
+        for _ in 0..2 {
+            ledger.delivered(&waits);
+            assert_eq!(check(&ledger, &journal), [4, 0, 4, 0]);
+        }
+    }
+
+    #[test]
+    fn what_a_start_finds_parked_and_in_the_journal_is_counted_once() {
+        let trails = set(1, &["one"]);
+        let (waits, other) = (file(7, 0, 4), file(7, 1, 6));
+        let mut journal = JournalState::default();
+        journal.recorded.insert(1, (Arc::clone(&trails), 10));
+        journal.sealed.push(sealed(7, &trails, 10));
+        let ledger = Ledger::new(std::slice::from_ref(&waits), &journal);
+        assert_eq!(check(&ledger, &journal), [10, 0, 0, 10]);
+        assert!(ledger.is_settled(BatchId(7), &waits.name.key(0)), "nothing is to be done for it");
+        ledger.delivered(&waits);
+        assert_eq!(check(&ledger, &journal), [10, 0, 4, 6]);
+        ledger.begun(BatchId(7), &BTreeMap::new());
+        ledger.delivered(&other);
+        assert_eq!(check(&ledger, &journal), [10, 0, 10, 0]);
+        journal.sealed.clear();
+        ledger.retired(BatchId(7));
+        assert_eq!(check(&ledger, &journal), [10, 0, 10, 0]);
     }
 
     #[test]
@@ -240,7 +370,7 @@ mod tests {
         journal.recorded.insert(2, (Arc::clone(&after), 6));
         journal.sealed.push(sealed(1, &before, 5));
         journal.open = Some((after, 6));
-        assert_eq!(check(&ledger, &journal, 0), [6, 0, 0, 6]);
+        assert_eq!(check(&ledger, &journal), [6, 0, 0, 6]);
     }
 
     #[test]
@@ -248,19 +378,65 @@ mod tests {
         let (trails, one) = (set(1, &["one"]), trail("one").arn);
         let mut journal = JournalState::default();
         journal.recorded.insert(1, (Arc::clone(&trails), 10));
-        let holds = |ledger: &Ledger, journal: &JournalState| {
-            ledger.balances(journal, &BTreeMap::new())[&one].holds()
-        };
-        assert!(!holds(&Ledger::default(), &journal), "lost");
         journal.sealed.push(sealed(7, &trails, 10));
+        let holds = |ledger: &Ledger, journal: &JournalState| {
+            ledger.look(|| journal.clone()).1[&one].holds()
+        };
         assert!(holds(&Ledger::default(), &journal));
         let doubled = Ledger::default();
-        doubled.delivered(BatchId(7), &one, 10);
-        doubled.delivered(BatchId(7), &one, 10);
-        assert!(!holds(&doubled, &journal), "doubled");
-        let dropped = Ledger::default();
-        dropped.parked(BatchId(7), &one, 10);
-        assert!(!holds(&dropped, &journal), "said to be parked and is not");
+        doubled.begun(BatchId(7), &BTreeMap::new());
+        doubled.delivered(&file(7, 0, 10));
+        doubled.delivered(&file(7, 1, 10));
+        assert!(!holds(&doubled, &journal), "the same events in two files");
+        let lost = Ledger::default();
+        lost.begun(BatchId(7), &BTreeMap::new());
+        lost.delivered(&file(7, 0, 9));
+        journal.sealed.clear();
+        lost.retired(BatchId(7));
+        assert!(!holds(&lost, &journal), "retired before all is settled");
+    }
+
+    #[test]
+    fn the_law_holds_for_those_who_look_while_files_change_hands() {
+        const BATCHES: u64 = 2_000;
+        let (trails, one) = (set(1, &["one"]), trail("one").arn);
+        let (ledger, journal) = (Ledger::default(), watch::Sender::new(JournalState::default()));
+        let (record, retire) = std::sync::mpsc::sync_channel(64);
+        let (park, take_out) = std::sync::mpsc::sync_channel(64);
+        let (is_over, looks) = (AtomicBool::new(false), journal.subscribe());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0..BATCHES {
+                    journal.send_modify(|state| {
+                        state.recorded.insert(1, (Arc::clone(&trails), 10 * (number + 1)));
+                        state.sealed.push(sealed(number, &trails, 10));
+                    });
+                    record.send(number).unwrap();
+                }
+                drop(record);
+            });
+            scope.spawn(|| {
+                for number in retire {
+                    ledger.begun(BatchId(number), &BTreeMap::from([(one.clone(), 3)]));
+                    ledger.delivered(&file(number, 0, 5));
+                    park.send(file(number, 1, 2)).unwrap();
+                    ledger.parked(&file(number, 1, 2));
+                    journal.send_modify(|state| state.sealed.retain(|it| it.batch.0 != number));
+                    ledger.retired(BatchId(number));
+                }
+                drop(park);
+            });
+            scope.spawn(|| {
+                take_out.into_iter().for_each(|file| ledger.delivered(&file));
+                is_over.store(true, Ordering::Release);
+            });
+            while !is_over.load(Ordering::Acquire) {
+                let (_, balances) = ledger.look(|| looks.borrow().clone());
+                assert!(balances.values().all(Balance::holds), "{balances:?}");
+            }
+        });
+        let last = journal.borrow().clone();
+        assert_eq!(check(&ledger, &last), [10 * BATCHES, 3 * BATCHES, 7 * BATCHES, 0]);
     }
 
     proptest! {
@@ -273,36 +449,37 @@ mod tests {
             let (ledger, trails, one) = (Ledger::default(), set(1, &["one", "two"]), trail("one").arn);
             let two = trail("two").arn;
             let mut journal = JournalState::default();
-            let mut parked = 0;
+            let mut parked = Vec::new();
             let mut recorded = 0;
             for (number, (unselected, files)) in (0..).zip(&batches) {
                 let events = unselected + files.iter().map(|(events, _)| events).sum::<u64>();
                 recorded += events;
                 journal.recorded.insert(1, (Arc::clone(&trails), recorded));
                 journal.sealed.push(sealed(number, &trails, events));
-                check(&ledger, &journal, parked);
+                check(&ledger, &journal);
             }
             for (number, (unselected, files)) in (0..).zip(batches) {
                 let rest = files.iter().map(|(events, _)| events).sum::<u64>();
                 // The other trail takes nothing at all.
                 let by_trail = [(one.clone(), unselected), (two.clone(), unselected + rest)];
-                ledger.unselected(BatchId(number), &BTreeMap::from(by_trail));
-                for (events, is_parked) in files {
+                ledger.begun(BatchId(number), &BTreeMap::from(by_trail));
+                for (part, (events, is_parked)) in (0..).zip(files) {
+                    let file = file(number, part, events);
                     match is_parked {
                         true => {
-                            parked += events;
-                            ledger.parked(BatchId(number), &one, events);
+                            ledger.parked(&file);
+                            parked.push(file);
                         }
-                        false => ledger.delivered(BatchId(number), &one, events),
+                        false => ledger.delivered(&file),
                     }
-                    check(&ledger, &journal, parked);
+                    check(&ledger, &journal);
                 }
                 journal.sealed.retain(|sealed| sealed.batch.0 != number);
                 ledger.retired(BatchId(number));
-                check(&ledger, &journal, parked);
+                check(&ledger, &journal);
             }
-            ledger.delivered_from_park(&one, parked);
-            prop_assert_eq!(check(&ledger, &journal, 0)[3], 0, "nothing waits");
+            parked.iter().for_each(|file| ledger.delivered(file));
+            prop_assert_eq!(check(&ledger, &journal)[3], 0, "nothing waits");
         }
     }
 }

@@ -94,7 +94,7 @@ impl Name {
             Name::TrailFiles => ("cairn_trail_files", "Log files that arrived since the start"),
             Name::TrailUnbalanced => (
                 "cairn_trail_unbalanced",
-                "1 while recorded differs from unselected + delivered + waiting: for a moment when a file changes hands, for good when something is lost or doubled",
+                "1 when recorded is not unselected + delivered + waiting: something is lost or doubled",
             ),
             Name::JournalAgain => (
                 "cairn_journal_duplicate_events",

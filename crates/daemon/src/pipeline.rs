@@ -11,7 +11,7 @@
 //! now (no room to park, the disk refuses) is begun again after a pause, and the next one has its
 //! turn meanwhile; one whose segment is damaged is left as it is, and health turns red.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -94,8 +94,6 @@ pub struct Pipeline<S, T> {
     files_in_flight: usize,
     retries_in_flight: usize,
     state: Arc<Mutex<PipelineState>>,
-    /// Files of unsettled batches that are settled already, by their first key.
-    settled: Mutex<HashMap<BatchId, HashSet<String>>>,
     /// What the last batch was read into, while another one is at hand.
     buffer: Mutex<Vec<u8>>,
 }
@@ -129,7 +127,6 @@ where
             files_in_flight: FILES_IN_FLIGHT,
             retries_in_flight: RETRIES_IN_FLIGHT,
             state: Arc::default(),
-            settled: Mutex::default(),
             buffer: Mutex::default(),
         }
     }
@@ -266,9 +263,7 @@ where
     async fn settle(&self, id: BatchId) -> Result<(), PipelineError> {
         let (batch, plan) = self.read(id).await?;
         let batch = Arc::new(batch);
-        if !self.has_begun(id) {
-            self.ledger.unselected(id, &plan.unselected);
-        }
+        self.ledger.begun(id, &plan.unselected);
         let contents = stream::iter(plan.contents.into_iter().map(Ok::<_, PipelineError>));
         contents
             .try_for_each_concurrent(self.files_in_flight, |content| {
@@ -301,7 +296,7 @@ where
         batch: Arc<Batch>,
         content: Content,
     ) -> Result<(), PipelineError> {
-        if content.files.iter().all(|(name, _)| self.is_settled(batch.id(), &name.key(0))) {
+        if content.files.iter().all(|(name, _)| self.ledger.is_settled(batch.id(), &name.key(0))) {
             return Ok(());
         }
         let permit = self.compressions.acquire().await.expect("the semaphore is never closed");
@@ -313,22 +308,20 @@ where
     }
 
     async fn settle_file(&self, file: LogFile) -> Result<(), PipelineError> {
-        let name = &file.header.name;
-        let (batch, trail, records) = (name.batch, name.trail.clone(), file.header.records);
-        let first_key = name.key(0);
-        if self.is_settled(batch, &first_key) {
+        let header = file.header.clone();
+        if self.ledger.is_settled(header.name.batch, &header.name.key(0)) {
             return Ok(());
         }
         let now = self.parts.now().wall;
         match self.delivery.deliver(file, now, self.parts.random()).await? {
             Settled::Delivered(delivered) => {
                 self.announce(&delivered).await?;
-                self.ledger.delivered(batch, &trail, records);
+                self.ledger.delivered(&header);
+                let (trail, records) = (&header.name.trail, header.records);
                 tracing::debug!(%trail, key = delivered.key, records, "log file delivered");
             }
-            Settled::Parked => self.ledger.parked(batch, &trail, records),
+            Settled::Parked => self.ledger.parked(&header),
         }
-        self.lock_settled().entry(batch).or_default().insert(first_key);
         Ok(())
     }
 
@@ -346,7 +339,6 @@ where
         let identities = batch.identities();
         blocking(move || Ok(window::store(&*disk, id, &identities)?)).await?;
         self.intake.retire(id).await?;
-        self.lock_settled().remove(&id);
         self.ledger.retired(id);
         tracing::debug!(batch = %id, events = batch.len(), "batch retired");
         Ok(())
@@ -355,10 +347,7 @@ where
     async fn retry(&self, parked: Parked) {
         let now = self.parts.now().wall;
         match self.retry_and_announce(&parked, now).await {
-            Ok(Some(delivered)) => {
-                let header = &delivered.header;
-                self.ledger.delivered_from_park(&header.name.trail, header.records);
-            }
+            Ok(Some(delivered)) => self.ledger.delivered(&delivered.header),
             Ok(None) => {}
             Err(error) => {
                 self.delivery.keep(&parked, &error.to_string(), now, self.parts.random());
@@ -387,28 +376,12 @@ where
         trail.map_or(header.destination.kms_key.clone(), |trail| trail.kms_key.clone())
     }
 
-    /// Whether a batch was begun before: its unselected events are counted.
-    fn has_begun(&self, batch: BatchId) -> bool {
-        let mut settled = self.lock_settled();
-        let is_new = !settled.contains_key(&batch);
-        settled.entry(batch).or_default();
-        !is_new
-    }
-
-    fn is_settled(&self, batch: BatchId, first_key: &str) -> bool {
-        self.lock_settled().get(&batch).is_some_and(|keys| keys.contains(first_key))
-    }
-
     fn is_damaged(&self, batch: BatchId) -> bool {
         self.lock_state().damaged.contains_key(&batch)
     }
 
     fn lock_state(&self) -> MutexGuard<'_, PipelineState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_settled(&self) -> MutexGuard<'_, HashMap<BatchId, HashSet<String>>> {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -112,7 +112,7 @@ where
         )?);
         let outbox = Outbox::open(disk(), NOTICES_DIRECTORY, NOTICES_BYTES_MAX, retry)?;
         let notifier = Arc::new(Notifier::new(topics, outbox));
-        let ledger = Arc::new(Ledger::new(delivery.waiting()));
+        let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &journal.borrow()));
         let (definitions, definitions_seen) =
             watch::channel(Arc::new(registry.definitions().clone()));
         let pipeline = Arc::new(Pipeline::new(
@@ -339,12 +339,12 @@ where
     let (delivery, notifier, ledger) =
         (Arc::clone(delivery), Arc::clone(notifier), Arc::clone(ledger));
     Arc::new(move || {
-        let state = journal.borrow().clone();
+        let (state, balances) = ledger.look(|| journal.borrow().clone());
         Snapshot {
             has_no_trail: definitions.borrow().trails.is_empty(),
             queue: intake.queue(),
             pipeline: pipeline.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            balances: ledger.balances(&state, &delivery.waiting()),
+            balances,
             journal: state,
             files: ledger.files(),
             delivery: delivery.lanes(),

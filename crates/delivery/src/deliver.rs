@@ -76,7 +76,6 @@ struct State {
     outbox: Outbox,
     status: BTreeMap<TrailArn, DeliveryStatus>,
     uploads: HashMap<BucketName, Arc<Semaphore>>,
-    waiting: HashMap<ItemId, (TrailArn, u64)>,
     foreign_objects: u64,
 }
 
@@ -91,14 +90,8 @@ impl<S: ObjectStore> Delivery<S> {
         retry: RetrySettings,
     ) -> Result<Delivery<S>, DeliveryError> {
         let outbox = Outbox::open(disk, DIRECTORY, spill_bytes_max, retry)?;
-        let waiting = waiting(&outbox)?;
-        let state = State {
-            outbox,
-            status: BTreeMap::new(),
-            uploads: HashMap::new(),
-            waiting,
-            foreign_objects: 0,
-        };
+        let state =
+            State { outbox, status: BTreeMap::new(), uploads: HashMap::new(), foreign_objects: 0 };
         Ok(Delivery { store, concurrency, state: Arc::new(Mutex::new(state)) })
     }
 
@@ -165,12 +158,7 @@ impl<S: ObjectStore> Delivery<S> {
     /// A parked file was delivered and its notice is safe: it is forgotten, durably.
     pub async fn forget(&self, parked: &Parked) -> Result<(), DeliveryError> {
         let item = parked.item;
-        let forget = move |state: &mut State| {
-            state.outbox.remove(item)?;
-            state.waiting.remove(&item);
-            Ok(())
-        };
-        self.with_disk(forget).await
+        self.with_disk(move |state| Ok(state.outbox.remove(item)?)).await
     }
 
     /// Sets files aside that have been refused for too long. They are kept on disk.
@@ -178,7 +166,6 @@ impl<S: ObjectStore> Delivery<S> {
         let expire = move |state: &mut State| {
             let expired = state.outbox.expire(now)?;
             for item in &expired {
-                state.waiting.remove(&item.item);
                 let (lane, file) = (&item.lane, item.item);
                 tracing::error!(lane, %file, "a log file was refused for too long and is set aside");
             }
@@ -197,13 +184,19 @@ impl<S: ObjectStore> Delivery<S> {
         self.state().outbox.lanes()
     }
 
-    /// Records in parked files, by trail.
-    pub fn waiting(&self) -> BTreeMap<TrailArn, u64> {
-        let mut waiting = BTreeMap::new();
-        for (trail, records) in self.state().waiting.values() {
-            *waiting.entry(trail.clone()).or_default() += records;
+    /// The files that are parked, read from the disk. Damaged ones are left out: nothing is known of
+    /// what they hold, and they are set aside when their turn comes.
+    pub fn parked_files(&self) -> Result<Vec<LogFileHeader>, DeliveryError> {
+        let state = self.state();
+        let mut files = Vec::new();
+        for item in state.outbox.items() {
+            match state.read(item) {
+                Ok(file) => files.push(file.header),
+                Err(Unreadable::ForGood(_)) => {}
+                Err(Unreadable::ForNow(error)) => return Err(DeliveryError::Unreadable(error)),
+            }
         }
-        waiting
+        Ok(files)
     }
 
     /// Files on disk that were given up: damaged, or refused for too long.
@@ -240,8 +233,7 @@ impl<S: ObjectStore> Delivery<S> {
         now: Timestamp,
     ) -> Result<Settled, DeliveryError> {
         let park = move |state: &mut State| {
-            let item = state.outbox.park(&lane, &file.to_bytes(), now)?;
-            state.waiting.insert(item, (file.header.name.trail, file.header.records));
+            state.outbox.park(&lane, &file.to_bytes(), now)?;
             Ok(Settled::Parked)
         };
         self.with_disk(park).await
@@ -254,12 +246,7 @@ impl<S: ObjectStore> Delivery<S> {
             "a parked log file is unreadable and is set aside"
         );
         let item = parked.item;
-        let set_aside = move |state: &mut State| {
-            state.outbox.set_aside_damaged(item)?;
-            state.waiting.remove(&item);
-            Ok(())
-        };
-        self.with_disk(set_aside).await
+        self.with_disk(move |state| Ok(state.outbox.set_aside_damaged(item)?)).await
     }
 
     async fn attempt(
@@ -322,36 +309,16 @@ enum Unreadable {
 
 impl State {
     fn read(&self, item: ItemId) -> Result<LogFile, Unreadable> {
-        read(&self.outbox, item)
+        let bytes = self.outbox.read(item).map_err(|error| match error.remedy() {
+            Remedy::SetAside => Unreadable::ForGood(error.to_string()),
+            Remedy::Retry => Unreadable::ForNow(error.to_string()),
+        })?;
+        LogFile::from_bytes(&bytes).map_err(|error| Unreadable::ForGood(error.to_string()))
     }
-}
-
-fn read(outbox: &Outbox, item: ItemId) -> Result<LogFile, Unreadable> {
-    let bytes = outbox.read(item).map_err(|error| match error.remedy() {
-        Remedy::SetAside => Unreadable::ForGood(error.to_string()),
-        Remedy::Retry => Unreadable::ForNow(error.to_string()),
-    })?;
-    LogFile::from_bytes(&bytes).map_err(|error| Unreadable::ForGood(error.to_string()))
 }
 
 fn lane(header: &LogFileHeader) -> String {
     format!("{} {}", header.name.trail, header.destination.bucket)
-}
-
-/// What the parked files hold, read once at the start. Damaged ones hold nothing that is known, and
-/// are set aside when their turn comes.
-fn waiting(outbox: &Outbox) -> Result<HashMap<ItemId, (TrailArn, u64)>, DeliveryError> {
-    let mut waiting = HashMap::new();
-    for item in outbox.items() {
-        match read(outbox, item) {
-            Ok(file) => {
-                waiting.insert(item, (file.header.name.trail, file.header.records));
-            }
-            Err(Unreadable::ForGood(_)) => {}
-            Err(Unreadable::ForNow(error)) => return Err(DeliveryError::Unreadable(error)),
-        }
-    }
-    Ok(waiting)
 }
 
 #[cfg(test)]
@@ -483,7 +450,8 @@ mod tests {
         disk.lose_power(&mut |_| 0);
 
         let second = delivery(&disk);
-        assert_eq!(second.waiting()[&trail], 2);
+        let parked: Vec<String> =
+            second.parked_files().unwrap().iter().map(|header| header.name.key(0)).collect();
         let mut keys = Vec::new();
         for _ in 0..2 {
             let due = second.take_due(NOW);
@@ -492,7 +460,8 @@ mod tests {
             second.forget(&due[0]).await.unwrap();
         }
         assert_eq!(keys, [file("one", 1).header.name.key(0), file("one", 2).header.name.key(0)]);
-        assert!(second.take_due(NOW).is_empty() && second.waiting().is_empty());
+        assert_eq!(parked, keys);
+        assert!(second.take_due(NOW).is_empty() && second.parked_files().unwrap().is_empty());
         assert_eq!(second.status(&trail).latest_delivery_error, None);
     }
 

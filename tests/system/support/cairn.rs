@@ -75,7 +75,7 @@ impl Site {
         Process::start_on(endpoint, &arguments, Stdio::piped())
     }
 
-    /// Starts a daemon and waits until it is ready.
+    /// Starts a daemon, waits until it is ready, and checks that what it recovered adds up.
     pub async fn start(&self) -> Cairn {
         self.start_on(&endpoint()).await
     }
@@ -91,7 +91,9 @@ impl Site {
         })
         .await;
         let address = ready["address"].as_str().unwrap().to_owned();
-        Cairn { process, address, http: Http::new() }
+        let cairn = Cairn { process, address, http: Http::new() };
+        cairn.assert_conserved().await;
+        cairn
     }
 }
 
@@ -132,18 +134,6 @@ impl Cairn {
 
     pub async fn metrics(&self) -> Metrics {
         Metrics::parse(&self.get("/metrics").await.text())
-    }
-
-    /// Waits until all that was recorded is where it belongs, and checks that the counts agree.
-    pub async fn settle(&self) -> Metrics {
-        // The counts are read one after the other: for a moment they may not agree.
-        let metrics = eventually("nothing waits for delivery, and the counts agree", async || {
-            let metrics = self.metrics().await;
-            (metrics.is_settled() && metrics.is_balanced()).then_some(metrics)
-        })
-        .await;
-        metrics.assert_balanced();
-        metrics
     }
 
     /// Settles and stops: what is in S3 after that is all there is.
@@ -192,6 +182,7 @@ impl Cairn {
 
     /// SIGTERM; waits for a good end.
     pub async fn stop(self) {
+        self.assert_conserved().await;
         self.terminate();
         self.ended().await;
     }

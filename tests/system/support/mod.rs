@@ -3,6 +3,7 @@
 pub mod bucket;
 pub mod cairn;
 pub mod configuration;
+pub mod conservation;
 pub mod filing;
 pub mod generated;
 pub mod http;
