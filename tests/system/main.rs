@@ -15,7 +15,8 @@ mod bulk;
 mod commands;
 mod consume;
 mod corpus;
-mod crashes;
+#[path = "../simulation/dice.rs"]
+mod dice;
 mod duplicates;
 mod missing_bucket;
 mod notices;
@@ -24,4 +25,5 @@ mod put_audit_events;
 mod routing;
 mod salvage;
 mod support;
+mod torture;
 mod trail_changes;

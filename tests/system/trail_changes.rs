@@ -27,7 +27,7 @@ impl Change {
                 return daemon;
             }
             Change::Restart => daemon.stop().await,
-            Change::Crash => daemon.kill(),
+            Change::Crash => drop(daemon.kill()),
         }
         site.start().await
     }

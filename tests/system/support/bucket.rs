@@ -90,7 +90,8 @@ impl Bucket {
 }
 
 impl LogFile {
-    async fn read(localstack: &LocalStack, bucket: &str, key_text: String) -> LogFile {
+    /// Reads one. Fails when it is not as CloudTrail's are.
+    pub async fn read(localstack: &LocalStack, bucket: &str, key_text: String) -> LogFile {
         let asked = localstack.s3.get_object().bucket(bucket).key(&key_text);
         let object = asked.checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
         let key = Key::parse(&key_text).unwrap_or_else(|why| panic!("{why}: {key_text}"));
@@ -133,7 +134,8 @@ fn records(text: &str) -> Vec<String> {
     records
 }
 
-async fn keys(localstack: &LocalStack, bucket: &str) -> Vec<String> {
+/// All keys of a bucket.
+pub async fn keys(localstack: &LocalStack, bucket: &str) -> Vec<String> {
     let mut pages = localstack.s3.list_objects_v2().bucket(bucket).into_paginator().send();
     let mut keys = Vec::new();
     while let Some(page) = pages.next().await {

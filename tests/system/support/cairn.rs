@@ -1,6 +1,7 @@
 //! A daemon: its directory, which outlives its processes, and the process.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -46,6 +47,11 @@ impl Site {
         writeln!(text, "data_dir = {data:?}\nlisten = \"127.0.0.1:0\"").unwrap();
         writeln!(text, "[delivery]\ninterval = \"{interval}\"\n{configuration}").unwrap();
         std::fs::write(self.configuration(), text).unwrap();
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
     }
 
     pub fn configuration(&self) -> PathBuf {
@@ -94,6 +100,19 @@ impl Site {
         let cairn = Cairn { process, address, http: Http::new() };
         cairn.assert_conserved().await;
         cairn
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.directory.disable_cleanup(true);
+            let kept = self.directory.path().display();
+            let _ = writeln!(
+                std::io::stderr(),
+                "the data directory and configuration are kept: {kept}"
+            );
+        }
     }
 }
 
@@ -148,6 +167,11 @@ impl Cairn {
         self.process.id()
     }
 
+    /// How often the log says this.
+    pub fn has_logged(&self, message: &str) -> usize {
+        self.process.count_lines(message)
+    }
+
     pub fn log_lines(&self) -> usize {
         self.process.errors().len()
     }
@@ -163,7 +187,7 @@ impl Cairn {
     /// SIGHUP; waits until the configuration is read, and tells whether it was taken.
     pub async fn reload(&self) -> bool {
         let before = self.log_lines();
-        self.process.signal(Signal::HUP);
+        self.hang_up();
         eventually("the configuration is read again", async || {
             let lines = self.process.errors();
             let has = |message| find(&lines, before, message).is_some();
@@ -173,6 +197,11 @@ impl Cairn {
             }
         })
         .await
+    }
+
+    /// SIGHUP, without waiting.
+    pub fn hang_up(&self) {
+        self.process.signal(Signal::HUP);
     }
 
     /// SIGTERM, without waiting.
@@ -194,9 +223,9 @@ impl Cairn {
         ended
     }
 
-    /// kill -9.
-    pub fn kill(self) {
-        self.process.kill();
+    /// kill -9. Gives its log.
+    pub fn kill(self) -> Vec<String> {
+        self.process.kill()
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName};
 
 use super::http::Http;
 use super::wait::eventually;
@@ -127,18 +127,19 @@ impl Queue {
     pub async fn take(&self) -> Vec<String> {
         let taken = self.sqs.receive_message().queue_url(&self.url).max_number_of_messages(10);
         let taken = taken.message_attribute_names("All").send().await.unwrap();
-        let mut bodies = Vec::new();
+        let (mut bodies, mut read) = (Vec::new(), Vec::new());
         for message in taken.messages() {
             assert_eq!(message.message_attributes(), None, "CloudTrail's messages have none");
-            let receipt = message.receipt_handle().unwrap();
-            self.sqs
-                .delete_message()
-                .queue_url(&self.url)
-                .receipt_handle(receipt)
-                .send()
-                .await
-                .unwrap();
+            let entry = DeleteMessageBatchRequestEntry::builder()
+                .id(bodies.len().to_string())
+                .receipt_handle(message.receipt_handle().unwrap());
+            read.push(entry.build().unwrap());
             bodies.push(message.body().unwrap().to_owned());
+        }
+        if !read.is_empty() {
+            let delete = self.sqs.delete_message_batch().queue_url(&self.url);
+            let deleted = delete.set_entries(Some(read)).send().await.unwrap();
+            assert!(deleted.failed().is_empty(), "{deleted:?}");
         }
         bodies
     }

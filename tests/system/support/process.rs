@@ -93,10 +93,17 @@ impl Process {
         Ended { code: status.code(), output: self.output(), errors }
     }
 
-    /// kill -9.
-    pub fn kill(mut self) {
+    /// kill -9. Gives the lines that it wrote to stderr.
+    pub fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        self.errors()
+    }
+
+    /// In how many lines of stderr a text stands.
+    pub fn count_lines(&self, text: &str) -> usize {
+        self.errors.lock().unwrap().iter().filter(|line| line.contains(text)).count()
     }
 }
 
