@@ -37,7 +37,7 @@ impl Announcements {
 
     /// Waits until each of these files was announced; no other may have been.
     pub async fn have_told_of(&self, files: &Files) {
-        eventually("each file is announced", async || {
+        eventually(&format!("each of {} files is announced", files.len()), async || {
             files.is_subset(&self.heard.lock().unwrap().files).then_some(())
         })
         .await;

@@ -175,9 +175,9 @@ impl<'a> Torture<'a> {
         daemon.settle().await;
         self.stop(daemon).await;
         let verdict = Verdict::reach(self.localstack, &self.buckets, &shared.history).await;
+        verdict.assert_good();
         self.announcements.have_told_of(&verdict.files).await;
         self.tally.judged(&verdict, &shared, self.announcements.messages());
-        verdict.assert_good();
         std::mem::take(&mut self.tally)
     }
 

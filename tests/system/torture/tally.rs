@@ -19,7 +19,7 @@ pub struct Tally {
     kills_in_start: u32,
     /// Kills while calls waited for their answers.
     kills_in_flight: u32,
-    /// Events, counted for each trail, that daemons found on disk at their start.
+    /// Events that daemons found on disk at their start, counted for each trail and start.
     recovered: u64,
     acknowledged: usize,
     retries: usize,
@@ -99,7 +99,7 @@ impl Display for Tally {
         writeln!(formatter, "  killed while {:?}", self.kills)?;
         writeln!(
             formatter,
-            "  {} events acknowledged; {} calls cut off, {} refused, {} sent again, {} forgotten; {} events recovered",
+            "  {} events acknowledged; {} calls cut off, {} refused, {} sent again, {} forgotten; {} events recovered, by trail and start",
             self.acknowledged, self.cut, self.refused, self.retries, self.forgotten, self.recovered
         )?;
         write!(
@@ -108,4 +108,10 @@ impl Display for Tally {
             self.files, self.announced, self.events, self.unpromised
         )
     }
+}
+
+#[test]
+#[should_panic(expected = "lives: 0 instead of 21 at least")]
+fn a_run_in_which_nothing_happened_is_not_passed() {
+    Tally::default().assert_tortured(20);
 }
