@@ -6,7 +6,7 @@ SHELL := bash
 # Real CloudTrail records for the demo and the tests, where somebody has them; generated ones serve else.
 export CAIRN_CORPUS ?= $(realpath ../shared/corpus)
 
-.PHONY: help demo test lint tools
+.PHONY: help demo test torture lint tools
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,11 @@ demo: ## Show real records travelling from PutAuditEvents to S3, SQS and back, o
 
 test: ## Run all tests, those on LocalStack included
 	@localstack/with cargo test --workspace --locked --no-fail-fast
+
+torture: ## Kill a daemon under load ROUNDS times (100), and compare S3 with what was acknowledged
+	cargo build --locked --package cairn-daemon
+	CAIRN_TORTURE_ROUNDS=$(or $(ROUNDS),100) localstack/with \
+		cargo test --locked --package cairn-tests --test system torture::no_crash
 
 lint: ## Check formatting, lints, and the licences and sources of all dependencies
 	cargo fmt --all --check

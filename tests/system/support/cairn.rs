@@ -49,18 +49,13 @@ impl Site {
         std::fs::write(self.configuration(), text).unwrap();
     }
 
-    /// The data directory.
+    /// The daemon's data directory.
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
     pub fn configuration(&self) -> PathBuf {
         self.directory.path().join("cairn.toml")
-    }
-
-    /// The daemon's data directory.
-    pub fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
     }
 
     /// A file beside the configuration.

@@ -139,7 +139,7 @@ struct Sender {
 
 /// A connection to one life of the daemon.
 enum Line {
-    Bulk(Http, String),
+    Bulk(Box<Http>, String),
     Sdk(Box<Client>, String),
 }
 
@@ -231,7 +231,7 @@ impl Sender {
                 let client = Client::new(&sdk(&door.url, "test", super::events::REGIONS[0]).await);
                 Line::Sdk(Box::new(client), door.channel.clone())
             }
-            false => Line::Bulk(Http::new(), format!("{}/v1/events", door.url)),
+            false => Line::Bulk(Box::new(Http::new()), format!("{}/v1/events", door.url)),
         }
     }
 }

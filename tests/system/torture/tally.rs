@@ -77,8 +77,9 @@ impl Tally {
         at_least("recovered events", usize::try_from(self.recovered).unwrap(), 10 * rounds);
         at_least("log files", self.files, rounds);
         at_least("announcements", self.announced, self.files);
-        let spots = ["first/", "first/home", "second/deeds", "late/a/b"];
-        for spot in spots.into_iter().filter(|_| rounds > 0) {
+        at_least("changes of trails", self.changes as usize, rounds / 10);
+        // Where trails of every version have their files.
+        for spot in ["first/", "first/home", "late/a/b"] {
             at_least(spot, self.events.get(spot).copied().unwrap_or(0), 1);
         }
         for moment in Moment::ALL.into_iter().filter(|_| rounds >= 2 * Moment::ALL.len()) {
