@@ -7,7 +7,7 @@ use crate::support::cairn::Site;
 use crate::support::configuration::{Trail, fan_out, trails};
 use crate::support::generated::event;
 use crate::support::localstack::LocalStack;
-use crate::support::wait::eventually;
+use crate::support::wait::{eventually, promptly};
 
 const ACCOUNT: &str = "760000000001";
 const NEIGHBOUR: &str = "760000000002";
@@ -74,4 +74,27 @@ async fn files_for_a_missing_bucket_are_parked_and_arrive_once_when_it_is_made()
     let expected =
         keys.iter().map(|key| format!(r#"{{"s3Bucket":"{missing}","s3ObjectKey":["{key}"]}}"#));
     assert_eq!(announced, expected.collect::<Vec<_>>(), "each file is announced once");
+}
+
+#[tokio::test]
+async fn a_start_counts_an_event_once_that_is_both_in_the_journal_and_parked() {
+    let Some(localstack) = LocalStack::find().await else { return };
+    let missing = localstack.name("never");
+    let site =
+        Site::new(&Trail::new("waits", ACCOUNT, "eu-west-1", &missing).multi_region().to_string());
+    let parked = || std::fs::read_dir(site.data().join("spill")).unwrap().count();
+    let mut daemon = site.start().await;
+    for crash in 1..=6 {
+        let before = parked();
+        daemon.record(&[event(ACCOUNT, "eu-west-1", crash)]).await;
+        // Its batch is retired a moment later, or not any more.
+        promptly("the file is parked", async || (parked() > before).then_some(())).await;
+        daemon.kill();
+        daemon = site.start().await;
+        let balances = daemon.assert_conserved().await;
+        let found: Vec<(u64, u64)> =
+            balances.values().map(|balance| (balance.recorded, balance.waiting)).collect();
+        assert_eq!(found, [(crash as u64, crash as u64)], "{balances:?}");
+    }
+    daemon.stop().await;
 }
