@@ -1,0 +1,266 @@
+//! The daemon that is measured: the release binary, in the configuration that users get.
+//!
+//! Its configuration says only what has no default or must differ for a daemon beside others: where
+//! its data lies, its port, and one trail of an organization that takes management events of every
+//! account and Region. Its data directory lies beside the binary, on a real disk: a sync must cost
+//! what it costs. Its S3 is a [`NullS3`]; the trail has no topic.
+//!
+//! [`Cairn::finish`] proves that nothing was lost: events acknowledged = recorded by the daemon's own
+//! count = records in the log files, each once.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http;
+use crate::null_s3::{NullS3, Report};
+use crate::process::{cpu_seconds, now, peak_memory_mb};
+use crate::records::{OWNER, Pair};
+
+/// How long a daemon may take to settle what it took.
+const SETTLE_MAX: Duration = Duration::from_secs(300);
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// A place for daemons: configuration, data, and its S3.
+#[derive(Debug)]
+pub struct Site {
+    directory: TempDir,
+    s3: NullS3,
+}
+
+/// A daemon that is ready.
+#[derive(Debug)]
+pub struct Cairn<'a> {
+    site: &'a Site,
+    child: Child,
+    address: SocketAddr,
+    /// From the start of the process to the first good answer of `/readyz`.
+    pub start_seconds: f64,
+    /// CPU seconds until then.
+    start_cpu_seconds: f64,
+}
+
+/// What a daemon cost that settled everything and ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// CPU seconds of the whole process, user and system, from when it was ready to its end.
+    pub cpu_seconds: f64,
+    /// Of its S3, in the same time.
+    pub s3_cpu_seconds: f64,
+    /// The most memory that was resident, in MB.
+    pub peak_memory_mb: f64,
+    /// What arrived.
+    pub report: Report,
+}
+
+/// The `cairn` that was built beside this program, unless `CAIRN_BINARY` names another.
+pub fn binary() -> Result<PathBuf> {
+    let binary = match std::env::var_os("CAIRN_BINARY") {
+        Some(named) => PathBuf::from(named),
+        None => beside()?.join("cairn"),
+    };
+    ensure!(binary.exists(), "{} is missing; run `make bench`", binary.display());
+    Ok(binary)
+}
+
+fn beside() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    Ok(program.parent().context("a program lies in a directory")?.to_owned())
+}
+
+impl Site {
+    /// For events of these pairs.
+    pub fn new(pairs: &[Pair]) -> Result<Site> {
+        let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(beside()?)?;
+        let site = Site { directory, s3: NullS3::start()? };
+        fs::write(site.configuration(), site.text(pairs)?)?;
+        Ok(site)
+    }
+
+    fn text(&self, pairs: &[Pair]) -> Result<String> {
+        let data = self.directory.path().join("data");
+        let accounts: BTreeSet<&str> = pairs.iter().map(|(account, _)| account.as_str()).collect();
+        let members: Vec<&str> = accounts.into_iter().filter(|account| *account != OWNER).collect();
+        let mut text = String::new();
+        writeln!(text, "data_dir = {data:?}\nlisten = \"127.0.0.1:0\"")?;
+        writeln!(text, "[organization]\nid = \"o-bench00000\"\nmanagement_account = \"{OWNER}\"")?;
+        writeln!(text, "members = {members:?}")?;
+        writeln!(text, "[[trails]]\nname = \"bench\"\naccount = \"{OWNER}\"")?;
+        writeln!(text, "region = \"us-east-1\"\nbucket = \"bench\"")?;
+        writeln!(text, "multi_region = true\norganization = true")?;
+        Ok(text)
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.directory.path().join("cairn.toml")
+    }
+
+    /// Its S3.
+    #[must_use]
+    pub fn s3(&self) -> &NullS3 {
+        &self.s3
+    }
+
+    /// Bytes of the journal's sealed and open segments.
+    pub fn journal_bytes(&self) -> Result<u64> {
+        let mut bytes = 0;
+        for entry in fs::read_dir(self.directory.path().join("data/journal"))? {
+            let entry = entry?;
+            if Path::new(&entry.file_name()).extension().is_some_and(|kind| kind == "segment") {
+                bytes += entry.metadata()?.len();
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Starts a daemon and waits until it is ready.
+    pub fn start(&self) -> Result<Cairn<'_>> {
+        let begun = now();
+        let mut child = Command::new(binary()?)
+            .args(["serve", "--config"])
+            .arg(self.configuration())
+            .env_clear()
+            .env("AWS_ENDPOINT_URL", format!("http://{}", self.s3.address()))
+            .env("AWS_ACCESS_KEY_ID", "bench")
+            .env("AWS_SECRET_ACCESS_KEY", "bench")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take().context("its stderr is a pipe")?;
+        let address = match self.follow(BufReader::new(stderr)) {
+            Ok(address) => address,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error);
+            }
+        };
+        let mut cairn =
+            Cairn { site: self, child, address, start_seconds: 0.0, start_cpu_seconds: 0.0 };
+        http::get(address, "/readyz")?;
+        cairn.start_seconds = begun.elapsed().as_secs_f64();
+        cairn.start_cpu_seconds = cpu_seconds(cairn.child.id())?;
+        Ok(cairn)
+    }
+
+    /// Reads the log until it says where the daemon answers; the rest of it goes into a file.
+    fn follow(&self, mut log: impl BufRead + Send + 'static) -> Result<SocketAddr> {
+        let mut line = String::new();
+        let mut said = String::new();
+        let address = loop {
+            line.clear();
+            if log.read_line(&mut line)? == 0 {
+                bail!("cairn did not start:\n{said}");
+            }
+            said.push_str(&line);
+            let Ok(value) = serde_json::from_str::<Value>(&line) else { continue };
+            let fields = value.get("fields").unwrap_or(&value);
+            if fields["message"] == "cairn is ready" {
+                break fields["address"].as_str().context("the log says where")?.parse()?;
+            }
+        };
+        let mut file = File::create(self.directory.path().join("cairn.log"))?;
+        std::thread::spawn(move || std::io::copy(&mut log, &mut file));
+        Ok(address)
+    }
+}
+
+impl Cairn<'_> {
+    /// Where it answers.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The most memory that was resident so far, in MB.
+    pub fn peak_memory_mb(&self) -> Result<f64> {
+        peak_memory_mb(self.child.id())
+    }
+
+    /// Waits until no sealed segment waits, has the last one delivered by a stop, and checks that so
+    /// many events, all that were acknowledged, were recorded and arrived.
+    pub fn finish(mut self, acknowledged: u64) -> Result<Ended> {
+        let recorded = self.settle()?;
+        let peak_memory_mb = self.peak_memory_mb()?;
+        let cpu_seconds = self.stop()? - self.start_cpu_seconds;
+        let s3_cpu_seconds = self.site.s3.cpu_seconds()?;
+        let report = self.site.s3.report()?;
+        let Report { records, distinct, .. } = report;
+        ensure!(
+            acknowledged == recorded && recorded == records && records == distinct,
+            "not all is where it belongs: acknowledged {acknowledged}, recorded {recorded}, \
+             delivered {records}, of these distinct {distinct}",
+        );
+        Ok(Ended { cpu_seconds, s3_cpu_seconds, peak_memory_mb, report })
+    }
+
+    /// Waits until no sealed segment waits; gives how many events were recorded.
+    #[allow(clippy::disallowed_methods)] // asks, with pauses, until the condition holds
+    fn settle(&self) -> Result<u64> {
+        let begun = now();
+        while begun.elapsed() < SETTLE_MAX {
+            let metrics = http::get(self.address, "/metrics")?;
+            if value(&metrics, "cairn_journal_sealed_segments")? == 0 {
+                return value(&metrics, "cairn_trail_recorded_events");
+            }
+            std::thread::sleep(PERIOD);
+        }
+        bail!("sealed segments still wait after {SETTLE_MAX:?}")
+    }
+
+    /// SIGTERM; gives the CPU seconds of the process's whole life.
+    fn stop(&mut self) -> Result<f64> {
+        let id = self.pid()?;
+        kill_process(id, Signal::TERM)?;
+        // It is left to be waited for, so that what it cost can still be read.
+        waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+        let cpu_seconds = cpu_seconds(self.child.id())?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "cairn ended badly: {status}");
+        Ok(cpu_seconds)
+    }
+
+    fn pid(&self) -> Result<Pid> {
+        Pid::from_raw(i32::try_from(self.child.id())?).context("a process has an id")
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Cairn<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The sum of a metric over its labels.
+fn value(metrics: &str, name: &str) -> Result<u64> {
+    let mut sum = None;
+    for line in metrics.lines() {
+        if let Some(rest) = line.strip_prefix(name)
+            && rest.starts_with(['{', ' '])
+        {
+            let (_, value) = line.rsplit_once(' ').context("a sample has a value")?;
+            sum = Some(sum.unwrap_or(0) + value.parse::<u64>()?);
+        }
+    }
+    sum.with_context(|| format!("/metrics does not say {name}"))
+}

@@ -1,0 +1,78 @@
+//! The limit: what the work itself costs one thread, without HTTP, disk, journal or upload.
+//!
+//! For each record: serde_json checks all of it and reads the six members that routing needs,
+//! borrowed where they can be; SHA-256 by sha2; gzip by flate2 (zlib-rs) at the level that is Cairn's
+//! default, one stream for each [`FILE_BYTES`]. The same bytes that were sent, the same versions of
+//! the libraries, the same profile. Timed by the CPU clock of the thread.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sha2::{Digest, Sha256};
+
+use crate::process::thread_cpu_seconds;
+use crate::records::Request;
+
+/// Bytes of one gzip stream: a log file of a full segment.
+const FILE_BYTES: usize = 64 << 20;
+
+/// The members that decide where a record goes; all others are checked to be JSON and skipped.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)] // what is read is what costs
+struct Fields<'a> {
+    #[serde(borrow)]
+    recipient_account_id: Cow<'a, str>,
+    #[serde(borrow)]
+    aws_region: Cow<'a, str>,
+    #[serde(borrow)]
+    event_time: Cow<'a, str>,
+    #[serde(borrow)]
+    event_source: Cow<'a, str>,
+    #[serde(borrow)]
+    event_category: Cow<'a, str>,
+    user_identity: IgnoredAny,
+}
+
+/// CPU seconds of parse + SHA-256 + gzip of the bodies of these requests.
+pub fn cpu_seconds(requests: &[Request], level: u32) -> Result<f64> {
+    let begun = thread_cpu_seconds();
+    let mut hash = Sha256::new();
+    let mut gzip = encoder(level);
+    let mut written = 0;
+    for request in requests {
+        let mut rest = request.body();
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (record, more) = rest.split_at(end + 1);
+            let fields: Fields<'_> = serde_json::from_slice(record)?;
+            std::hint::black_box(&fields);
+            hash.update(record);
+            gzip.write_all(record)?;
+            written += record.len();
+            rest = more;
+        }
+        if written >= FILE_BYTES {
+            std::hint::black_box(std::mem::replace(&mut gzip, encoder(level)).finish()?);
+            written = 0;
+        }
+    }
+    std::hint::black_box((hash.finalize(), gzip.finish()?));
+    Ok(thread_cpu_seconds() - begun)
+}
+
+fn encoder(level: u32) -> GzEncoder<Vec<u8>> {
+    GzEncoder::new(Vec::new(), Compression::new(level))
+}
+
+/// Cairn's default level, as deploy/cairn.toml says it; a test of the daemon holds that page to the
+/// defaults.
+pub fn default_level() -> Result<u32> {
+    let page = include_str!("../../../deploy/cairn.toml");
+    let line = page.lines().find_map(|line| line.strip_prefix("#compression_level = "));
+    Ok(line.context("deploy/cairn.toml says the default of compression_level")?.parse()?)
+}
