@@ -13,12 +13,12 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -27,8 +27,8 @@ use crate::null_s3::{NullS3, Report};
 use crate::process::{cpu_seconds, now, peak_memory_mb};
 use crate::records::{OWNER, Pair};
 
-/// How long a daemon may take to settle what it took.
-const SETTLE_MAX: Duration = Duration::from_secs(300);
+/// Far more than anything takes: only what never happens meets it.
+const WAIT_MAX: Duration = Duration::from_secs(300);
 const PERIOD: Duration = Duration::from_millis(50);
 
 /// A place for daemons: configuration, data, and its S3.
@@ -36,6 +36,7 @@ const PERIOD: Duration = Duration::from_millis(50);
 pub struct Site {
     directory: TempDir,
     s3: NullS3,
+    members: Vec<String>,
 }
 
 /// A daemon that is ready.
@@ -46,19 +47,25 @@ pub struct Cairn<'a> {
     address: SocketAddr,
     /// From the start of the process to the first good answer of `/readyz`.
     pub start_seconds: f64,
-    /// CPU seconds until then.
-    start_cpu_seconds: f64,
+    flushes: usize,
 }
 
-/// What a daemon cost that settled everything and ended.
+/// What a daemon has cost since its start.
 #[derive(Clone, Copy, Debug)]
-pub struct Ended {
-    /// CPU seconds of the whole process, user and system, from when it was ready to its end.
+pub struct Spent {
+    /// CPU seconds of the whole process, user and system.
     pub cpu_seconds: f64,
-    /// Of its S3, in the same time.
+    /// Of its S3.
     pub s3_cpu_seconds: f64,
     /// The most memory that was resident, in MB.
     pub peak_memory_mb: f64,
+}
+
+/// A daemon that delivered everything and ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// What it cost.
+    pub spent: Spent,
     /// What arrived.
     pub report: Report,
 }
@@ -82,23 +89,26 @@ impl Site {
     /// For events of these pairs.
     pub fn new(pairs: &[Pair]) -> Result<Site> {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(beside()?)?;
-        let site = Site { directory, s3: NullS3::start()? };
-        fs::write(site.configuration(), site.text(pairs)?)?;
+        let accounts: BTreeSet<&String> = pairs.iter().map(|(account, _)| account).collect();
+        let members = accounts.into_iter().filter(|account| *account != OWNER).cloned().collect();
+        let site = Site { directory, s3: NullS3::start()?, members };
+        site.configure(0)?;
         Ok(site)
     }
 
-    fn text(&self, pairs: &[Pair]) -> Result<String> {
+    /// Writes the configuration; another number makes another trail of the same name.
+    fn configure(&self, number: usize) -> Result<()> {
+        let Site { members, .. } = self;
         let data = self.directory.path().join("data");
-        let accounts: BTreeSet<&str> = pairs.iter().map(|(account, _)| account.as_str()).collect();
-        let members: Vec<&str> = accounts.into_iter().filter(|account| *account != OWNER).collect();
         let mut text = String::new();
         writeln!(text, "data_dir = {data:?}\nlisten = \"127.0.0.1:0\"")?;
         writeln!(text, "[organization]\nid = \"o-bench00000\"\nmanagement_account = \"{OWNER}\"")?;
         writeln!(text, "members = {members:?}")?;
         writeln!(text, "[[trails]]\nname = \"bench\"\naccount = \"{OWNER}\"")?;
         writeln!(text, "region = \"us-east-1\"\nbucket = \"bench\"")?;
+        writeln!(text, "prefix = \"part-{number}\"")?;
         writeln!(text, "multi_region = true\norganization = true")?;
-        Ok(text)
+        Ok(fs::write(self.configuration(), text)?)
     }
 
     fn configuration(&self) -> PathBuf {
@@ -109,18 +119,6 @@ impl Site {
     #[must_use]
     pub fn s3(&self) -> &NullS3 {
         &self.s3
-    }
-
-    /// Bytes of the journal's sealed and open segments.
-    pub fn journal_bytes(&self) -> Result<u64> {
-        let mut bytes = 0;
-        for entry in fs::read_dir(self.directory.path().join("data/journal"))? {
-            let entry = entry?;
-            if Path::new(&entry.file_name()).extension().is_some_and(|kind| kind == "segment") {
-                bytes += entry.metadata()?.len();
-            }
-        }
-        Ok(bytes)
     }
 
     /// Starts a daemon and waits until it is ready.
@@ -147,11 +145,9 @@ impl Site {
                 return Err(error);
             }
         };
-        let mut cairn =
-            Cairn { site: self, child, address, start_seconds: 0.0, start_cpu_seconds: 0.0 };
+        let mut cairn = Cairn { site: self, child, address, start_seconds: 0.0, flushes: 0 };
         http::get(address, "/readyz")?;
         cairn.start_seconds = begun.elapsed().as_secs_f64();
-        cairn.start_cpu_seconds = cpu_seconds(cairn.child.id())?;
         Ok(cairn)
     }
 
@@ -184,18 +180,43 @@ impl Cairn<'_> {
         self.address
     }
 
-    /// The most memory that was resident so far, in MB.
-    pub fn peak_memory_mb(&self) -> Result<f64> {
-        peak_memory_mb(self.child.id())
+    /// What it has cost so far.
+    pub fn spent(&self) -> Result<Spent> {
+        let id = self.child.id();
+        Ok(Spent {
+            cpu_seconds: cpu_seconds(id)?,
+            s3_cpu_seconds: self.site.s3.cpu_seconds()?,
+            peak_memory_mb: peak_memory_mb(id)?,
+        })
     }
 
-    /// Waits until no sealed segment waits, has the last one delivered by a stop, and checks that so
-    /// many events, all that were acknowledged, were recorded and arrived.
+    /// Waits until everything that it took is delivered, the events of the open segment included: a
+    /// change of its trail seals that one.
+    pub fn flush(&mut self) -> Result<()> {
+        self.flushes += 1;
+        self.site.configure(self.flushes)?;
+        kill_process(self.pid()?, Signal::HUP)?;
+        until("everything is delivered", || {
+            let metrics = self.metrics()?;
+            let open = value(&metrics, "cairn_journal_open_events")?;
+            let sealed = value(&metrics, "cairn_journal_sealed_segments")?;
+            Ok(open == 0 && sealed == 0)
+        })
+    }
+
+    fn metrics(&self) -> Result<String> {
+        http::get(self.address, "/metrics")
+    }
+
+    /// Flushes, stops with manners, and checks that so many events, all that were acknowledged, were
+    /// recorded and arrived.
     pub fn finish(mut self, acknowledged: u64) -> Result<Ended> {
-        let recorded = self.settle()?;
-        let peak_memory_mb = self.peak_memory_mb()?;
-        let cpu_seconds = self.stop()? - self.start_cpu_seconds;
-        let s3_cpu_seconds = self.site.s3.cpu_seconds()?;
+        self.flush()?;
+        let spent = self.spent()?;
+        let recorded = value(&self.metrics()?, "cairn_trail_recorded_events")?;
+        kill_process(self.pid()?, Signal::TERM)?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "cairn ended badly: {status}");
         let report = self.site.s3.report()?;
         let Report { records, distinct, .. } = report;
         ensure!(
@@ -203,33 +224,7 @@ impl Cairn<'_> {
             "not all is where it belongs: acknowledged {acknowledged}, recorded {recorded}, \
              delivered {records}, of these distinct {distinct}",
         );
-        Ok(Ended { cpu_seconds, s3_cpu_seconds, peak_memory_mb, report })
-    }
-
-    /// Waits until no sealed segment waits; gives how many events were recorded.
-    #[allow(clippy::disallowed_methods)] // asks, with pauses, until the condition holds
-    fn settle(&self) -> Result<u64> {
-        let begun = now();
-        while begun.elapsed() < SETTLE_MAX {
-            let metrics = http::get(self.address, "/metrics")?;
-            if value(&metrics, "cairn_journal_sealed_segments")? == 0 {
-                return value(&metrics, "cairn_trail_recorded_events");
-            }
-            std::thread::sleep(PERIOD);
-        }
-        bail!("sealed segments still wait after {SETTLE_MAX:?}")
-    }
-
-    /// SIGTERM; gives the CPU seconds of the process's whole life.
-    fn stop(&mut self) -> Result<f64> {
-        let id = self.pid()?;
-        kill_process(id, Signal::TERM)?;
-        // It is left to be waited for, so that what it cost can still be read.
-        waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
-        let cpu_seconds = cpu_seconds(self.child.id())?;
-        let status = self.child.wait()?;
-        ensure!(status.success(), "cairn ended badly: {status}");
-        Ok(cpu_seconds)
+        Ok(Ended { spent, report })
     }
 
     fn pid(&self) -> Result<Pid> {
@@ -242,6 +237,17 @@ impl Cairn<'_> {
         self.child.wait()?;
         Ok(())
     }
+}
+
+/// Asks, with pauses, until the condition holds.
+#[allow(clippy::disallowed_methods)] // no clock but the real one is here
+fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let begun = now();
+    while !holds()? {
+        ensure!(begun.elapsed() < WAIT_MAX, "waited {WAIT_MAX:?} in vain for this: {what}");
+        std::thread::sleep(PERIOD);
+    }
+    Ok(())
 }
 
 impl Drop for Cairn<'_> {

@@ -63,7 +63,8 @@ impl Connection {
                 head.if_none_match = true;
             } else if name.eq_ignore_ascii_case("expect") {
                 head.expects = true;
-            } else if name.eq_ignore_ascii_case("transfer-encoding") || value.contains("aws-chunked")
+            } else if name.eq_ignore_ascii_case("transfer-encoding")
+                || value.contains("aws-chunked")
             {
                 head.is_framed = true;
             }

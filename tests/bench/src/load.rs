@@ -146,7 +146,5 @@ pub fn spread(
 ) -> Result<Vec<Vec<Request>>> {
     let mut chunks = records.chunks_exact(size).cycle();
     let mut next = || chunks.next().context("fewer records than one request takes");
-    (0..connections)
-        .map(|_| (0..requests).map(|_| Ok(Request::bulk(next()?))).collect())
-        .collect()
+    (0..connections).map(|_| (0..requests).map(|_| Ok(Request::bulk(next()?))).collect()).collect()
 }

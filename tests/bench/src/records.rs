@@ -44,8 +44,16 @@ pub struct Ids {
 #[must_use]
 pub fn pairs(count: usize) -> Vec<Pair> {
     const REGIONS: [&str; 10] = [
-        "us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1", "eu-west-2", "eu-west-3",
-        "ap-east-1", "sa-east-1", "ca-west-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "ap-east-1",
+        "sa-east-1",
+        "ca-west-1",
     ];
     let owner: u64 = OWNER.parse().expect("twelve digits");
     let pair = |number: usize| {
@@ -210,14 +218,13 @@ fn record((account, region): &Pair, dice: &mut Dice) -> Record {
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let agent = dice.pick(&[
         "aws-sdk-go-v2/1.36.3 ua/2.1 os/linux lang/go#1.23.6 md/GOOS#linux md/GOARCH#amd64 api/ec2#1.210.1 m/E",
-        "Boto3/1.37.4 md/Botocore#1.37.4 ua/2.1 os/linux#6.1.128-136.201.amzn2023.x86_64 md/arch#x86_64 lang/python#3.12.9 md/pyimpl#CPython cfg/retry-mode#legacy Botocore/1.37.4",
-        "aws-cli/2.24.16 md/awscrt#0.23.8 ua/2.1 os/macos#24.3.0 md/arch#arm64 lang/python#3.12.9 md/pyimpl#CPython cfg/retry-mode#standard md/installer#source md/prompt#off md/command#sts.assume-role",
-        "APN/1.0 HashiCorp/1.0 Terraform/1.10.5 (+https://www.terraform.io) terraform-provider-aws/5.88.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.36.1 ua/2.1 os/linux lang/go#1.23.5",
+        "Boto3/1.37.4 md/Botocore#1.37.4 ua/2.1 os/linux#6.1.128-136.201.amzn2023.x86_64 lang/python#3.12.9 Botocore/1.37.4",
+        "aws-cli/2.24.16 md/awscrt#0.23.8 ua/2.1 os/macos#24.3.0 md/arch#arm64 lang/python#3.12.9 md/command#sts.assume-role",
+        "APN/1.0 HashiCorp/1.0 Terraform/1.10.5 (+https://www.terraform.io) terraform-provider-aws/5.88.0 (+https://registry.terraform.io/providers/hashicorp/aws)",
         "aws-sdk-java/2.30.30 md/io#sync md/http#Apache ua/2.1 os/Linux#5.10.234-225.895.amzn2.x86_64 lang/java#17.0.14 md/OpenJDK_64-Bit_Server_VM#17.0.14+7-LTS",
         "amazon-ssm-agent/3.3.1611.0",
     ]);
-    let address =
-        format!("10.{}.{}.{}", dice.below(3), dice.below(4), 10 + dice.below(8));
+    let address = format!("10.{}.{}.{}", dice.below(3), dice.below(64), dice.below(256));
     let mut text = format!(
         r#"{{"eventVersion":"1.11","userIdentity":{},"eventTime":"2026-03-14T{hour:02}:{minute:02}:{second:02}Z","eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"{address}","userAgent":"{agent}""#,
         identity(account, dice),
@@ -242,7 +249,7 @@ fn record((account, region): &Pair, dice: &mut Dice) -> Record {
 }
 
 fn identity(account: &str, dice: &mut Dice) -> String {
-    let key = format!("ASIA{:016X}", mix(dice.below(12)));
+    let key = format!("ASIA{:016X}", mix(dice.below(400)));
     match dice.below(10) {
         0 => r#"{"type":"AWSService","invokedBy":"autoscaling.amazonaws.com"}"#.to_owned(),
         1 => {
@@ -253,14 +260,22 @@ fn identity(account: &str, dice: &mut Dice) -> String {
             )
         }
         _ => {
-            let role = dice.pick(&["eks-node-group", "deploy", "ecs-task-orders", "lambda-thumbnails", "AWSServiceRoleForConfig"]);
+            let role = dice.pick(&[
+                "eks-node-group",
+                "deploy",
+                "ecs-task-orders",
+                "lambda-thumbnails",
+                "AWSServiceRoleForConfig",
+            ]);
             let session = match role {
-                "eks-node-group" => format!("i-0{:016x}", mix(dice.below(20))),
-                other => format!("{other}-session"),
+                "eks-node-group" => format!("i-0{:016x}", mix(dice.below(500))),
+                other => format!("{other}-{}", dice.below(100_000)),
             };
             format!(
-                r#"{{"type":"AssumedRole","principalId":"AROA4EXAMPLE7QZ{length:04}:{session}","arn":"arn:aws:sts::{account}:assumed-role/{role}/{session}","accountId":"{account}","accessKeyId":"{key}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROA4EXAMPLE7QZ{length:04}","arn":"arn:aws:iam::{account}:role/{role}","accountId":"{account}","userName":"{role}"}},"attributes":{{"creationDate":"2026-03-14T{:02}:00:07Z","mfaAuthenticated":"false"}}}}}}"#,
+                r#"{{"type":"AssumedRole","principalId":"AROA4EXAMPLE7QZ{length:04}:{session}","arn":"arn:aws:sts::{account}:assumed-role/{role}/{session}","accountId":"{account}","accessKeyId":"{key}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROA4EXAMPLE7QZ{length:04}","arn":"arn:aws:iam::{account}:role/{role}","accountId":"{account}","userName":"{role}"}},"attributes":{{"creationDate":"2026-03-14T{:02}:{:02}:{:02}Z","mfaAuthenticated":"false"}}}}}}"#,
                 dice.below(24),
+                dice.below(60),
+                dice.below(60),
                 length = role.len(),
             )
         }
@@ -275,24 +290,55 @@ fn call(account: &str, region: &str, dice: &mut Dice) -> Call {
         parameters,
         response: "null".into(),
     };
-    match dice.below(16) {
-        0..4 => read("ec2", "DescribeInstances", format!(r#"{{"maxResults":1000,"instancesSet":{{}},"filterSet":{{"items":[{{"name":"private-dns-name","valueSet":{{"items":[{{"value":"ip-10-0-{}-{}.{region}.compute.internal"}}]}}}}]}}}}"#, dice.below(32), dice.below(256))),
-        4..7 => read("kms", "Decrypt", format!(r#"{{"encryptionContext":{{"aws:s3:arn":"arn:aws:s3:::orders-{account}/2026/03/14/{}"}},"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}}"#, dice.hex(12))),
-        7..9 => assume_role(account, dice),
-        9..11 => Call {
+    match dice.below(32) {
+        0..8 => read(
+            "ec2",
+            "DescribeInstances",
+            format!(
+                r#"{{"maxResults":1000,"instancesSet":{{}},"filterSet":{{"items":[{{"name":"private-dns-name","valueSet":{{"items":[{{"value":"ip-10-0-{}-{}.{region}.compute.internal"}}]}}}}]}}}}"#,
+                dice.below(32),
+                dice.below(256)
+            ),
+        ),
+        8..14 => read(
+            "kms",
+            "Decrypt",
+            format!(
+                r#"{{"encryptionContext":{{"aws:s3:arn":"arn:aws:s3:::orders-{account}/2026/03/14/{}"}},"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}}"#,
+                dice.hex(12)
+            ),
+        ),
+        14..19 => assume_role(account, dice),
+        19..23 => Call {
             service: "logs",
             name: "CreateLogStream",
             is_read: false,
-            parameters: format!(r#"{{"logGroupName":"/aws/lambda/thumbnails","logStreamName":"2026/03/14/[$LATEST]{}"}}"#, dice.hex(32)),
+            parameters: format!(
+                r#"{{"logGroupName":"/aws/lambda/thumbnails","logStreamName":"2026/03/14/[$LATEST]{}"}}"#,
+                dice.hex(32)
+            ),
             response: "null".into(),
         },
-        11 => read("dynamodb", "DescribeTable", format!(r#"{{"tableName":"orders-{}"}}"#, dice.below(30))),
-        12 => read("iam", "GetRole", format!(r#"{{"roleName":"{}"}}"#, dice.pick(&["deploy", "audit", "eks-node-group"]))),
-        13..15 => Call {
+        23..26 => read(
+            "dynamodb",
+            "DescribeTable",
+            format!(r#"{{"tableName":"orders-{}"}}"#, dice.below(30)),
+        ),
+        26..28 => read(
+            "iam",
+            "GetRole",
+            format!(r#"{{"roleName":"{}"}}"#, dice.pick(&["deploy", "audit", "eks-node-group"])),
+        ),
+        28..31 => Call {
             service: "ssm",
             name: "UpdateInstanceInformation",
             is_read: false,
-            parameters: format!(r#"{{"instanceId":"i-0{}","agentVersion":"3.3.1611.0","agentStatus":"Active","platformType":"Linux","platformName":"Amazon Linux","platformVersion":"2023","iPAddress":"10.0.{}.{}","computerName":"ip-10-0-1-1.{region}.compute.internal","agentName":"amazon-ssm-agent","sSMConnectionChannel":"ssmmessages"}}"#, dice.hex(16), dice.below(32), dice.below(256)),
+            parameters: format!(
+                r#"{{"instanceId":"i-0{}","agentVersion":"3.3.1611.0","agentStatus":"Active","platformType":"Linux","platformName":"Amazon Linux","platformVersion":"2023","iPAddress":"10.0.{}.{}","computerName":"ip-10-0-1-1.{region}.compute.internal","agentName":"amazon-ssm-agent","sSMConnectionChannel":"ssmmessages"}}"#,
+                dice.hex(16),
+                dice.below(32),
+                dice.below(256)
+            ),
             response: "null".into(),
         },
         _ => run_instances(account, region, dice),
@@ -300,13 +346,19 @@ fn call(account: &str, region: &str, dice: &mut Dice) -> Call {
 }
 
 fn assume_role(account: &str, dice: &mut Dice) -> Call {
-    let token: String = (0..4).map(|_| dice.hex(32)).collect();
+    let token: String = (0..10).map(|_| dice.hex(32)).collect();
     Call {
         service: "sts",
         name: "AssumeRole",
         is_read: true,
-        parameters: format!(r#"{{"roleArn":"arn:aws:iam::{account}:role/deploy","roleSessionName":"ci-{}","durationSeconds":3600}}"#, dice.below(100_000)),
-        response: format!(r#"{{"credentials":{{"accessKeyId":"ASIA{}","sessionToken":"IQoJb3JpZ2luX2VjE{token}","expiration":"Mar 14, 2026, 5:32:10 PM"}},"assumedRoleUser":{{"assumedRoleId":"AROA4EXAMPLE7QZ0006:ci","arn":"arn:aws:sts::{account}:assumed-role/deploy/ci"}}}}"#, dice.hex(16).to_uppercase()),
+        parameters: format!(
+            r#"{{"roleArn":"arn:aws:iam::{account}:role/deploy","roleSessionName":"ci-{}","durationSeconds":3600}}"#,
+            dice.below(100_000)
+        ),
+        response: format!(
+            r#"{{"credentials":{{"accessKeyId":"ASIA{}","sessionToken":"IQoJb3JpZ2luX2VjE{token}","expiration":"Mar 14, 2026, 5:32:10 PM"}},"assumedRoleUser":{{"assumedRoleId":"AROA4EXAMPLE7QZ0006:ci","arn":"arn:aws:sts::{account}:assumed-role/deploy/ci"}}}}"#,
+            dice.hex(16).to_uppercase()
+        ),
     }
 }
 
@@ -326,7 +378,15 @@ fn run_instances(account: &str, region: &str, dice: &mut Dice) -> Call {
         service: "ec2",
         name: "RunInstances",
         is_read: false,
-        parameters: format!(r#"{{"instancesSet":{{"items":[{{"minCount":{instances},"maxCount":{instances}}}]}},"instanceType":"m7i.large","monitoring":{{"enabled":false}},"disableApiTermination":false,"launchTemplate":{{"launchTemplateId":"lt-0{}","version":"7"}}}}"#, dice.hex(16)),
-        response: format!(r#"{{"requestId":"{}","reservationId":"r-0{}","ownerId":"{account}","groupSet":{{}},"instancesSet":{{"items":[{}]}}}}"#, dice.uuid(), dice.hex(16), items.join(",")),
+        parameters: format!(
+            r#"{{"instancesSet":{{"items":[{{"minCount":{instances},"maxCount":{instances}}}]}},"instanceType":"m7i.large","monitoring":{{"enabled":false}},"disableApiTermination":false,"launchTemplate":{{"launchTemplateId":"lt-0{}","version":"7"}}}}"#,
+            dice.hex(16)
+        ),
+        response: format!(
+            r#"{{"requestId":"{}","reservationId":"r-0{}","ownerId":"{account}","groupSet":{{}},"instancesSet":{{"items":[{}]}}}}"#,
+            dice.uuid(),
+            dice.hex(16),
+            items.join(",")
+        ),
     }
 }

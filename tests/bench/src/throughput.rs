@@ -45,7 +45,7 @@ pub fn measure(wanted: &Wanted) -> Result<()> {
             let ended = daemon.finish(sent.events)?;
             say(&format!(
                 "{shape}.c{connections}: {} events in {:.2} s, {} answers 503; CPU s: cairn {:.2} to the end, generator {own:.2}",
-                sent.events, sent.seconds, sent.busy, ended.cpu_seconds,
+                sent.events, sent.seconds, sent.busy, ended.spent.cpu_seconds,
             ));
             figure(&names[0], sent.events as f64 / sent.seconds, "1/s")?;
             figure(&names[1], sent.percentile_ms(50), "ms")?;
