@@ -6,9 +6,11 @@ mod figures;
 mod http;
 mod limit;
 mod load;
+mod memory;
 mod null_s3;
 mod process;
 mod records;
+mod recovery;
 mod throughput;
 
 use std::process::ExitCode;
@@ -37,5 +39,12 @@ fn run() -> Result<()> {
     if wanted.any(&cpu::names()) {
         cpu::measure(&wanted)?;
     }
-    throughput::measure(&wanted)
+    throughput::measure(&wanted)?;
+    if wanted.any(&memory::names()) {
+        memory::measure(&wanted)?;
+    }
+    if wanted.any(&recovery::names()) {
+        recovery::measure(&wanted)?;
+    }
+    Ok(())
 }

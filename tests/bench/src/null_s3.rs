@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `GET /-/report` | unpacks and counts all log files: see [`Report`] |
 //! | `GET /-/stall` | from now on no PUT is answered |
+//! | `GET /-/go` | PUTs are answered again |
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -80,9 +81,10 @@ impl NullS3 {
         Ok(serde_json::from_str(&http::get(self.address, "/-/report")?)?)
     }
 
-    /// From now on it answers no PUT.
-    pub fn stall(&self) -> Result<()> {
-        http::get(self.address, "/-/stall").map(drop)
+    /// From now on it answers no PUT, or does again.
+    pub fn stall(&self, is_stalled: bool) -> Result<()> {
+        let path = if is_stalled { "/-/stall" } else { "/-/go" };
+        http::get(self.address, path).map(drop)
     }
 }
 
@@ -134,8 +136,8 @@ fn attend(stream: TcpStream, store: &Store) -> Result<()> {
                 let report = serde_json::to_vec(&count(store)?)?;
                 answer(&mut connection, "200 OK", &report)?;
             }
-            ("GET", "/-/stall") => {
-                store.is_stalled.store(true, Ordering::Relaxed);
+            ("GET", "/-/stall" | "/-/go") => {
+                store.is_stalled.store(path == "/-/stall", Ordering::Relaxed);
                 answer(&mut connection, "200 OK", b"")?;
             }
             ("PUT", _) => {
