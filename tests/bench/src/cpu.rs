@@ -21,11 +21,15 @@ const BODY_BYTES: usize = 1 << 20;
 /// Three accounts in four Regions.
 const PAIRS: usize = 30;
 
-/// What one event costs, in CPU seconds a million.
-#[derive(Clone, Copy, Debug)]
-pub struct Cost {
-    /// Cairn's whole process.
-    pub cairn: f64,
+/// What was sent in each round, and the least that it cost Cairn.
+#[derive(Debug)]
+pub struct Measured {
+    /// All events.
+    pub requests: Vec<Request>,
+    /// How many they are.
+    pub events: u64,
+    /// CPU seconds of Cairn's whole process for them.
+    pub cpu_seconds: f64,
 }
 
 /// The figures of this module.
@@ -46,7 +50,7 @@ pub fn names() -> Vec<String> {
 }
 
 /// Measures and prints them.
-pub fn measure(wanted: &Wanted) -> Result<Cost> {
+pub fn measure(wanted: &Wanted) -> Result<Measured> {
     let pairs = records::pairs(PAIRS);
     let records = records::records(wanted.pick(50_000, 200_000), &pairs);
     let mut requests = Request::bulks(&records, BODY_BYTES);
@@ -97,5 +101,6 @@ pub fn measure(wanted: &Wanted) -> Result<Cost> {
     figure("rss_peak_mb", spent.peak_memory_mb, "MB")?;
     figure("record_bytes_mean", bytes as f64 / events, "B")?;
     figure("compression_ratio", report.uncompressed as f64 / report.compressed as f64, "ratio")?;
-    Ok(Cost { cairn: cairn / events * 1e6 })
+    let events = requests.iter().map(Request::events).sum();
+    Ok(Measured { requests, events, cpu_seconds: cairn })
 }

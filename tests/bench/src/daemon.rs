@@ -80,7 +80,8 @@ pub fn binary() -> Result<PathBuf> {
     Ok(binary)
 }
 
-fn beside() -> Result<PathBuf> {
+/// Where this program lies: on a real disk, with room for data.
+pub fn beside() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     Ok(program.parent().context("a program lies in a directory")?.to_owned())
 }

@@ -9,7 +9,8 @@ use anyhow::Result;
 pub struct Wanted {
     /// Short runs: the figures are rough, the checks are the same.
     pub is_quick: bool,
-    /// Texts, one of which a figure's name must hold; none asks for all.
+    /// Texts, one of which a figure's name must hold, with a full stop behind the name (so that
+    /// `single.c1.` is not `single.c16`); none asks for all.
     pub filters: Vec<String>,
 }
 
@@ -17,7 +18,10 @@ impl Wanted {
     /// Whether one of these figures was asked for.
     #[must_use]
     pub fn any(&self, names: &[String]) -> bool {
-        let is_wanted = |name: &String| self.filters.iter().any(|filter| name.contains(filter));
+        let is_wanted = |name: &String| {
+            let name = format!("{name}.");
+            self.filters.iter().any(|filter| name.contains(filter))
+        };
         self.filters.is_empty() || names.iter().any(is_wanted)
     }
 

@@ -12,6 +12,7 @@ mod process;
 mod records;
 mod recovery;
 mod throughput;
+mod versus;
 
 use std::process::ExitCode;
 
@@ -36,8 +37,12 @@ fn run() -> Result<()> {
     let (flags, filters): (Vec<String>, _) =
         arguments.into_iter().partition(|argument| argument.starts_with('-'));
     let wanted = Wanted { is_quick: flags.iter().any(|flag| flag == "--quick"), filters };
-    if wanted.any(&cpu::names()) {
-        cpu::measure(&wanted)?;
+    let versus = wanted.any(&versus::names());
+    if versus || wanted.any(&cpu::names()) {
+        let measured = cpu::measure(&wanted)?;
+        if versus {
+            versus::measure(&wanted, &measured)?;
+        }
     }
     throughput::measure(&wanted)?;
     if wanted.any(&memory::names()) {

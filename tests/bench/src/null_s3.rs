@@ -1,7 +1,7 @@
 //! A null S3, in a process of its own: takes objects into memory and does nothing with them.
 //!
 //! It answers PUT (create-only where the request says so: 412 for a key that is taken), HEAD and GET
-//! by path. What arrived is looked at only when the bench asks, after the measurement: then it is
+//! by path, and uploads in parts. What arrived is looked at only when the bench asks, after the measurement: then it is
 //! unpacked and counted, so that nothing can seem fast by being lost. One thread a connection; a PUT
 //! costs it one read and one insertion into a table.
 //!
@@ -11,14 +11,14 @@
 //! | `GET /-/stall` | from now on no PUT is answered |
 //! | `GET /-/go` | PUTs are answered again |
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +28,10 @@ use crate::process;
 /// The argument that makes this program a null S3.
 pub const ARGUMENT: &str = "null-s3";
 
-/// What log files arrived, sizes in bytes.
+/// What log files, or files of lines, arrived; sizes in bytes.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Report {
-    /// Log files.
+    /// Files.
     pub files: u64,
     /// Their sizes.
     pub compressed: u64,
@@ -99,6 +99,8 @@ impl Drop for NullS3 {
 #[derive(Debug, Default)]
 struct Store {
     objects: Mutex<HashMap<String, Arc<Vec<u8>>>>,
+    /// Parts of objects that are not complete, by path and number.
+    parts: Mutex<BTreeMap<(String, u32), Vec<u8>>>,
     is_stalled: AtomicBool,
 }
 
@@ -130,67 +132,77 @@ fn attend(stream: TcpStream, store: &Store) -> Result<()> {
         connection.body(&head, &mut body)?;
         let mut words = head.line.split(' ');
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let path = target.split('?').next().unwrap_or_default();
-        match (method, path) {
-            ("GET", "/-/report") => {
-                let report = serde_json::to_vec(&count(store)?)?;
-                answer(&mut connection, "200 OK", &report)?;
-            }
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (status, body) = match (method, path) {
+            ("GET", "/-/report") => ("200 OK", serde_json::to_vec(&count(store)?)?),
             ("GET", "/-/stall" | "/-/go") => {
                 store.is_stalled.store(path == "/-/stall", Ordering::Relaxed);
-                answer(&mut connection, "200 OK", b"")?;
+                ("200 OK", Vec::new())
             }
-            ("PUT", _) => {
-                if store.is_stalled.load(Ordering::Relaxed) {
-                    // Until the other side gives up.
-                    connection.head()?;
-                    return Ok(());
+            ("PUT", _) if store.is_stalled.load(Ordering::Relaxed) => {
+                // Until the other side gives up.
+                connection.head()?;
+                return Ok(());
+            }
+            ("PUT", _) => match number_of_part(query) {
+                Some(part) => {
+                    lock(&store.parts).insert((path.to_owned(), part), body);
+                    STORED
                 }
-                put(&mut connection, store, path, body, head.if_none_match)?;
-            }
-            ("GET" | "HEAD", _) => {
-                let object = lock(store).get(path).cloned();
-                match object {
-                    None => answer(&mut connection, "404 Not Found", b"")?,
-                    Some(object) if method == "GET" => answer(&mut connection, "200 OK", &object)?,
-                    Some(_) => answer(&mut connection, "200 OK", b"")?,
-                }
-            }
-            _ => answer(&mut connection, "501 Not Implemented", b"")?,
-        }
+                None => put(store, path, body, head.if_none_match),
+            },
+            ("POST", _) => parts(store, path, query),
+            ("GET" | "HEAD", _) => match lock(&store.objects).get(path).cloned() {
+                None => ("404 Not Found", Vec::new()),
+                Some(object) if method == "GET" => ("200 OK", object.to_vec()),
+                Some(_) => ("200 OK", Vec::new()),
+            },
+            _ => ("501 Not Implemented", Vec::new()),
+        };
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
+        connection.send(&[head.into_bytes(), body].concat())?;
     }
     Ok(())
 }
 
-fn put(
-    connection: &mut Connection,
-    store: &Store,
-    path: &str,
-    body: Vec<u8>,
-    create_only: bool,
-) -> Result<()> {
-    let mut objects = lock(store);
+/// Status, with headers behind it, and body.
+type Answer = (&'static str, Vec<u8>);
+
+const STORED: Answer = ("200 OK\r\nETag: \"0\"", Vec::new());
+
+fn put(store: &Store, path: &str, body: Vec<u8>, create_only: bool) -> Answer {
+    let mut objects = lock(&store.objects);
     if create_only && objects.contains_key(path) {
-        drop(objects);
-        return answer(
-            connection,
-            "412 Precondition Failed",
-            b"<Error><Code>PreconditionFailed</Code><Message>The key is taken</Message></Error>",
-        );
+        let taken =
+            "<Error><Code>PreconditionFailed</Code><Message>The key is taken</Message></Error>";
+        return ("412 Precondition Failed", taken.into());
     }
     objects.insert(path.to_owned(), Arc::new(body));
-    drop(objects);
-    answer(connection, "200 OK\r\nETag: \"0\"", b"")
+    STORED
 }
 
-fn answer(connection: &mut Connection, status: &str, body: &[u8]) -> Result<()> {
-    let length = body.len();
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
-    connection.send(&[head.as_bytes(), body].concat())
+fn number_of_part(query: &str) -> Option<u32> {
+    query.split('&').find_map(|field| field.strip_prefix("partNumber="))?.parse().ok()
 }
 
-fn lock(store: &Store) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Vec<u8>>>> {
-    store.objects.lock().unwrap_or_else(PoisonError::into_inner)
+/// Begins an upload in parts, or ends it.
+fn parts(store: &Store, path: &str, query: &str) -> Answer {
+    if query.split('&').any(|field| field == "uploads" || field == "uploads=") {
+        let begun =
+            "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>";
+        return ("200 OK", begun.into());
+    }
+    let mut parts = lock(&store.parts);
+    let places: Vec<_> = parts.keys().filter(|(of, _)| of == path).cloned().collect();
+    let object: Vec<Vec<u8>> = places.iter().filter_map(|place| parts.remove(place)).collect();
+    lock(&store.objects).insert(path.to_owned(), Arc::new(object.concat()));
+    let ended = "<CompleteMultipartUploadResult><ETag>0</ETag></CompleteMultipartUploadResult>";
+    ("200 OK", ended.into())
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Deserialize)]
@@ -205,27 +217,33 @@ struct Record<'a> {
     id: &'a str,
 }
 
-/// Unpacks every log file; the marker of the trail is empty and none.
+/// Unpacks every object; the marker of the trail is empty and counts as none.
 fn count(store: &Store) -> Result<Report> {
-    let objects: Vec<Arc<Vec<u8>>> = lock(store).values().cloned().collect();
+    let objects: Vec<Arc<Vec<u8>>> = lock(&store.objects).values().cloned().collect();
     let mut report = Report::default();
     let mut ids = HashSet::new();
     let mut text = Vec::new();
     for object in objects.iter().filter(|object| !object.is_empty()) {
         text.clear();
         GzDecoder::new(object.as_slice()).read_to_end(&mut text)?;
-        let file: LogFile<'_> = serde_json::from_slice(&text)?;
         report.files += 1;
         report.compressed += object.len() as u64;
         report.uncompressed += text.len() as u64;
-        report.records += file.records.len() as u64;
-        for record in &file.records {
+        for record in records(&text)? {
             let digits: String = record.id.split('-').collect();
-            if !ids.insert(u128::from_str_radix(&digits, 16)?) {
-                bail!("{} came twice", record.id);
-            }
+            ids.insert(u128::from_str_radix(&digits, 16)?);
+            report.records += 1;
         }
     }
     report.distinct = ids.len() as u64;
     Ok(report)
+}
+
+/// The records of a log file, or of lines.
+fn records(text: &[u8]) -> Result<Vec<Record<'_>>> {
+    if text.starts_with(b"{\"Records\":[") {
+        return Ok(serde_json::from_slice::<LogFile<'_>>(text)?.records);
+    }
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| Ok(serde_json::from_slice(line)?)).collect()
 }

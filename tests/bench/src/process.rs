@@ -1,9 +1,11 @@
 //! What the system says of processes: CPU seconds, peak memory, the time.
 
 use std::fs;
+use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Clock ticks a second in `/proc`, the same on all of Linux. Source: proc(5), `USER_HZ`.
@@ -16,15 +18,29 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// User and system CPU seconds of a process so far, by its id; also of one that ended and was not
-/// waited for. In steps of 10 ms.
+/// User and system CPU seconds of a process so far, by its id, with those of its children that it
+/// waited for; also of one that ended and was not waited for. In steps of 10 ms.
 pub fn cpu_seconds(id: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-    // Fields 14 and 15, counted from 1; the second may hold spaces and ends with the last ')'.
+    // Fields 14 to 17, counted from 1; the second may hold spaces and ends with the last ')'.
     let (_, rest) = stat.rsplit_once(") ").context("/proc/ID/stat has a name")?;
-    let mut fields = rest.split(' ').skip(11).map(str::parse::<f64>);
-    let mut next = || fields.next().context("/proc/ID/stat has 52 fields");
-    Ok((next()?? + next()??) / TICKS)
+    let mut ticks = 0.0;
+    for field in rest.split(' ').skip(11).take(4) {
+        ticks += field.parse::<f64>()?;
+    }
+    Ok(ticks / TICKS)
+}
+
+/// Runs a command to its end; gives its CPU seconds.
+pub fn run(command: &mut Command) -> Result<f64> {
+    let mut child = command.spawn().with_context(|| format!("{command:?} does not start"))?;
+    let id = Pid::from_raw(i32::try_from(child.id())?).context("a process has an id")?;
+    // It is left to be waited for, so that what it cost can still be read.
+    waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+    let seconds = cpu_seconds(child.id())?;
+    let status = child.wait()?;
+    ensure!(status.success(), "{command:?} failed: {status}");
+    Ok(seconds)
 }
 
 /// The most memory that a process had resident so far, in MB of 10^6 bytes.
