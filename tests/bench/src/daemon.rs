@@ -1,15 +1,14 @@
 //! The daemon that is measured: the release binary, in the configuration that users get.
 //!
 //! Its configuration says only what has no default or must differ for a daemon beside others: where
-//! its data lies, its port, and one trail of an organization that takes management events of every
-//! account and Region. Its data directory lies beside the binary, on a real disk: a sync must cost
+//! its data lies, its port, one trail of an organization that takes management events of every account
+//! and Region, and a channel. Its data directory lies beside the binary, on a real disk: a sync must cost
 //! what it costs. Its S3 is a [`NullS3`]; the trail has no topic.
 //!
 //! [`Cairn::finish`] proves that nothing was lost: events acknowledged = recorded by the daemon's own
 //! count = records in the log files, each once.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -21,11 +20,12 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+use trails::Channel;
 
 use crate::http;
 use crate::null_s3::{NullS3, Report};
 use crate::process::{cpu_seconds, now, peak_memory_mb};
-use crate::records::{OWNER, Pair};
+use crate::records::{OWNER, Pair, channel};
 
 /// Far more than anything takes: only what never happens meets it.
 const WAIT_MAX: Duration = Duration::from_secs(300);
@@ -99,16 +99,34 @@ impl Site {
 
     /// Writes the configuration; another number makes another trail of the same name.
     fn configure(&self, number: usize) -> Result<()> {
-        let Site { members, .. } = self;
         let data = self.directory.path().join("data");
-        let mut text = String::new();
-        writeln!(text, "data_dir = {data:?}\nlisten = \"127.0.0.1:0\"")?;
-        writeln!(text, "[organization]\nid = \"o-bench00000\"\nmanagement_account = \"{OWNER}\"")?;
-        writeln!(text, "members = {members:?}")?;
-        writeln!(text, "[[trails]]\nname = \"bench\"\naccount = \"{OWNER}\"")?;
-        writeln!(text, "region = \"us-east-1\"\nbucket = \"bench\"")?;
-        writeln!(text, "prefix = \"part-{number}\"")?;
-        writeln!(text, "multi_region = true\norganization = true")?;
+        let Site { members, .. } = self;
+        let Channel { name, account, region, .. } = channel();
+        let text = format!(
+            r#"
+            data_dir = {data:?}
+            listen = "127.0.0.1:0"
+
+            [organization]
+            id = "o-bench00000"
+            management_account = "{OWNER}"
+            members = {members:?}
+
+            [[trails]]
+            name = "bench"
+            account = "{OWNER}"
+            region = "us-east-1"
+            bucket = "bench"
+            prefix = "part-{number}"
+            multi_region = true
+            organization = true
+
+            [[channels]]
+            name = "{name}"
+            account = "{account}"
+            region = "{region}"
+            "#
+        );
         Ok(fs::write(self.configuration(), text)?)
     }
 

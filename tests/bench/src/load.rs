@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Barrier, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::http::Connection;
 use crate::process::now;
@@ -130,21 +130,11 @@ impl Caller {
         self.sent.waits.push(begun.elapsed());
         self.sent.events += request.events();
         let answer = std::str::from_utf8(&self.answer)?;
-        let counts = format!("{{\"records\":{},", request.events());
-        let is_good = answer.starts_with(&counts) && answer.contains("\"refused\":0");
-        ensure!(is_good, "not all of {} events were taken: {answer}", request.events());
+        ensure!(
+            request.is_taken(answer),
+            "not all of {} events were taken: {answer}",
+            request.events()
+        );
         Ok(())
     }
-}
-
-/// So many requests for each of so many connections, of so many records each.
-pub fn spread(
-    records: &[crate::records::Record],
-    connections: usize,
-    requests: usize,
-    size: usize,
-) -> Result<Vec<Vec<Request>>> {
-    let mut chunks = records.chunks_exact(size).cycle();
-    let mut next = || chunks.next().context("fewer records than one request takes");
-    (0..connections).map(|_| (0..requests).map(|_| Ok(Request::bulk(next()?))).collect()).collect()
 }

@@ -1,4 +1,20 @@
-//! `make bench`: the speed of the `cairn` binary, in figures.
+//! `make bench`: the speed of the `cairn` binary, in figures. `name value unit`, one a line, on
+//! stdout; what goes on is told on stderr. Exit code 1 when something failed, an event that was lost
+//! or doubled included.
+//!
+//! Three processes: this program makes the load ([`load`], of [`records`]), the release binary of
+//! Cairn is measured ([`daemon`]), and this program again, with a hidden argument, is the S3 that
+//! objects go to ([`null_s3`]).
+//!
+//! | figures | what they are |
+//! | --- | --- |
+//! | `cpu_vs_limit`, `cpu_s_per_million.*`, `events_per_s.bulk.c4`, `rss_peak_mb`, `record_bytes_mean`, `compression_ratio` | [`cpu`], against [`limit`] |
+//! | `vs_gzip6`, `vs_tenzir` | [`versus`] |
+//! | `events_per_s.LOAD`, `ack_p50_ms.LOAD`, `ack_p99_ms.LOAD` | [`throughput`] |
+//! | `rss_growth_mb`, `rss_peak_mb.pairs*` | [`memory`] |
+//! | `recovery_s_per_gb`, `rss_peak_mb.recovery` | [`recovery`] |
+//!
+//! Seconds of CPU and bytes of memory hold on a machine that others use too; rates and waits do not.
 
 mod cpu;
 mod daemon;
@@ -16,8 +32,10 @@ mod versus;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use figures::{Wanted, say};
+
+const USAGE: &str = "arguments are --quick and parts of the names of figures";
 
 fn main() -> ExitCode {
     match run() {
@@ -34,9 +52,14 @@ fn run() -> Result<()> {
     if arguments == [null_s3::ARGUMENT] {
         return null_s3::serve();
     }
-    let (flags, filters): (Vec<String>, _) =
-        arguments.into_iter().partition(|argument| argument.starts_with('-'));
-    let wanted = Wanted { is_quick: flags.iter().any(|flag| flag == "--quick"), filters };
+    let mut wanted = Wanted::default();
+    for argument in arguments {
+        match argument.as_str() {
+            "--quick" => wanted.is_quick = true,
+            flag if flag.starts_with('-') => bail!("{flag} is unknown; {USAGE}"),
+            _ => wanted.filters.push(argument),
+        }
+    }
     let versus = wanted.any(&versus::names());
     if versus || wanted.any(&cpu::names()) {
         let measured = cpu::measure(&wanted)?;

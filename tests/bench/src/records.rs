@@ -12,6 +12,8 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use trails::Channel;
+
 /// An account and a Region.
 pub type Pair = (String, String);
 
@@ -32,12 +34,29 @@ pub struct Request {
     bytes: Vec<u8>,
     body: usize,
     ids: Vec<usize>,
+    /// What the answer says when all events were taken.
+    answer: String,
 }
 
 /// Numbers that no other `Ids` of this process draws, as the text of UUIDs.
 #[derive(Debug)]
 pub struct Ids {
     next: u64,
+}
+
+/// The channel of `PutAuditEvents`.
+#[must_use]
+pub fn channel() -> Channel {
+    Channel {
+        account: OWNER.parse().expect("twelve digits"),
+        region: "us-east-1".parse().expect("a Region"),
+        name: "bench".parse().expect("a name"),
+        source: "Custom".into(),
+    }
+}
+
+fn json(text: &str) -> String {
+    serde_json::to_string(text).expect("a text is always JSON")
 }
 
 /// So many pairs: `accounts` accounts with up to ten Regions, all texts of the same length.
@@ -74,19 +93,42 @@ impl Request {
     /// `POST /v1/events`, one record a line.
     #[must_use]
     pub fn bulk(records: &[Record]) -> Request {
-        let length: usize = records.iter().map(|record| record.text.len() + 1).sum();
-        let head = format!(
-            "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\nContent-Length: {length}\r\n\r\n"
-        );
-        let body = head.len();
-        let mut bytes = head.into_bytes();
-        let mut ids = Vec::with_capacity(records.len());
+        let (mut body, mut ids) = (Vec::new(), Vec::new());
         for record in records {
-            ids.push(bytes.len() + record.id);
-            bytes.extend_from_slice(record.text.as_bytes());
-            bytes.push(b'\n');
+            ids.push(body.len() + record.id);
+            body.extend_from_slice(record.text.as_bytes());
+            body.push(b'\n');
         }
-        Request { bytes, body, ids }
+        Request::new("/v1/events", &body, &ids, "\"refused\":0,")
+    }
+
+    /// `PutAuditEvents` with whole records as events.
+    #[must_use]
+    pub fn put_audit_events(records: &[Record]) -> Request {
+        let (mut body, mut ids) = (String::from("{\"auditEvents\":["), Vec::new());
+        for (number, record) in records.iter().enumerate() {
+            let comma = if number == 0 { "" } else { "," };
+            write!(body, "{comma}{{\"id\":\"{number}\",\"eventData\":").expect("text takes text");
+            // The place within the JSON string: what stands before it may be escaped.
+            ids.push(body.len() + json(&record.text[..record.id]).len() - 1);
+            write!(body, "{}}}", json(&record.text)).expect("text takes text");
+        }
+        body.push_str("]}");
+        let path = format!("/PutAuditEvents?channelArn={}", channel().id());
+        Request::new(&path, body.as_bytes(), &ids, "\"failed\":[]")
+    }
+
+    fn new(path: &str, body: &[u8], ids: &[usize], answer: &str) -> Request {
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        );
+        Request {
+            bytes: [head.as_bytes(), body].concat(),
+            body: head.len(),
+            ids: ids.iter().map(|id| head.len() + id).collect(),
+            answer: answer.to_owned(),
+        }
     }
 
     /// All records, as requests whose bodies are about so large.
@@ -124,6 +166,12 @@ impl Request {
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.bytes[self.body..]
+    }
+
+    /// Whether an answer says that all events were taken.
+    #[must_use]
+    pub fn is_taken(&self, answer: &str) -> bool {
+        answer.contains(&self.answer)
     }
 
     /// How many events it carries.
