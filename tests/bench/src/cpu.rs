@@ -14,11 +14,12 @@ use crate::figures::{Wanted, figure, say};
 use crate::limit;
 use crate::load;
 use crate::process::own_cpu_seconds;
-use crate::records::{self, Request};
+use crate::records;
+use crate::requests::Request;
 
 const CONNECTIONS: usize = 4;
 const BODY_BYTES: usize = 1 << 20;
-/// Three accounts in four Regions.
+/// Three accounts in ten Regions.
 const PAIRS: usize = 30;
 
 /// What was sent in each round, and the least that it cost Cairn.

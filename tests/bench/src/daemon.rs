@@ -25,7 +25,8 @@ use trails::Channel;
 use crate::http;
 use crate::null_s3::{NullS3, Report};
 use crate::process::{cpu_seconds, now, peak_memory_mb};
-use crate::records::{OWNER, Pair, channel};
+use crate::records::{OWNER, Pair};
+use crate::requests::channel;
 
 /// Far more than anything takes: only what never happens meets it.
 const WAIT_MAX: Duration = Duration::from_secs(300);

@@ -1,7 +1,7 @@
 //! The limit: what the work itself costs one thread, without HTTP, disk, journal or upload.
 //!
-//! For each record: serde_json checks all of it and reads the six members that routing needs,
-//! borrowed where they can be; SHA-256 by sha2; gzip by flate2 (zlib-rs) at the level that is Cairn's
+//! For each body, simdutf8 checks that it is text. For each record, serde_json checks all of it and
+//! reads the five members that routing needs, borrowed where they can be; SHA-256 by sha2, once; gzip by flate2 (zlib-rs) at the level that is Cairn's
 //! default, one stream for each [`FILE_BYTES`]. The same bytes that were sent, the same versions of
 //! the libraries, the same profile. Timed by the CPU clock of the thread.
 
@@ -12,11 +12,10 @@ use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use crate::process::thread_cpu_seconds;
-use crate::records::Request;
+use crate::requests::Request;
 
 /// Bytes of one gzip stream: a log file of a full segment.
 const FILE_BYTES: usize = 64 << 20;
@@ -36,7 +35,6 @@ struct Fields<'a> {
     event_source: Cow<'a, str>,
     #[serde(borrow)]
     event_category: Cow<'a, str>,
-    user_identity: IgnoredAny,
 }
 
 /// CPU seconds of parse + SHA-256 + gzip of the bodies of these requests.
@@ -46,13 +44,13 @@ pub fn cpu_seconds(requests: &[Request], level: u32) -> Result<f64> {
     let mut gzip = encoder(level);
     let mut written = 0;
     for request in requests {
-        let mut rest = request.body();
-        while let Some(end) = memchr::memchr(b'\n', rest) {
+        let mut rest = simdutf8::basic::from_utf8(request.body())?;
+        while let Some(end) = memchr::memchr(b'\n', rest.as_bytes()) {
             let (record, more) = rest.split_at(end + 1);
-            let fields: Fields<'_> = serde_json::from_slice(record)?;
+            let fields: Fields<'_> = serde_json::from_str(record)?;
             std::hint::black_box(&fields);
             hash.update(record);
-            gzip.write_all(record)?;
+            gzip.write_all(record.as_bytes())?;
             written += record.len();
             rest = more;
         }

@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 
 use crate::http::Connection;
 use crate::process::now;
-use crate::records::{Ids, Request};
+use crate::requests::{Ids, Request};
 
 /// What was sent, and how it was answered.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 //! stdout; what goes on is told on stderr. Exit code 1 when something failed, an event that was lost
 //! or doubled included.
 //!
-//! Three processes: this program makes the load ([`load`], of [`records`]), the release binary of
+//! Three processes: this program makes the load ([`load`], [`requests`] of [`records`]), the release binary of
 //! Cairn is measured ([`daemon`]), and this program again, with a hidden argument, is the S3 that
 //! objects go to ([`null_s3`]).
 //!
@@ -12,7 +12,7 @@
 //! | `vs_gzip6`, `vs_tenzir` | [`versus`] |
 //! | `events_per_s.LOAD`, `ack_p50_ms.LOAD`, `ack_p99_ms.LOAD` | [`throughput`] |
 //! | `rss_growth_mb`, `rss_peak_mb.pairs*` | [`memory`] |
-//! | `recovery_s_per_gb`, `rss_peak_mb.recovery` | [`recovery`] |
+//! | `recovery_s_per_gb`, `recovery_cpu_s_per_gb`, `rss_peak_mb.recovery` | [`recovery`] |
 //!
 //! Seconds of CPU and bytes of memory hold on a machine that others use too; rates and waits do not.
 
@@ -27,6 +27,7 @@ mod null_s3;
 mod process;
 mod records;
 mod recovery;
+mod requests;
 mod throughput;
 mod versus;
 

@@ -10,7 +10,8 @@ use crate::daemon::{Ended, Site};
 use crate::figures::{Wanted, figure, say};
 use crate::load;
 use crate::process::now;
-use crate::records::{self, Request};
+use crate::records;
+use crate::requests::Request;
 
 const PAIRS: [usize; 2] = [1, 10_000];
 const CONNECTIONS: usize = 4;

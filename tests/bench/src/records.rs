@@ -1,18 +1,12 @@
-//! Records of real shapes and sizes, and the requests that carry them.
+//! Records of real shapes and sizes.
 //!
 //! Generated from a seed, so that every run sends the same bytes but for the identifiers. Shapes are
 //! those of everyday trails: eight calls of seven services, by a few roles and users of each account,
-//! from a few dozen addresses. Sizes go from 0.7 to 5 KB with a mean of about 1.3 KB, and a log file
-//! of them compresses about as real ones do (6 to 11 times); `record_bytes_mean` and
+//! with some hundreds of sessions. Sizes go from 0.7 to 5 KB with a mean of about 1.4 KB, and a log
+//! file of them compresses about as real ones do (6 to 11 times); `record_bytes_mean` and
 //! `compression_ratio` say what came out.
-//!
-//! An event that is sent again is not recorded again. So that a request can be sent any number of
-//! times, each place of an `eventID` in it is remembered, and [`Request::renew`] writes new ones.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use trails::Channel;
 
 /// An account and a Region.
 pub type Pair = (String, String);
@@ -23,43 +17,13 @@ pub const OWNER: &str = "100000000000";
 /// One record's text.
 #[derive(Clone, Debug)]
 pub struct Record {
-    text: String,
+    /// One JSON object, in one line.
+    pub text: String,
     /// Where the 36 characters of its `eventID` are.
-    id: usize,
+    pub id: usize,
 }
 
-/// One HTTP request, ready to be written to a connection.
-#[derive(Clone, Debug)]
-pub struct Request {
-    bytes: Vec<u8>,
-    body: usize,
-    ids: Vec<usize>,
-    /// What the answer says when all events were taken.
-    answer: String,
-}
-
-/// Numbers that no other `Ids` of this process draws, as the text of UUIDs.
-#[derive(Debug)]
-pub struct Ids {
-    next: u64,
-}
-
-/// The channel of `PutAuditEvents`.
-#[must_use]
-pub fn channel() -> Channel {
-    Channel {
-        account: OWNER.parse().expect("twelve digits"),
-        region: "us-east-1".parse().expect("a Region"),
-        name: "bench".parse().expect("a name"),
-        source: "Custom".into(),
-    }
-}
-
-fn json(text: &str) -> String {
-    serde_json::to_string(text).expect("a text is always JSON")
-}
-
-/// So many pairs: `accounts` accounts with up to ten Regions, all texts of the same length.
+/// So many pairs, up to ten Regions for each account; all texts have the same length.
 #[must_use]
 pub fn pairs(count: usize) -> Vec<Pair> {
     const REGIONS: [&str; 10] = [
@@ -89,133 +53,9 @@ pub fn records(count: usize, pairs: &[Pair]) -> Vec<Record> {
     (0..count).map(|number| record(&pairs[number % pairs.len()], &mut dice)).collect()
 }
 
-impl Request {
-    /// `POST /v1/events`, one record a line.
-    #[must_use]
-    pub fn bulk(records: &[Record]) -> Request {
-        let (mut body, mut ids) = (Vec::new(), Vec::new());
-        for record in records {
-            ids.push(body.len() + record.id);
-            body.extend_from_slice(record.text.as_bytes());
-            body.push(b'\n');
-        }
-        Request::new("/v1/events", &body, &ids, "\"refused\":0,")
-    }
-
-    /// `PutAuditEvents` with whole records as events.
-    #[must_use]
-    pub fn put_audit_events(records: &[Record]) -> Request {
-        let (mut body, mut ids) = (String::from("{\"auditEvents\":["), Vec::new());
-        for (number, record) in records.iter().enumerate() {
-            let comma = if number == 0 { "" } else { "," };
-            write!(body, "{comma}{{\"id\":\"{number}\",\"eventData\":").expect("text takes text");
-            // The place within the JSON string: what stands before it may be escaped.
-            ids.push(body.len() + json(&record.text[..record.id]).len() - 1);
-            write!(body, "{}}}", json(&record.text)).expect("text takes text");
-        }
-        body.push_str("]}");
-        let path = format!("/PutAuditEvents?channelArn={}", channel().id());
-        Request::new(&path, body.as_bytes(), &ids, "\"failed\":[]")
-    }
-
-    fn new(path: &str, body: &[u8], ids: &[usize], answer: &str) -> Request {
-        let length = body.len();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
-        );
-        Request {
-            bytes: [head.as_bytes(), body].concat(),
-            body: head.len(),
-            ids: ids.iter().map(|id| head.len() + id).collect(),
-            answer: answer.to_owned(),
-        }
-    }
-
-    /// All records, as requests whose bodies are about so large.
-    #[must_use]
-    pub fn bulks(records: &[Record], body_bytes: usize) -> Vec<Request> {
-        let mut requests = Vec::new();
-        let mut rest = records;
-        while !rest.is_empty() {
-            let mut size = 0;
-            let fits = rest.iter().take_while(|record| {
-                size += record.text.len() + 1;
-                size <= body_bytes
-            });
-            let (these, others) = rest.split_at(fits.count().max(1));
-            requests.push(Request::bulk(these));
-            rest = others;
-        }
-        requests
-    }
-
-    /// Makes events of it that were not sent before.
-    pub fn renew(&mut self, ids: &mut Ids) {
-        for place in &self.ids {
-            ids.write(&mut self.bytes[*place..*place + 36]);
-        }
-    }
-
-    /// Head and body.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The body.
-    #[must_use]
-    pub fn body(&self) -> &[u8] {
-        &self.bytes[self.body..]
-    }
-
-    /// Whether an answer says that all events were taken.
-    #[must_use]
-    pub fn is_taken(&self, answer: &str) -> bool {
-        answer.contains(&self.answer)
-    }
-
-    /// How many events it carries.
-    #[must_use]
-    pub fn events(&self) -> u64 {
-        self.ids.len() as u64
-    }
-}
-
-impl Ids {
-    /// A sequence of its own, of up to 2^40 numbers.
-    #[must_use]
-    pub fn new() -> Ids {
-        static SEQUENCES: AtomicU64 = AtomicU64::new(0);
-        Ids { next: SEQUENCES.fetch_add(1, Ordering::Relaxed) << 40 }
-    }
-
-    /// Writes the next one as a version 4 UUID. Its first 16 digits are a one-to-one function of the
-    /// number, less the digit of the version; that one goes on at the end.
-    fn write(&mut self, text: &mut [u8]) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let halves = [mix(self.next), mix(!self.next)];
-        self.next += 1;
-        for (place, byte) in text.iter_mut().enumerate() {
-            let digit = match place {
-                8 | 13 | 18 | 23 => continue,
-                0..8 => place,
-                9..13 => place - 1,
-                14 => {
-                    *byte = b'4';
-                    continue;
-                }
-                15..18 => place - 2,
-                19..23 => place - 3,
-                _ => place - 4,
-            };
-            let half = halves[digit / 16];
-            *byte = DIGITS[(half >> (60 - digit % 16 * 4) & 15) as usize];
-        }
-    }
-}
-
 /// A one-to-one function that looks random (the finalizer of SplitMix64).
-fn mix(number: u64) -> u64 {
+#[must_use]
+pub fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -236,7 +76,8 @@ impl Dice {
     }
 
     fn pick<'a>(&mut self, among: &[&'a str]) -> &'a str {
-        among[(self.roll() % among.len() as u64) as usize]
+        let place = usize::try_from(self.below(among.len() as u64));
+        among[place.expect("less than a length")]
     }
 
     fn hex(&mut self, digits: usize) -> String {
@@ -436,5 +277,39 @@ fn run_instances(account: &str, region: &str, dice: &mut Dice) -> Call {
             dice.hex(16),
             items.join(",")
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::HashSet;
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn records_are_as_large_and_as_compressible_as_real_ones() {
+        let lines: Vec<String> = records(5_000, &pairs(30)).into_iter().map(|r| r.text).collect();
+        let text = lines.join("\n");
+        let mean = text.len() / lines.len();
+        assert!((1_000..=1_500).contains(&mean), "{mean} bytes");
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::new(6));
+        gzip.write_all(text.as_bytes()).unwrap();
+        let ratio = text.len() / gzip.finish().unwrap().len();
+        assert!((6..=11).contains(&ratio), "{ratio}");
+        let sizes = lines.iter().map(String::len);
+        assert!(sizes.clone().min().unwrap() < 800 && sizes.max().unwrap() > 4_000);
+    }
+
+    #[test]
+    fn pairs_are_all_different_and_their_texts_equally_long() {
+        let pairs = pairs(10_000);
+        assert_eq!(pairs.iter().collect::<HashSet<_>>().len(), 10_000);
+        assert!(pairs.iter().all(|(account, region)| account.len() == 12 && region.len() == 9));
     }
 }

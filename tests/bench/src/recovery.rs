@@ -3,22 +3,23 @@
 //! The null S3 stalls, so that nothing leaves the journal, until it holds the events asked for (about
 //! 1 GB of records; 256 MB in a short run). Then `kill -9`. What is timed is the next start: from the
 //! start of the process to the first 200 of `/readyz`, when events are taken again, divided by the
-//! GB (10^9 bytes) of records in the journal. The files are in the page cache. Afterwards everything
-//! must arrive, once.
+//! GB (10^9 bytes) of records in the journal; `recovery_cpu_s_per_gb` is what the process cost until
+//! then. The files are in the page cache. Afterwards everything must arrive, once.
 
 use anyhow::Result;
 
 use crate::daemon::Site;
 use crate::figures::{Wanted, figure, say};
 use crate::load;
-use crate::records::{self, Request};
+use crate::records;
+use crate::requests::Request;
 
 const CONNECTIONS: usize = 4;
 const BODY_BYTES: usize = 1 << 20;
 
 /// The figures of this module.
 pub fn names() -> Vec<String> {
-    ["recovery_s_per_gb", "rss_peak_mb.recovery"].map(str::to_owned).into()
+    ["recovery_s_per_gb", "recovery_cpu_s_per_gb", "rss_peak_mb.recovery"].map(str::to_owned).into()
 }
 
 /// Measures and prints them.
@@ -45,6 +46,8 @@ pub fn measure(wanted: &Wanted) -> Result<()> {
         ready.cpu_seconds,
         ready.peak_memory_mb,
     ));
-    figure("recovery_s_per_gb", seconds / (bytes as f64 / 1e9), "s/GB")?;
+    let gigabytes = bytes as f64 / 1e9;
+    figure("recovery_s_per_gb", seconds / gigabytes, "s/GB")?;
+    figure("recovery_cpu_s_per_gb", ready.cpu_seconds / gigabytes, "s/GB")?;
     figure("rss_peak_mb.recovery", ended.spent.peak_memory_mb, "MB")
 }

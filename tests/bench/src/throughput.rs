@@ -14,7 +14,8 @@ use crate::daemon::Site;
 use crate::figures::{Wanted, figure, say};
 use crate::load;
 use crate::process::own_cpu_seconds;
-use crate::records::{self, Record, Request};
+use crate::records::{self, Record};
+use crate::requests::Request;
 
 const CONNECTIONS: [usize; 3] = [1, 16, 256];
 
