@@ -6,8 +6,10 @@
 //! - `gzip -6` of the system, written to nowhere. It only compresses.
 //! - Tenzir, where it is installed: `CAIRN_BENCH_TENZIR` names the program, or it is on the path
 //!   (`pip install --no-deps tenzir`). It reads the file as NDJSON, writes NDJSON, compresses by gzip
-//!   at Cairn's level, in files of up to 50 MB, and puts these to a null S3 like Cairn's. All of them
-//!   must be there. Its licence, BSD-3-Clause, sets no terms for measurements.
+//!   at Cairn's level and puts objects of up to 50 MB to a null S3 like Cairn's. All events must be
+//!   there, each once. The licence that its package names (BSD-3-Clause) says nothing of
+//!   measurements, but the program also holds parts under its vendor's own terms: read those before
+//!   you publish a figure.
 //!
 //! CPU seconds are those of the whole process; the least of two runs counts.
 
