@@ -17,7 +17,12 @@ async fn a_second_daemon_on_a_data_directory_is_refused_and_the_first_goes_on() 
     let second = site.launch().ended().await;
     assert_eq!(second.code, Some(2), "{second:?}");
     let said = second.errors.lines().last().unwrap();
-    assert!(said.ends_with("data: another cairn is running on it"), "{said}");
+    assert!(
+        said.ends_with(
+            "data: another cairn is running on it; stop that one, or set another data_dir"
+        ),
+        "{said}"
+    );
     first.record(&[event(ACCOUNT, "eu-west-1", 1)]).await;
     first.stop().await;
     site.start().await.stop().await; // the lock ends with its holder

@@ -18,6 +18,7 @@ mod corpus;
 #[path = "../simulation/dice.rs"]
 mod dice;
 mod duplicates;
+mod faults;
 mod missing_bucket;
 mod notices;
 mod overload;

@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use trails::Trail;
 
+use crate::advice::advice;
 use crate::cli::Verdict;
 use crate::config::{FanoutSettings, Flags, Settings};
 use crate::{aws, http_client, set_up};
@@ -59,7 +60,7 @@ struct Check {
     error: Option<String>,
     /// What to do, where something else than a permission is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<String>,
+    advice: Option<&'static str>,
     /// The policy statement that it needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Value>,
@@ -248,29 +249,6 @@ async fn look(sqs: &aws_sdk_sqs::Config, url: &str, region: &str) -> Result<(), 
     }
 }
 
-/// What helps where no permission is missing.
-fn advice(error: &str) -> Option<String> {
-    let advice = match () {
-        () if error.contains("NoSuchBucket") => {
-            "the bucket does not exist: create it (aws s3 mb s3://NAME), or correct the configuration"
-        }
-        () if error.contains("credentials") => {
-            "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for LocalStack: eval \"$(localstack/localstack env)\""
-        }
-        () if error.contains("dispatch failure")
-            || error.contains("Unreachable")
-            || error.contains("Timeout") =>
-        {
-            "nothing answers at the endpoint above: start it, or correct AWS_ENDPOINT_URL"
-        }
-        () if error.contains("NotFound") => {
-            "the topic does not exist: create it, or list it under [[fanout]], which makes it"
-        }
-        () => return None,
-    };
-    Some(advice.into())
-}
-
 fn write_statement(trail: &Trail) -> Value {
     let partition = partition_of(&trail.arn.home_region);
     let prefix = trail.prefix.as_ref().map_or(String::new(), |prefix| format!("{prefix}/"));
@@ -287,31 +265,4 @@ fn acl_statement(trail: &Trail) -> Value {
         "Sid": "AWSCloudTrailAclCheck20150319", "Effect": "Allow", "Principal": { "AWS": "THE DAEMON'S ROLE OR USER" },
         "Action": "s3:GetBucketAcl", "Resource": format!("arn:{partition}:s3:::{}", trail.bucket),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_statement_is_shown_only_where_a_permission_is_missing() {
-        for (error, wanted) in [
-            ("AccessDenied: User is not authorized to perform: s3:PutObject", None),
-            ("KMS.DisabledException: the key is disabled", None),
-            ("NoSuchBucket: The specified bucket does not exist", Some("create it (aws s3 mb")),
-            ("NotFound: Topic does not exist", Some("[[fanout]]")),
-            ("Unreachable: dispatch failure: io error: Connection refused", Some("start it")),
-            (
-                "Unreachable: dispatch failure: other: no providers in chain provided credentials",
-                Some("AWS_PROFILE"),
-            ),
-        ] {
-            let found = advice(error);
-            let is_right = match wanted {
-                Some(part) => found.as_deref().is_some_and(|advice| advice.contains(part)),
-                None => found.is_none(),
-            };
-            assert!(is_right, "{error}: {found:?}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! What the daemon knows of its own state, and what an operator is told of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::TrailArn;
 use notifier::NotifierReport;
@@ -8,6 +8,7 @@ use outbox::LaneReport;
 use producer::{JournalState, QueueState};
 use serde::Serialize;
 
+use crate::advice::advice;
 use crate::ledger::Balance;
 use crate::pipeline::PipelineState;
 
@@ -28,7 +29,7 @@ pub struct Snapshot {
     pub files: BTreeMap<TrailArn, u64>,
     /// Buckets that refuse, and what is parked for them.
     pub delivery: Vec<LaneReport>,
-    /// Parked log files that were given up.
+    /// Parked log files and notices that were given up: their paths in the data directory.
     pub set_aside: Vec<String>,
     /// Objects met under a derived name that Cairn did not put there.
     pub foreign_objects: u64,
@@ -55,34 +56,68 @@ impl Health {
     }
 }
 
+/// What kind of trouble keeps events from being recorded or delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    Halted,
+    Damaged,
+    Full,
+    Stuck,
+    GivenUp,
+}
+
+/// Tells the log when trouble comes and when it has gone.
+#[derive(Debug, Default)]
+pub struct Watch {
+    known: BTreeSet<Trouble>,
+}
+
+impl Watch {
+    /// Logs what is new since the last look.
+    pub fn log(&mut self, snapshot: &Snapshot) {
+        let problems = snapshot.problems();
+        for (trouble, problem) in &problems {
+            if !self.known.contains(trouble) {
+                tracing::error!(problem, "cairn is not ready");
+            }
+        }
+        let was_ready = self.known.is_empty();
+        self.known = problems.into_iter().map(|(trouble, _)| trouble).collect();
+        if self.known.is_empty() && !was_ready {
+            tracing::info!("cairn is ready again");
+        }
+    }
+}
+
 impl Snapshot {
     /// The judgement.
     #[must_use]
     pub fn health(&self) -> Health {
-        let problems = self.problems();
+        let problems: Vec<String> =
+            self.problems().into_iter().map(|(_, problem)| problem).collect();
         let status = if problems.is_empty() { "ready" } else { "not ready" };
         Health { status, problems, warnings: self.warnings() }
     }
 
-    fn problems(&self) -> Vec<String> {
+    fn problems(&self) -> Vec<(Trouble, String)> {
         let mut problems = Vec::new();
         if let Some(reason) = &self.journal.halted {
-            problems.push(format!("the journal is halted ({reason}) and no event is recorded; check the disk, then restart: what is on disk is recovered"));
+            problems.push((Trouble::Halted, format!("the journal is halted ({reason}) and no event is recorded; check the disk, then restart cairn: what is on disk is recovered")));
         }
         let damage = self.journal.damaged.iter().map(ToString::to_string);
         for damage in damage.chain(self.pipeline.damaged.values().cloned()) {
-            problems.push(format!("{damage}; the file is kept and its events are not delivered; restore it from a backup, or take it out of the data directory and see `cairn salvage --help`"));
+            problems.push((Trouble::Damaged, format!("{damage}; the file is kept and its events are not delivered; check the disk, stop cairn, restore the file from a backup, or move it out of the data directory (then see `cairn salvage --help`), and start cairn")));
         }
         if let Some(reason) = &self.journal.full {
-            problems.push(format!("the journal refuses events: {reason}; see the warnings for what does not take log files, free the disk, or raise journal.quota"));
+            problems.push((Trouble::Full, format!("the journal refuses events: {reason}; see the warnings for what does not take log files, free the disk, or raise journal.quota; cairn goes on by itself")));
         }
         if let Some((batch, reason)) = self.pipeline.stuck.iter().next() {
             let more = self.pipeline.stuck.len() - 1;
-            problems.push(format!("batch {batch} and {more} more wait: {reason}"));
+            problems.push((Trouble::Stuck, format!("batch {batch} and {more} more wait: {reason}; free or mend the disk of the data directory, or raise delivery.spill_max where a lane is full; cairn goes on by itself")));
         }
         if !self.set_aside.is_empty() {
             let files = self.set_aside.join(", ");
-            problems.push(format!("parked files were given up, damaged or refused for too long, and are kept in spill/ and notices/: {files}; to try one again, stop the daemon and rename it without .expired"));
+            problems.push((Trouble::GivenUp, format!("parked files were given up, damaged or refused for too long, and are kept: {files}; stop cairn, restore a damaged one from a backup under its name without .damaged, rename one without .expired to have it tried again, or move it out of the data directory, and start cairn")));
         }
         problems
     }
@@ -95,21 +130,27 @@ impl Snapshot {
         }
         if self.foreign_objects > 0 {
             warnings.push(format!(
-                "{} foreign objects hold names of log files; see the log for their keys",
+                "{} foreign objects hold names of log files; see the log for their keys, and who may write to the bucket",
                 self.foreign_objects
             ));
         }
         for damage in &self.journal.forgotten {
-            warnings.push(format!("{damage}; events of that batch are delivered, but would be recorded twice if they were sent again; remove the file"));
+            warnings.push(format!("{damage}; events of that batch are delivered, but would be recorded twice if they were sent again; remove the file and restart cairn"));
         }
         warnings
     }
 }
 
 fn lane(report: &LaneReport) -> String {
-    let LaneReport { lane, items, bytes, last_error, .. } = report;
-    let error = last_error.as_deref().unwrap_or("not tried since the start");
+    let LaneReport { lane, items, bytes, last_error, failures, refusing_since, .. } = report;
+    let Some((error, since)) = last_error.as_ref().zip(*refusing_since) else {
+        return format!(
+            "{lane} was not tried since the start: {items} items of {bytes} bytes are parked and will be"
+        );
+    };
+    let advice = advice(error)
+        .unwrap_or("run `cairn doctor --config FILE`, which prints the permission that is missing");
     format!(
-        "{lane} refuses: {items} items of {bytes} bytes are parked and tried again; last error: {error}"
+        "{lane} refuses since {since}, {failures} times: {items} items of {bytes} bytes are parked and tried again; last error: {error}; {advice}"
     )
 }

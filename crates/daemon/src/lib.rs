@@ -2,6 +2,7 @@
 //! the command line. System tests start it from here.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod advice;
 pub mod aws;
 pub mod cli;
 pub mod config;

@@ -71,6 +71,7 @@ enum Name {
     SpillBytes,
     SpillItems,
     SpillSetAside,
+    LaneFailures,
     ForeignObjects,
     NoticesPublished,
     NoticesParked,
@@ -134,6 +135,10 @@ impl Name {
             Name::SpillSetAside => {
                 ("cairn_parked_given_up_files", "Parked files that were given up and are kept")
             }
+            Name::LaneFailures => (
+                "cairn_destination_failures",
+                "Tries that failed since the destination last took something",
+            ),
             Name::ForeignObjects => (
                 "cairn_foreign_objects",
                 "Objects under a log file's name that Cairn did not put there",
@@ -316,6 +321,11 @@ fn parked(registry: &mut Registry, snapshot: &Snapshot) {
     let of_lane = |report: &LaneReport| OfLane { lane: report.lane.clone() };
     family(registry, Name::SpillBytes, lanes.iter().map(|lane| (of_lane(lane), lane.bytes)));
     family(registry, Name::SpillItems, lanes.iter().map(|lane| (of_lane(lane), lane.items)));
+    family(
+        registry,
+        Name::LaneFailures,
+        lanes.iter().map(|lane| (of_lane(lane), u64::from(lane.failures))),
+    );
     gauge(registry, Name::SpillSetAside, snapshot.set_aside.len() as u64);
     gauge(registry, Name::ForeignObjects, snapshot.foreign_objects);
     gauge(registry, Name::NoticesPublished, snapshot.notifier.published);

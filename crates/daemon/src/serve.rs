@@ -26,6 +26,7 @@ use crate::config::Settings;
 use crate::health::Snapshot;
 use crate::http::connections::{self, Connections};
 use crate::http::room::{ROOM_BYTES, Room};
+        let report = notifier.report();
 use crate::http::{self, Site};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -38,6 +39,8 @@ const CALLS_MAX: Duration = Duration::from_secs(10);
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// How often the writer looks at the clock.
 const TICK: Duration = Duration::from_millis(100);
+/// How often the log is told of changes of health.
+const LOOK: Duration = Duration::from_secs(1);
 /// Parked notices of one topic, in bytes.
 const NOTICES_BYTES_MAX: u64 = 256 << 20;
 /// The directory of parked notices, in the data directory.
@@ -254,6 +257,15 @@ where
             async move { notices.run_notices(stopping).await }
         });
         self.spawn("retries", async move { retries.run_retries(stopping).await });
+        let look = Arc::clone(&self.look);
+        self.spawn("watch", async move {
+            let mut tick = tokio::time::interval(LOOK);
+            let mut watch = Watch::default();
+            loop {
+                tick.tick().await;
+                watch.log(&look());
+            }
+        });
         self.spawn("clock", async move {
             let mut tick = tokio::time::interval(TICK);
             loop {
@@ -340,6 +352,7 @@ where
         (Arc::clone(delivery), Arc::clone(notifier), Arc::clone(ledger));
     Arc::new(move || {
         let (state, balances) = ledger.look(|| journal.borrow().clone());
+        let report = notifier.report();
         Snapshot {
             has_no_trail: definitions.borrow().trails.is_empty(),
             queue: intake.queue(),
@@ -348,9 +361,16 @@ where
             journal: state,
             files: ledger.files(),
             delivery: delivery.lanes(),
-            set_aside: delivery.set_aside_files(),
+            set_aside: set_aside(&delivery.set_aside_files(), &report.set_aside),
             foreign_objects: delivery.foreign_objects(),
-            notifier: notifier.report(),
+            notifier: report,
         }
     })
+}
+
+/// Paths in the data directory of parked files that were given up.
+fn set_aside(files: &[String], notices: &[String]) -> Vec<String> {
+    let path = |directory, name| format!("{directory}/{name}");
+    let files = files.iter().map(|name| path(delivery::DIRECTORY, name));
+    files.chain(notices.iter().map(|name| path(NOTICES_DIRECTORY, name))).collect()
 }

@@ -12,7 +12,7 @@ pub mod s3;
 pub mod status;
 pub mod store;
 
-pub use deliver::{Delivered, Delivery, DeliveryError, Parked, Settled};
+pub use deliver::{DIRECTORY, Delivered, Delivery, DeliveryError, Parked, Settled};
 pub use s3::S3Store;
 pub use status::DeliveryStatus;
 pub use store::{ObjectStore, Put, PutOutcome, StoreError};

@@ -56,12 +56,13 @@ pub async fn place(store: &impl ObjectStore, file: &LogFile) -> Result<Placed, S
 
 /// Whether the object under a taken name has the content of this file.
 async fn holds(store: &impl ObjectStore, put: &Put, file: &LogFile) -> Result<bool, StoreError> {
-    let read = store.read(&put.bucket, &put.key).await.map_err(|error| StoreError {
-        message: format!(
-            "{}; the key is taken, and reading what is there takes s3:GetObject (and kms:Decrypt)",
-            error.message
-        ),
-        ..error
+    let read = store.read(&put.bucket, &put.key).await.map_err(|error| {
+        let help = if error.is_of_the_destination() {
+            "; the key is taken, and reading what is there takes s3:GetObject (and kms:Decrypt)"
+        } else {
+            "; the key is taken, and what is there could not be read"
+        };
+        StoreError { message: error.message + help, code: error.code }
     });
     let Some(body) = read? else {
         let message = format!("{} was taken and is gone", put.key);

@@ -9,6 +9,11 @@
 //! taken, and when it is stored it is put a second time: an endpoint that keeps its word refuses.
 //! Where it does not, or says that it cannot, a HEAD goes before each PUT from then on; between the
 //! two another writer could slip in.
+//!
+//! An answer of S3 to a PUT, GET or HEAD of an object bears an `ETag`. A 200 without one comes from
+//! something else in between (a gateway, a sign-in page), and proves nothing: the object may not be
+//! there. So it counts as no answer. A body that is read is checked against the object's checksum, by
+//! the SDK: what was cut or garbled on the way must not pass for a foreign object.
 //! Source: AWS S3 API Reference, `PutObject`; the CloudTrail User Guide on its log files.
 
 use std::collections::HashMap;
@@ -20,10 +25,10 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ObjectCannedAcl, ServerSideEncryption};
 use base64::Engine;
 use bytes::Bytes;
 use model::{BucketName, TrailArn};
@@ -31,9 +36,8 @@ use outbox::brief;
 
 use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
 
-const CONNECT_MAX: Duration = Duration::from_secs(5);
-const ATTEMPT_MAX: Duration = Duration::from_secs(25);
-const OPERATION_MAX: Duration = Duration::from_secs(55);
+/// How long one call takes at most, the SDK's own second attempt included.
+const CALL_MAX: Duration = Duration::from_secs(55);
 /// Larger objects are not read back: no log file of Cairn's is.
 const READ_BYTES_MAX: i64 = 64 << 20;
 
@@ -66,10 +70,17 @@ impl S3Store {
     /// the path, for endpoints without a name for each bucket.
     #[must_use]
     pub fn new(builder: Builder, path_style: bool) -> S3Store {
+        S3Store::with_timeout(builder, path_style, CALL_MAX)
+    }
+
+    /// The same, with another bound on one call: a connection takes at most an eleventh of it, each
+    /// of two attempts five.
+    #[must_use]
+    pub fn with_timeout(builder: Builder, path_style: bool, timeout: Duration) -> S3Store {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_MAX)
-            .operation_attempt_timeout(ATTEMPT_MAX)
-            .operation_timeout(OPERATION_MAX)
+            .connect_timeout(timeout / 11)
+            .operation_attempt_timeout(timeout * 5 / 11)
+            .operation_timeout(timeout)
             .build();
         let config = builder
             .behavior_version(BehaviorVersion::latest())
@@ -166,12 +177,13 @@ impl ObjectStore for S3Store {
 
     async fn read(&self, bucket: &BucketName, key: &str) -> Result<Option<Bytes>, StoreError> {
         let client = self.bucket(bucket).client;
-        let answer = client.get_object().bucket(bucket.as_str()).key(key).send().await;
-        let object = match answer {
+        let asked = client.get_object().bucket(bucket.as_str()).key(key);
+        let object = match asked.checksum_mode(ChecksumMode::Enabled).send().await {
             Ok(object) => object,
             Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
             Err(error) => return Err(store_error(&error)),
         };
+        check_answer(object.e_tag())?;
         if object.content_length().is_some_and(|length| length > READ_BYTES_MAX) {
             // Too large to be ours: what is inside does not matter.
             return Ok(Some(Bytes::new()));
@@ -214,10 +226,7 @@ fn encryption_context(bucket: &BucketName, key: &str, trail: &TrailArn) -> Strin
 }
 
 async fn conditional_put(client: &Client, put: &Put) -> Result<PutOutcome, PutFailure> {
-    match request(client, put).if_none_match("*").send().await {
-        Ok(_) => Ok(PutOutcome::Stored),
-        Err(error) => put_failure(&error),
-    }
+    put_outcome(request(client, put).if_none_match("*").send().await)
 }
 
 async fn look_first(client: &Client, put: &Put) -> Result<PutOutcome, PutFailure> {
@@ -232,9 +241,29 @@ async fn look_first(client: &Client, put: &Put) -> Result<PutOutcome, PutFailure
             }));
         }
     }
-    match request(client, put).send().await {
-        Ok(_) => Ok(PutOutcome::Stored),
+    put_outcome(request(client, put).send().await)
+}
+
+fn put_outcome(
+    answer: Result<PutObjectOutput, SdkError<PutObjectError>>,
+) -> Result<PutOutcome, PutFailure> {
+    match answer {
+        Ok(answer) => {
+            check_answer(answer.e_tag()).map_err(PutFailure::Other)?;
+            Ok(PutOutcome::Stored)
+        }
         Err(error) => put_failure(&error),
+    }
+}
+
+/// Whether a success is S3's own.
+fn check_answer(e_tag: Option<&str>) -> Result<(), StoreError> {
+    match e_tag {
+        Some(_) => Ok(()),
+        None => Err(StoreError {
+            code: "InvalidResponse".into(),
+            message: "the answer has no ETag, as S3's answers have".into(),
+        }),
     }
 }
 
@@ -243,7 +272,10 @@ async fn look_first(client: &Client, put: &Put) -> Result<PutOutcome, PutFailure
 async fn is_taken(client: &Client, put: &Put) -> Result<Option<bool>, PutFailure> {
     let head = client.head_object().bucket(put.bucket.as_str()).key(&put.key).send().await;
     match head {
-        Ok(_) => Ok(Some(true)),
+        Ok(answer) => {
+            check_answer(answer.e_tag()).map_err(PutFailure::Other)?;
+            Ok(Some(true))
+        }
         Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
             Some(301 | 307 | 400 | 404) => Ok(Some(false)),
             Some(403) => Ok(None),
@@ -277,6 +309,11 @@ where
         (_, None, Some(status)) => format!("Http{status}"),
         (_, None, None) => "Unreachable".to_owned(),
     };
-    let message = error.message().map_or_else(|| brief(error), str::to_owned);
+    let message = match (error.message(), status) {
+        (Some(message), _) => message.to_owned(),
+        // An answer to a HEAD has no body that would say why.
+        (None, Some(status)) => format!("the endpoint answered {status} and said nothing more"),
+        (None, None) => brief(error),
+    };
     StoreError { code, message }
 }

@@ -34,18 +34,18 @@ pub enum PutOutcome {
 #[error("{code}: {message}")]
 pub struct StoreError {
     /// The store's error code, such as `AccessDenied`; of what never reached it `Timeout` or
-    /// `Unreachable`.
+    /// `Unreachable`; of an answer that is not S3's `InvalidResponse`.
     pub code: String,
     /// For the log.
     pub message: String,
 }
 
 impl StoreError {
-    /// Whether the bucket or the key is at fault, as `LatestDeliveryError` reports; a time-out is
-    /// nobody's.
+    /// Whether the bucket or the key is at fault, as `LatestDeliveryError` reports; a time-out, or
+    /// an answer of something else, is neither's.
     #[must_use]
     pub fn is_of_the_destination(&self) -> bool {
-        !matches!(self.code.as_str(), "Timeout" | "Unreachable")
+        !matches!(self.code.as_str(), "Timeout" | "Unreachable" | "InvalidResponse")
     }
 }
 

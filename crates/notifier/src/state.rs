@@ -33,7 +33,7 @@ pub struct NotifierReport {
     /// Messages given up since the process began. Their files are kept aside.
     pub expired: u64,
     /// Files kept aside on disk, damaged or expired, those of earlier runs included.
-    pub set_aside: usize,
+    pub set_aside: Vec<String>,
 }
 
 /// A message that waits, as it lies on disk.
@@ -185,7 +185,7 @@ impl State {
             parked: self.parked,
             failed: self.failed,
             expired: self.expired,
-            set_aside: self.outbox.set_aside().len(),
+            set_aside: self.outbox.set_aside().to_vec(),
         }
     }
 }

@@ -281,7 +281,7 @@ async fn what_is_damaged_is_kept_aside_and_stops_nothing() {
     world.disk.flip_bit("notices/0000000000000000", 8 * 100).unwrap();
     assert_eq!(world.retry(1000).await, 1);
     assert_eq!(world.topics.messages(&news), messages([2]));
-    assert_eq!(world.notifier.report().set_aside, 1);
+    assert_eq!(world.notifier.report().set_aside.len(), 1);
 }
 
 #[tokio::test]
@@ -295,7 +295,7 @@ async fn a_payload_of_another_shape_is_kept_aside_and_stops_nothing() {
     let notifier = Notifier::new(topics.clone(), outbox);
     assert_eq!(notifier.retry_due(at(0), || 1.0).await.unwrap(), 1);
     assert_eq!(topics.messages(&topic("news")), ["m"]);
-    assert_eq!(notifier.report().set_aside, 1);
+    assert_eq!(notifier.report().set_aside.len(), 1);
 }
 
 #[tokio::test]
@@ -318,7 +318,7 @@ async fn what_is_refused_for_thirty_days_is_given_up_and_kept() {
     assert_eq!((world.waiting(), world.notifier.report().expired), (1, 0));
     world.retry(30 * DAY + 1).await;
     let report = world.notifier.report();
-    assert_eq!((report.expired, report.set_aside, world.waiting()), (1, 1, 0));
+    assert_eq!((report.expired, report.set_aside.len(), world.waiting()), (1, 1, 0));
 }
 
 #[tokio::test]

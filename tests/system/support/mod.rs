@@ -11,5 +11,6 @@ pub mod key;
 pub mod localstack;
 pub mod metrics;
 pub mod process;
+pub mod proxy;
 pub mod records;
 pub mod wait;

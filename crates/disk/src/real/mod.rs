@@ -41,7 +41,10 @@ impl RealDisk {
             Ok(()) => Ok(RealDisk { root: root.to_owned(), lock: Arc::new(lock) }),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
                 ErrorKind::WouldBlock,
-                format!("{}: another cairn is running on it", root.display()),
+                format!(
+                    "{}: another cairn is running on it; stop that one, or set another data_dir",
+                    root.display()
+                ),
             )),
             Err(TryLockError::Error(error)) => Err(located(root, "lock the directory", &error)),
         }
