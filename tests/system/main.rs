@@ -9,6 +9,7 @@
 //! | `CAIRN_CORPUS` | a folder of `*.jsonl` with real records, sent beside the generated ones |
 //! | `CAIRN_BINARY` | the `cairn` to test, instead of the one that Cargo built |
 //! | `CAIRN_SKIP_LOCALSTACK=1` | leaves out what needs LocalStack, and says so |
+//! | `CAIRN_SKIP_NAMESPACES=1` | leaves out what needs unprivileged namespaces, and says so |
 #![allow(clippy::unwrap_used)] // a test that panics has failed
 
 mod bulk;

@@ -65,7 +65,7 @@ pub enum Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The quota, or the disk itself, has no room for another segment. Try again later.
-    #[error("the journal is full ({reason}); deliveries must catch up first")]
+    #[error("the journal takes no events now ({reason}); send again later")]
     Full {
         /// What has no room.
         reason: String,
@@ -307,6 +307,24 @@ impl Journal {
         self.retired.insert(batch, usize::try_from(sealed.events).unwrap_or(usize::MAX));
         self.forget_identities();
         Ok(())
+    }
+
+    /// While there was no room for a segment: looks whether there is again, so that health need not
+    /// wait for the next event to find out.
+    pub fn look_for_room(&mut self) {
+        if self.full.is_none() || self.halted.is_some() || self.open.is_some() {
+            return;
+        }
+        match self.take_spare() {
+            Ok(spare) => {
+                if self.disk.open(&spare).is_ok() {
+                    self.full = None;
+                }
+                self.spares.push(spare);
+            }
+            Err(JournalError::Full { reason }) => self.full = Some(reason),
+            Err(_) => {}
+        }
     }
 
     /// Whether the open segment holds events that are durable.

@@ -98,7 +98,7 @@ impl Writer {
                     let result = self.seal(now);
                     self.answers.push(Answer::Done(answer, result));
                 }
-                Command::Tick => {}
+                Command::Tick => self.journal.look_for_room(),
                 Command::Stop(answer) => {
                     let result = self.seal(now);
                     self.answers.push(Answer::Done(answer, result));

@@ -7,4 +7,5 @@
 //! | `s3`, `sns` | AWS, behind a proxy that is told how |
 //! | `patience` | the same, under a clock that stands still: how often is asked |
 
+mod disk;
 mod s3;

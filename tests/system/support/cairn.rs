@@ -67,13 +67,13 @@ impl Site {
 
     /// Starts a process and says nothing of whether it gets ready.
     pub fn launch(&self) -> Process {
-        self.launch_on(&endpoint())
+        self.launch_by(&[], &endpoint())
     }
 
-    fn launch_on(&self, endpoint: &str) -> Process {
+    fn launch_by(&self, launcher: &[String], endpoint: &str) -> Process {
         let configuration = self.configuration();
         let arguments = ["serve", "--config", configuration.to_str().unwrap()];
-        Process::start_on(endpoint, &arguments, Stdio::piped())
+        Process::start_by(launcher, endpoint, &arguments, Stdio::piped())
     }
 
     /// Starts a daemon, waits until it is ready, and checks that what it recovered adds up.
@@ -83,7 +83,12 @@ impl Site {
 
     /// The same, with another endpoint as its AWS.
     pub async fn start_on(&self, endpoint: &str) -> Cairn {
-        let mut process = self.launch_on(endpoint);
+        self.start_by(&[], endpoint).await
+    }
+
+    /// The same, by a program that becomes `cairn` in the end.
+    pub async fn start_by(&self, launcher: &[String], endpoint: &str) -> Cairn {
+        let mut process = self.launch_by(launcher, endpoint);
         let ready = eventually("cairn is ready", async || {
             let ready = find(&process.errors(), 0, "cairn is ready");
             let has_ended = process.has_ended();
@@ -197,6 +202,15 @@ impl Cairn {
     /// SIGHUP, without waiting.
     pub fn hang_up(&self) {
         self.process.signal(Signal::HUP);
+    }
+
+    /// Its process's id, as the system's tools take it.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// SIGTERM, without waiting.

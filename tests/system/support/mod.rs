@@ -10,6 +10,7 @@ pub mod http;
 pub mod key;
 pub mod localstack;
 pub mod metrics;
+pub mod namespace;
 pub mod process;
 pub mod proxy;
 pub mod records;

@@ -1,5 +1,6 @@
 //! Real processes: started with an environment of their own, watched, and killed when dropped.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
@@ -43,7 +44,19 @@ impl Process {
 
     /// The same, with another endpoint as its AWS.
     pub fn start_on(endpoint: &str, arguments: &[&str], output: Stdio) -> Process {
-        let mut child = Command::new(binary())
+        Process::start_by(&[], endpoint, arguments, output)
+    }
+
+    /// The same, by a program that becomes `cairn` in the end, under the same process id.
+    pub fn start_by(
+        launcher: &[String],
+        endpoint: &str,
+        arguments: &[&str],
+        output: Stdio,
+    ) -> Process {
+        let mut command = launcher.iter().map(OsString::from).chain([binary().into()]);
+        let mut child = Command::new(command.next().unwrap())
+            .args(command)
             .args(arguments)
             .env_clear()
             .envs(localstack::environment(endpoint))
@@ -77,6 +90,11 @@ impl Process {
     pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// The process's id, as the system's tools take it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn has_ended(&mut self) -> bool {

@@ -4,29 +4,37 @@
 //! directory is locked through `flock` on its file `LOCK`; the lock ends with the last of the disk
 //! and its open files, so no second process starts while this one can still write.
 //!
-//! `sync` is `fdatasync`, which covers the size; names are synced by `fsync` of their directory.
+//! `sync` is `fdatasync`, which covers the size; names are synced by `fsync` of their directory, on a
+//! handle that is kept: a process that has no file descriptor left must still be able to sync.
+//!
+//! A file of some size is made only where twice its size is free: what is kept beside it, such as
+//! parked payloads, must find room when the large files have taken what they could. And a disk that is
+//! full says so before anything is written.
 //!
 //! What fails: everything the operating system fails, with its error kind and the path in front.
 
 mod steps;
 
+use std::collections::HashMap;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::path::{LOCK_NAME, check_directory, check_file, check_rename, with_parents};
 use crate::{Disk, File};
 use steps::{
-    create_durably, create_filled, create_root, file_names, fill_with_zeros, open_lock, read_full,
-    rename_file, sync_names,
+    check_room, create_durably, create_filled, create_root, file_names, fill_with_zeros,
+    open_directory, open_lock, read_full, rename_file,
 };
 
 /// A locked directory. See the module header.
 #[derive(Debug)]
 pub struct RealDisk {
     root: PathBuf,
+    /// Directories that were synced or made.
+    directories: Mutex<HashMap<PathBuf, Arc<fs::File>>>,
     lock: Arc<fs::File>,
 }
 
@@ -38,7 +46,11 @@ impl RealDisk {
         let lock = open_lock(&root.join(LOCK_NAME))
             .map_err(|error| located(root, "open the lock", &error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(RealDisk { root: root.to_owned(), lock: Arc::new(lock) }),
+            Ok(()) => Ok(RealDisk {
+                root: root.to_owned(),
+                directories: Mutex::default(),
+                lock: Arc::new(lock),
+            }),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
                 ErrorKind::WouldBlock,
                 format!(
@@ -52,6 +64,17 @@ impl RealDisk {
 
     fn locate(&self, path: &str) -> PathBuf {
         self.root.join(path)
+    }
+
+    /// The handle by which a directory's names are synced.
+    fn directory(&self, path: &Path) -> io::Result<Arc<fs::File>> {
+        let mut directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(directory) = directories.get(path) {
+            return Ok(Arc::clone(directory));
+        }
+        let directory = Arc::new(open_directory(path)?);
+        directories.insert(path.to_owned(), Arc::clone(&directory));
+        Ok(directory)
     }
 
     fn handle(&self, file: fs::File, path: PathBuf) -> Box<dyn File> {
@@ -74,6 +97,7 @@ impl Disk for RealDisk {
         for one in with_parents(directory) {
             let path = self.locate(one);
             create_durably(&path)
+                .and_then(|()| self.directory(&path).map(drop))
                 .map_err(|error| located(&path, "create the directory", &error))?;
         }
         Ok(())
@@ -82,7 +106,8 @@ impl Disk for RealDisk {
     fn create(&self, path: &str, size_bytes: u64) -> io::Result<Box<dyn File>> {
         check_file(path)?;
         let path = self.locate(path);
-        let file = create_filled(&path, |file| fill_with_zeros(file, size_bytes))
+        let file = check_room(&self.root, size_bytes)
+            .and_then(|()| create_filled(&path, |file| fill_with_zeros(file, size_bytes)))
             .map_err(|error| located(&path, "create", &error))?;
         Ok(self.handle(file, path))
     }
@@ -113,7 +138,8 @@ impl Disk for RealDisk {
     fn sync_directory(&self, directory: &str) -> io::Result<()> {
         check_directory(directory)?;
         let path = self.locate(directory);
-        sync_names(&path).map_err(|error| located(&path, "sync the directory", &error))
+        let synced = self.directory(&path).and_then(|directory| directory.sync_all());
+        synced.map_err(|error| located(&path, "sync the directory", &error))
     }
 }
 
@@ -201,6 +227,17 @@ mod tests {
         let metadata = fs::metadata(directory.path().join("a")).unwrap();
         assert_eq!(metadata.len(), size_bytes);
         assert!(metadata.blocks() * 512 >= size_bytes);
+    }
+
+    #[test]
+    fn a_file_that_finds_no_room_is_refused_before_anything_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(directory.path()).unwrap();
+        let error = disk.create("a", 1 << 60).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        let message = error.to_string();
+        assert!(message.contains("a: cannot create: the disk is full: "), "{message}");
+        assert_eq!(disk.list("").unwrap(), [""; 0]);
     }
 
     #[test]

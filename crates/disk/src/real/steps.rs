@@ -5,6 +5,9 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
 /// New files are filled in writes of this size.
 pub(super) const ZEROS_BYTES: u64 = 1 << 20;
 
@@ -46,12 +49,32 @@ fn holder(path: &Path) -> &Path {
     }
 }
 
-pub(super) fn sync_names(directory: &Path) -> io::Result<()> {
-    let handle = fs::File::open(directory)?;
+fn sync_names(directory: &Path) -> io::Result<()> {
+    open_directory(directory)?.sync_all()
+}
+
+pub(super) fn open_directory(path: &Path) -> io::Result<fs::File> {
+    let handle = fs::File::open(path)?;
     if !handle.metadata()?.is_dir() {
         return Err(ErrorKind::NotADirectory.into());
     }
-    handle.sync_all()
+    Ok(handle)
+}
+
+/// Refuses a file of some size where less than twice its size is free.
+pub(super) fn check_room(root: &Path, size_bytes: u64) -> io::Result<()> {
+    if size_bytes == 0 {
+        return Ok(());
+    }
+    let disk = rustix::fs::statvfs(root)?;
+    let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let needed_bytes = size_bytes.saturating_mul(2);
+    if free_bytes < needed_bytes {
+        let message =
+            format!("the disk is full: {free_bytes} bytes are free, {needed_bytes} are needed");
+        return Err(io::Error::new(ErrorKind::StorageFull, message));
+    }
+    Ok(())
 }
 
 pub(super) fn file_names(directory: &Path) -> io::Result<Vec<String>> {
@@ -84,6 +107,12 @@ pub(super) fn create_filled(
 pub(super) fn fill_with_zeros(mut file: &fs::File, size_bytes: u64) -> io::Result<()> {
     if size_bytes == 0 {
         return Ok(());
+    }
+    // Where a quota ends before the disk does, this fails at once, and not after megabytes of zeros.
+    // Filesystems that do not know it show when they are written to.
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size_bytes) {
+        Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(error.into()),
+        Ok(()) | Err(_) => {}
     }
     let zeros = vec![0; clamp(size_bytes.min(ZEROS_BYTES))];
     let mut left_bytes = size_bytes;
