@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use delivery::S3Store;
 use notifier::sns::SnsTopic;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -19,6 +20,7 @@ use crate::{aws, logging, set_up};
 pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     let settings = load(command)?;
     logging::init(settings.log.format, &settings.log.level)?;
+    raise_descriptor_limit();
     let mut signals = Signals::listen()?;
     let config = aws::load().await;
     let parts = serve::real_parts(&settings.data_dir)?;
@@ -47,6 +49,14 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     ended.and(stopped)?;
     tracing::info!("cairn has stopped");
     Ok(Verdict::Good)
+}
+
+/// Takes all the file descriptors that the system allows: shells hand out 1,024 of them.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 struct Signals {

@@ -377,11 +377,14 @@ impl Journal {
     }
 
     fn halt(&mut self, error: &io::Error) -> JournalError {
-        self.halted = Some(error.to_string());
+        let mut reason = error.to_string();
         if let Some(open) = self.open.take() {
             self.abandoned = Some(durable_in(&open));
+            // An open file is known to the disk by the name of the spare that it was.
+            reason = format!("{}: {reason}", segment::path(open.header().batch));
         }
-        JournalError::Halted(error.to_string())
+        self.halted = Some(reason.clone());
+        JournalError::Halted(reason)
     }
 
     fn count_recorded(&mut self, trails: &Arc<TrailSet>, events: u64) {

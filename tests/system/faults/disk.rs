@@ -2,8 +2,10 @@
 //! told, and all goes on when the disk does.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use serde_json::Value;
+use tokio::net::TcpStream;
 
 use crate::support::bucket::Bucket;
 use crate::support::cairn::{Cairn, Site};
@@ -76,10 +78,18 @@ async fn a_full_disk_refuses_events_and_takes_them_again_when_there_is_room() {
     let mut stage = Stage::new(&localstack, "ballast", SMALL).await;
     let Some(disk) = Namespace::with_disk(&stage.site.data(), 8 * MIB) else { return };
     let daemon = stage.site.start_by(&disk.launcher(), &endpoint()).await;
-    stage.send(&daemon, 10, 1000).await;
+    let (fill, free) = ("head --bytes=64M /dev/zero > ballast || true", "rm ballast");
+    disk.run(fill);
+    let answer = stage.send(&daemon, 1, 1000).await;
+    assert_eq!(answer.status, 503, "there is no room for a segment: {}", answer.text());
+    problem(&daemon, "the journal refuses events").await;
+    disk.run(free);
+    ready(&daemon).await; // nobody needs to send an event for that
+    assert_eq!(stage.send(&daemon, 10, 1000).await.status, 200);
     daemon.settle().await;
 
-    disk.run("head --bytes=64M /dev/zero > ballast || true");
+    // The same while events are on their way: what the journal has prepared is used up first.
+    disk.run(fill);
     let answer = stage.send_until_refused(&daemon, 1, 1000).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
     let error = answer.json()["error"].as_str().unwrap().to_owned();
@@ -92,8 +102,7 @@ async fn a_full_disk_refuses_events_and_takes_them_again_when_there_is_room() {
     metrics.conserved();
     assert_eq!(metrics.sum("cairn_journal_halted"), 0, "a full disk is no broken one");
 
-    disk.run("rm ballast");
-    // Nobody needs to send an event for that.
+    disk.run(free);
     ready(&daemon).await;
     assert_eq!(stage.send(&daemon, 10, 1000).await.status, 200);
     daemon.finish().await;
@@ -119,8 +128,11 @@ async fn a_disk_that_the_journal_filled_is_freed_when_the_bucket_takes_files_aga
     let warning = health["warnings"][0].as_str().unwrap();
     assert!(warning.contains(&stage.bucket) && warning.contains("AccessDenied"), "{warning}");
     // A refused call costs no disk: nothing is written to find out that there is no room.
-    let free = |disk: &Namespace| disk.run("stat --file-system --format=%f .");
+    let free = |disk: &Namespace| -> u64 {
+        disk.run("df --output=avail --block-size=1 . | tail -1").trim().parse().unwrap()
+    };
     let before = free(&disk);
+    assert!(before > MIB / 2, "room is left for what lets segments go: {before}");
     for _ in 0..20 {
         assert_eq!(stage.send(&daemon, 10, 20_000).await.status, 503);
         assert_eq!(free(&disk), before);
@@ -128,6 +140,91 @@ async fn a_disk_that_the_journal_filled_is_freed_when_the_bucket_takes_files_aga
     daemon.assert_conserved().await;
 
     proxy.heal();
+    ready(&daemon).await;
+    assert_eq!(stage.send(&daemon, 10, 1000).await.status, 200);
+    daemon.finish().await;
+    stage.check(&localstack).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_becomes_read_only_refuses_events_and_takes_them_again_when_it_is_not() {
+    let Some(localstack) = LocalStack::find().await else { return };
+    let mut stage = Stage::new(&localstack, "readonly", SMALL).await;
+    let Some(disk) = Namespace::with_disk(&stage.site.data(), 32 * MIB) else { return };
+    let daemon = stage.site.start_by(&disk.launcher(), &endpoint()).await;
+    stage.send(&daemon, 10, 1000).await;
+    daemon.settle().await;
+    // The kernel refuses to remount what is open for writing. So the same files are mounted once more,
+    // read-only and above: what is open stays so, and what is opened from now on is refused.
+    disk.run("mount --bind . . && mount -o remount,bind,ro \"$1\"");
+    let answer = stage.send_until_refused(&daemon, 1, 1000).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("Read-only file system"), "{}", answer.text());
+    let problem = problem(&daemon, "the journal refuses events").await;
+    assert!(problem.contains("Read-only file system"), "{problem}");
+    let metrics = daemon.assert_conserved().await;
+    assert_eq!(metrics.len(), 1);
+
+    disk.run("cd / && umount --lazy \"$1\"");
+    ready(&daemon).await;
+    assert_eq!(stage.send(&daemon, 10, 1000).await.status, 200);
+    daemon.finish().await;
+    stage.check(&localstack).await;
+}
+
+#[tokio::test]
+async fn a_write_that_fails_halts_the_journal_and_a_restart_recovers_what_was_acknowledged() {
+    let Some(localstack) = LocalStack::find().await else { return };
+    let mut stage = Stage::new(&localstack, "halted", SMALL).await;
+    // A limit on the size of files is what makes a write to an open file fail on any machine.
+    let trapped = ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"].map(str::to_owned);
+    let daemon = stage.site.start_by(&trapped, &endpoint()).await;
+    assert_eq!(stage.send(&daemon, 10, 1000).await.status, 200);
+    let limited = Command::new("prlimit")
+        .args(["--fsize=1024", "--pid", &daemon.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(limited.success());
+    let answer = stage.send_until_refused(&daemon, 1, 1000).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
+    assert!(answer.text().contains("the journal is halted"), "{}", answer.text());
+    assert!(answer.text().contains("File too large"), "{}", answer.text());
+    let problem = problem(&daemon, "the journal is halted").await;
+    for part in ["cannot write: File too large", ".segment", "check the disk, then restart cairn"] {
+        assert!(problem.contains(part), "{part}: {problem}");
+    }
+    let logged = daemon.logged(0, "cairn is not ready").await;
+    assert!(logged["problem"].as_str().unwrap().contains("is halted"), "{logged}");
+    assert_eq!(daemon.get("/healthz").await.status, 200);
+    let metrics = daemon.metrics().await;
+    metrics.conserved();
+    assert_eq!(metrics.sum("cairn_journal_halted"), 1);
+    // Nothing is tried again on a file of which nothing is known.
+    assert_eq!(stage.send(&daemon, 1, 10).await.status, 503);
+    daemon.kill();
+
+    let daemon = stage.site.start().await;
+    assert_eq!(stage.send(&daemon, 10, 1000).await.status, 200);
+    daemon.finish().await;
+    stage.check(&localstack).await;
+}
+
+#[tokio::test]
+async fn a_daemon_without_file_descriptors_refuses_events_until_it_has_some() {
+    let Some(localstack) = LocalStack::find().await else { return };
+    let mut stage = Stage::new(&localstack, "descriptors", SMALL).await;
+    let few = ["sh", "-c", "ulimit -n 40; exec \"$@\"", "sh"].map(str::to_owned);
+    let daemon = stage.site.start_by(&few, &endpoint()).await;
+    daemon.metrics().await; // a connection that stays
+    let mut others = Vec::new();
+    for _ in 0..64 {
+        others.push(TcpStream::connect(daemon.address()).await.unwrap());
+    }
+    let answer = stage.send_until_refused(&daemon, 1, 1000).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("Too many open files"), "{}", answer.text());
+    assert_eq!(daemon.metrics().await.sum("cairn_journal_halted"), 0);
+    drop(others);
     ready(&daemon).await;
     assert_eq!(stage.send(&daemon, 10, 1000).await.status, 200);
     daemon.finish().await;
