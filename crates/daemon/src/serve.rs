@@ -23,10 +23,9 @@ use tokio::task::JoinSet;
 use trails::{Changes, Definitions, Registry, TrailSet};
 
 use crate::config::Settings;
-use crate::health::Snapshot;
+use crate::health::{Snapshot, Watch};
 use crate::http::connections::{self, Connections};
 use crate::http::room::{ROOM_BYTES, Room};
-        let report = notifier.report();
 use crate::http::{self, Site};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;

@@ -12,7 +12,7 @@
 //! 56  length of the trail set in bytes, u32 LE
 //! 60  zeros
 //! 64  the trail set that its events are recorded under, JSON
-//! …   frames (see `frame`): [synced] event… [synced] event… … seal
+//! …   frames (see `frame`): [synced] event… [synced] event… … seal seal
 //! ```
 //!
 //! What always holds:
@@ -23,6 +23,9 @@
 //!    none behind it is a **torn tail**, the expected leftover of a crash, which nobody was promised.
 //! 3. `seal` too is written only after all bytes before it were synced, marks included. After it
 //!    nothing is written, but for the same bytes once more by a recovery.
+//! 4. The seal is repeated behind itself once it was synced. So a seal that went bad is damage as
+//!    well: were it taken for a torn one, the batch would be sealed anew, at another time, and files
+//!    that were delivered would be delivered again under names of that time.
 
 use std::io;
 use std::sync::Arc;
@@ -39,8 +42,8 @@ const HEADER_BYTES: usize = 64;
 const SEAL_PAYLOAD_BYTES: u32 = 16;
 /// What is read of a segment at first.
 const READ_BYTES: usize = 64 << 10;
-/// Room that every segment keeps for its last `synced` and `seal` frames.
-pub const RESERVED_BYTES: u64 = 64;
+/// Room that every segment keeps for its last `synced` and its two `seal` frames.
+pub const RESERVED_BYTES: u64 = 128;
 
 /// What a segment's header says.
 #[derive(Clone, Debug)]
@@ -275,9 +278,7 @@ impl OpenSegment {
         if !self.is_synced {
             self.file.sync()?;
         }
-        write_seal(&mut self.staged, self.header.nonce, self.end, now, self.events);
-        self.file.write_all_at(&self.staged, self.end)?;
-        self.file.sync()?;
+        write_seal(&*self.file, self.header.nonce, self.end, now, self.events)?;
         Ok(SealedSegment {
             batch: self.header.batch,
             trails: self.header.trails,
@@ -297,11 +298,27 @@ impl OpenSegment {
     }
 }
 
-fn write_seal(buffer: &mut Vec<u8>, nonce: u64, base: u64, now: Timestamp, events: u64) {
-    frame::push(buffer, nonce, base, Kind::Seal, |buffer| {
-        buffer.extend_from_slice(&now.as_millis().to_le_bytes());
-        buffer.extend_from_slice(&events.to_le_bytes());
-    });
+/// Writes the seal at `end`; durable when it returns. Its repetition behind it need not be.
+fn write_seal(
+    file: &dyn File,
+    nonce: u64,
+    end: u64,
+    now: Timestamp,
+    events: u64,
+) -> io::Result<()> {
+    let seal_at = |base| {
+        let mut seal = Vec::new();
+        frame::push(&mut seal, nonce, base, Kind::Seal, |buffer| {
+            buffer.extend_from_slice(&now.as_millis().to_le_bytes());
+            buffer.extend_from_slice(&events.to_le_bytes());
+        });
+        seal
+    };
+    let seal = seal_at(end);
+    file.write_all_at(&seal, end)?;
+    file.sync()?;
+    let behind = end + seal.len() as u64;
+    file.write_all_at(&seal_at(behind), behind)
 }
 
 /// All that a segment holds, checked.
@@ -478,10 +495,7 @@ impl Contents {
         }
         let sealed_at = self.sealed_at.unwrap_or(now);
         let (nonce, end) = (self.header.nonce, self.end as u64);
-        let mut seal = Vec::new();
-        write_seal(&mut seal, nonce, end, sealed_at, self.events.len() as u64);
-        file.write_all_at(&seal, end)?;
-        file.sync()?;
+        write_seal(&*file, nonce, end, sealed_at, self.events.len() as u64)?;
         self.sealed_at = Some(sealed_at);
         Ok(())
     }
@@ -627,6 +641,25 @@ mod tests {
             disk.flip_bit(&file, bit).unwrap();
         }
         assert_eq!(read(&disk).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_seal_is_damage_and_of_its_repetition_nothing() {
+        let disk = SimulatedDisk::default();
+        filled(&disk, 2).seal(Timestamp::from_millis(50)).unwrap();
+        let file = path(BatchId(7));
+        let end = read(&disk).unwrap().end as u64;
+        for bit in end * 8..(end + 25) * 8 {
+            disk.flip_bit(&file, bit).unwrap();
+            let error = read(&disk).unwrap_err().to_string();
+            assert!(error.contains(&format!("damaged at byte {end}")), "bit {bit}: {error}");
+            disk.flip_bit(&file, bit).unwrap();
+        }
+        for bit in (end + 25) * 8..(end + 50) * 8 {
+            disk.flip_bit(&file, bit).unwrap();
+            assert_eq!(read(&disk).unwrap().sealed_at, Some(Timestamp::from_millis(50)));
+            disk.flip_bit(&file, bit).unwrap();
+        }
     }
 
     #[test]
