@@ -41,9 +41,10 @@ impl Mistake {
 /// Some seed must find it, and soon, by this symptom.
 fn is_found(mistake: Mistake, symptom: &str) {
     const SEEDS_MAX: u64 = 60;
-    let found = (1..=SEEDS_MAX).find_map(|seed| crate::check(seed, mistake).err());
-    let found = found.unwrap_or_else(|| panic!("{mistake:?} was not found in {SEEDS_MAX} seeds"));
-    assert!(found.contains(symptom), "{mistake:?} shows another symptom: {found}");
+    // Another symptom of the same mistake may come first: what it shows by depends on the seed.
+    let shows = |seed| crate::check(seed, mistake).is_err_and(|found| found.contains(symptom));
+    let is_found = (1..=SEEDS_MAX).any(shows);
+    assert!(is_found, "{mistake:?} does not show by {symptom:?} in {SEEDS_MAX} seeds");
 }
 
 #[test]
