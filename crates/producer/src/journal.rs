@@ -631,7 +631,7 @@ fn identity(disk: &dyn Disk, random: &mut dyn FnMut() -> u64) -> Result<u64, Jou
             let text = String::from_utf8_lossy(&bytes);
             u64::from_str_radix(text.trim(), 16).map_err(|_| {
                 let message = format!(
-                    "{IDENTITY_FILE} does not hold 16 hex digits; restore it from a backup"
+                    "{IDENTITY_FILE} does not hold 16 hex digits; restore it from a backup, or remove it: another is drawn, and what is recorded keeps the names it has"
                 );
                 io::Error::new(io::ErrorKind::InvalidData, message).into()
             })

@@ -7,5 +7,6 @@
 //! | `s3`, `sns` | AWS, behind a proxy that is told how |
 //! | `patience` | the same, under a clock that stands still: how often is asked |
 
+mod damage;
 mod disk;
 mod s3;

@@ -87,6 +87,8 @@ struct Rule {
 #[derive(Debug, Default)]
 struct State {
     rules: Vec<Rule>,
+    /// Buckets that stand for others.
+    redirected: Vec<(String, String)>,
     met: usize,
     /// Everything that was asked.
     seen: Vec<(Call, String)>,
@@ -119,6 +121,12 @@ impl Proxy {
     pub fn fail(&self, calls: &[Call], part: &str, fault: Fault) {
         let rule = Rule { calls: calls.to_vec(), part: part.into(), fault };
         self.state.lock().unwrap().rules.push(rule);
+    }
+
+    /// From now on requests for one bucket go to another.
+    pub fn redirect(&self, from: &str, to: &str) {
+        let names = (format!("/{from}/"), format!("/{to}/"));
+        self.state.lock().unwrap().redirected.push(names);
     }
 
     /// From now on all is well. What was left without an answer stays so.
@@ -181,7 +189,7 @@ async fn handle(
         Some(Fault::CutBefore) => return Err(cut()),
         Some(Fault::CutAfter | Fault::CutWithin) | None => {}
     }
-    let uri = format!("{}{}", localstack::endpoint(), head.uri);
+    let uri = state.lock().unwrap().directed(&head.uri.to_string());
     let mut passed_on = Request::builder().method(head.method).uri(uri);
     *passed_on.headers_mut().unwrap() = head.headers;
     let answer = client.request(passed_on.body(Full::new(body)).unwrap()).await;
@@ -199,6 +207,13 @@ async fn handle(
 }
 
 impl State {
+    /// Where a request goes.
+    fn directed(&self, path: &str) -> String {
+        let to = self.redirected.iter().find(|(from, _)| path.starts_with(from));
+        let path = to.map_or(path.to_owned(), |(from, to)| path.replacen(from, to, 1));
+        localstack::endpoint() + &path
+    }
+
     /// Counts a request and finds its fault.
     fn meet(&mut self, call: Call, text: String) -> Option<Fault> {
         let rule =
