@@ -7,6 +7,8 @@
 //! | `s3`, `sns` | AWS, behind a proxy that is told how |
 //! | `patience` | the same, under a clock that stands still: how often is asked |
 
+mod clocks;
 mod damage;
 mod disk;
+mod patience;
 mod s3;

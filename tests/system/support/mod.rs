@@ -7,6 +7,7 @@ pub mod conservation;
 pub mod filing;
 pub mod generated;
 pub mod http;
+pub mod inside;
 pub mod key;
 pub mod localstack;
 pub mod metrics;
