@@ -15,7 +15,7 @@ pub fn advice(error: &str) -> Option<&'static str> {
         () if says(&["InvalidResponse"]) => {
             "something else than S3 answers: correct AWS_ENDPOINT_URL, or the proxy in between"
         }
-        () if says(&["dispatch failure", "Unreachable", "Timeout", "no answer"]) => {
+        () if says(&["dispatch failure", "Unreachable", "Timeout", "NoAnswer"]) => {
             "nothing answers at the endpoint of AWS: start it, or correct AWS_ENDPOINT_URL or the network"
         }
         () if says(&["NotFound"]) => {

@@ -12,3 +12,4 @@ mod damage;
 mod disk;
 mod patience;
 mod s3;
+mod sns;

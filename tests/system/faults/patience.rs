@@ -73,9 +73,9 @@ async fn an_s3_that_never_answers_costs_a_time_out_and_then_files_wait_on_disk()
     ];
     let site = Site::new(&trails(&all));
     let (proxy, clock) = (Proxy::start().await, Clock::new());
-    let short = Duration::from_millis(1_100);
+    let short = Duration::from_millis(5_500);
     let daemon = Inside::start(&site, proxy.endpoint(), &clock, short).await;
-    proxy.fail(&[Call::Put], &silent, Fault::Silence);
+    proxy.fail(&[Call::Put, Call::Head], &silent, Fault::Silence);
     let mut sent = vec![event(REFUSED, "eu-west-1", 0)];
     daemon.record(&[sent[0].clone(), event(HEARD, "eu-west-1", 1)]).await;
     clock.pass(Duration::from_secs(1));
