@@ -1,4 +1,4 @@
-//! What an operator meets: mistakes in the configuration, a second daemon, doctor, health.
+//! What an operator meets: mistakes in the configuration, doctor, health.
 
 use serde_json::{Value, json};
 
@@ -9,24 +9,6 @@ use crate::support::localstack::LocalStack;
 use crate::support::process::cairn;
 
 const ACCOUNT: &str = "701000000001";
-
-#[tokio::test]
-async fn a_second_daemon_on_a_data_directory_is_refused_and_the_first_goes_on() {
-    let site = Site::new("");
-    let first = site.start().await;
-    let second = site.launch().ended().await;
-    assert_eq!(second.code, Some(2), "{second:?}");
-    let said = second.errors.lines().last().unwrap();
-    assert!(
-        said.ends_with(
-            "data: another cairn is running on it; stop that one, or set another data_dir"
-        ),
-        "{said}"
-    );
-    first.record(&[event(ACCOUNT, "eu-west-1", 1)]).await;
-    first.stop().await;
-    site.start().await.stop().await; // the lock ends with its holder
-}
 
 #[tokio::test]
 async fn all_mistakes_of_a_configuration_are_shown_together_and_nothing_starts() {

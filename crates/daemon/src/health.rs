@@ -154,3 +154,102 @@ fn lane(report: &LaneReport) -> String {
         "{lane} refuses since {since}, {failures} times: {items} items of {bytes} bytes are parked and tried again; last error: {error}; {advice}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+    use producer::Damage;
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../deploy/README.md");
+
+    fn lane(error: Option<&str>) -> LaneReport {
+        LaneReport {
+            lane: "arn:aws:cloudtrail:eu-west-1:111111111111:trail/one bucket".into(),
+            items: 3,
+            bytes: 1000,
+            parked_since: None,
+            refusing_since: error.map(|_| Timestamp::EPOCH),
+            failures: 4,
+            last_error: error.map(str::to_owned),
+            next_try: None,
+        }
+    }
+
+    fn damage(file: &str) -> Damage {
+        Damage { file: file.into(), offset: 77, reason: "a reason".into() }
+    }
+
+    /// Everything at once.
+    fn worst() -> Snapshot {
+        let journal = JournalState {
+            halted: Some("a reason".into()),
+            full: Some("a reason".into()),
+            damaged: vec![damage("journal/1.segment")],
+            forgotten: vec![damage("journal/2.ids")],
+            ..JournalState::default()
+        };
+        let mut pipeline = PipelineState::default();
+        pipeline.stuck.insert(model::BatchId(3), "a reason".into());
+        Snapshot {
+            journal,
+            has_no_trail: true,
+            queue: (0, 1),
+            pipeline,
+            balances: BTreeMap::new(),
+            files: BTreeMap::new(),
+            delivery: vec![lane(Some("AccessDenied: no")), lane(None)],
+            set_aside: vec!["spill/1.damaged".into(), "notices/2.expired".into()],
+            foreign_objects: 1,
+            notifier: NotifierReport::default(),
+        }
+    }
+
+    #[test]
+    fn everything_that_health_says_names_the_thing_and_what_to_do() {
+        let health = worst().health();
+        assert!(!health.is_ready());
+        let said = [health.problems, health.warnings].concat();
+        let expected = [
+            ("the journal is halted (a reason)", "restart cairn"),
+            ("journal/1.segment is damaged at byte 77: a reason", "cairn salvage --help"),
+            ("the journal refuses events: a reason", "free the disk"),
+            ("batch 0000000000000003 and 0 more wait: a reason", "free or mend the disk"),
+            ("are kept: spill/1.damaged, notices/2.expired", "without .expired"),
+            (
+                "trail/one bucket refuses since 1970-01-01T00:00:00Z, 4 times: 3 items of 1000 bytes",
+                "`cairn doctor --config FILE`",
+            ),
+            ("trail/one bucket was not tried since the start", "will be"),
+            ("no trail is defined", "add [[trails]]"),
+            ("1 foreign objects hold names of log files", "who may write to the bucket"),
+            ("journal/2.ids is damaged at byte 77: a reason", "remove the file"),
+        ];
+        assert_eq!(said.len(), expected.len(), "{said:#?}");
+        for (said, (thing, fix)) in said.iter().zip(expected) {
+            assert!(said.contains(thing) && said.contains(fix), "{thing} … {fix}: {said}");
+        }
+    }
+
+    #[test]
+    fn the_page_for_operators_explains_everything_that_health_says() {
+        let health = worst().health();
+        let phrases = [
+            "the journal is halted",
+            "is damaged at byte",
+            "the journal refuses events",
+            "wait: ",
+            "parked files were given up",
+            "refuses since",
+            "was not tried since the start",
+            "no trail is defined",
+            "foreign objects hold names of log files",
+            ".ids is damaged",
+        ];
+        for (said, phrase) in health.problems.iter().chain(&health.warnings).zip(phrases) {
+            assert!(said.contains(phrase), "{phrase}: {said}");
+            assert!(PAGE.contains(phrase), "deploy/README.md does not explain this: {said}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt, stream};
 
+use super::copy_directory;
 use crate::support::bucket::Bucket;
 use crate::support::cairn::Site;
 use crate::support::configuration::{Trail, fan_out, trails};
@@ -355,16 +356,4 @@ fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
         entries.filter(|path| path.to_str().unwrap().ends_with(ending)).collect();
     files.sort();
     files
-}
-
-fn copy_directory(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy_directory(&path, &to);
-        } else {
-            fs::copy(&path, &to).unwrap();
-        }
-    }
 }

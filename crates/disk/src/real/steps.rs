@@ -110,9 +110,9 @@ pub(super) fn fill_with_zeros(mut file: &fs::File, size_bytes: u64) -> io::Resul
     }
     // Where a quota ends before the disk does, this fails at once, and not after megabytes of zeros.
     // Filesystems that do not know it show when they are written to.
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size_bytes) {
-        Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(error.into()),
-        Ok(()) | Err(_) => {}
+    let reserved = rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size_bytes);
+    if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) = reserved {
+        return Err(error.into());
     }
     let zeros = vec![0; clamp(size_bytes.min(ZEROS_BYTES))];
     let mut left_bytes = size_bytes;
