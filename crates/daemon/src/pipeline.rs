@@ -35,8 +35,10 @@ use crate::parts::Parts;
 const FILES_IN_FLIGHT: usize = 32;
 /// Contents that are compressed at a time.
 const COMPRESSIONS: usize = 2;
-/// Pause before a batch that could not be settled is begun again.
-const PAUSE: Duration = Duration::from_secs(2);
+/// Pause before a batch that could not be settled is begun again. It doubles: to begin one costs its
+/// reading and its compression, and hundreds may wait while there is no room to park their files.
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How often parked files and notices are looked at.
 const RETRY_TICK: Duration = Duration::from_millis(250);
 /// How much faster than the steady clock the time of day may go by which parked files are given up.
@@ -151,7 +153,7 @@ where
         mut journal: watch::Receiver<JournalState>,
         mut stopping: watch::Receiver<bool>,
     ) {
-        let mut paused: HashMap<BatchId, tokio::time::Instant> = HashMap::new();
+        let mut paused: HashMap<BatchId, Pause> = HashMap::new();
         loop {
             let is_stopping = *stopping.borrow_and_update();
             let sealed: Vec<BatchId> =
@@ -159,12 +161,13 @@ where
             paused.retain(|batch, _| sealed.contains(batch));
             let now = tokio::time::Instant::now();
             let ready = sealed.iter().find(|batch| {
-                paused.get(batch).is_none_or(|until| *until <= now && !is_stopping)
+                paused.get(batch).is_none_or(|pause| pause.until <= now && !is_stopping)
                     && !self.is_damaged(**batch)
             });
             if let Some(batch) = ready {
                 if !self.settle_and_report(*batch).await {
-                    paused.insert(*batch, tokio::time::Instant::now() + PAUSE);
+                    let before = paused.get(batch).map(|pause| pause.length);
+                    paused.insert(*batch, Pause::after(before));
                 }
                 continue;
             }
@@ -172,8 +175,11 @@ where
             if is_stopping {
                 return;
             }
-            let next =
-                paused.values().min().copied().unwrap_or_else(|| now + Duration::from_secs(3600));
+            let next = paused
+                .values()
+                .map(|pause| pause.until)
+                .min()
+                .unwrap_or_else(|| now + Duration::from_secs(3600));
             tokio::select! {
                 changed = journal.changed() => if changed.is_err() { return },
                 _ = stopping.changed() => {}
@@ -382,6 +388,19 @@ where
 
     fn lock_state(&self) -> MutexGuard<'_, PipelineState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a batch that could not be settled is left alone.
+struct Pause {
+    until: tokio::time::Instant,
+    length: Duration,
+}
+
+impl Pause {
+    fn after(before: Option<Duration>) -> Pause {
+        let length = before.map_or(PAUSE_MIN, |before| (before * 2).min(PAUSE_MAX));
+        Pause { until: tokio::time::Instant::now() + length, length }
     }
 }
 
