@@ -158,7 +158,7 @@ fn lane(report: &LaneReport) -> String {
 #[cfg(test)]
 mod tests {
     use model::Timestamp;
-    use producer::Damage;
+    use producer::{Damage, QueueState};
 
     use super::*;
 
@@ -195,7 +195,7 @@ mod tests {
         Snapshot {
             journal,
             has_no_trail: true,
-            queue: (0, 1),
+            queue: QueueState::default(),
             pipeline,
             balances: BTreeMap::new(),
             files: BTreeMap::new(),

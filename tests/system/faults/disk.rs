@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
-use tokio::net::TcpStream;
 
 use crate::support::bucket::Bucket;
 use crate::support::cairn::{Cairn, Site};
@@ -180,11 +179,7 @@ async fn a_write_that_fails_halts_the_journal_and_a_restart_recovers_what_was_ac
     let trapped = ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"].map(str::to_owned);
     let daemon = stage.site.start_by(&trapped, &endpoint()).await;
     assert_eq!(stage.send(&daemon, 10, 1000).await.status, 200);
-    let limited = Command::new("prlimit")
-        .args(["--fsize=1024", "--pid", &daemon.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(limited.success());
+    limit(&daemon, "--fsize=1024");
     let answer = stage.send_until_refused(&daemon, 1, 1000).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
     assert!(answer.text().contains("the journal is halted"), "{}", answer.text());
@@ -213,22 +208,25 @@ async fn a_write_that_fails_halts_the_journal_and_a_restart_recovers_what_was_ac
 async fn a_daemon_without_file_descriptors_refuses_events_until_it_has_some() {
     let Some(localstack) = LocalStack::find().await else { return };
     let mut stage = Stage::new(&localstack, "descriptors", SMALL).await;
-    let few = ["sh", "-c", "ulimit -n 40; exec \"$@\"", "sh"].map(str::to_owned);
-    let daemon = stage.site.start_by(&few, &endpoint()).await;
+    let daemon = stage.site.start().await;
     daemon.metrics().await; // a connection that stays
-    let mut others = Vec::new();
-    for _ in 0..64 {
-        others.push(TcpStream::connect(daemon.address()).await.unwrap());
-    }
+    limit(&daemon, "--nofile=1:");
     let answer = stage.send_until_refused(&daemon, 1, 1000).await;
     assert_eq!(answer.status, 503);
     assert!(answer.text().contains("Too many open files"), "{}", answer.text());
     assert_eq!(daemon.metrics().await.sum("cairn_journal_halted"), 0);
-    drop(others);
+    limit(&daemon, "--nofile=1024:");
     ready(&daemon).await;
     assert_eq!(stage.send(&daemon, 10, 1000).await.status, 200);
     daemon.finish().await;
     stage.check(&localstack).await;
+}
+
+/// Sets what the system allows the daemon, while it runs.
+fn limit(daemon: &Cairn, limit: &str) {
+    let id = daemon.id().to_string();
+    let set = Command::new("prlimit").args([limit, "--pid", &id]).status().unwrap();
+    assert!(set.success());
 }
 
 /// Waits until `/readyz` is red with a problem that says so.

@@ -204,11 +204,6 @@ impl Cairn {
         self.process.signal(Signal::HUP);
     }
 
-    /// Its process's id, as the system's tools take it.
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
