@@ -5,7 +5,7 @@
 //! (bodies of 1 MiB, uncompressed, on four connections), syncs, routes, compresses and puts them,
 //! until nothing waits; and one thread does parse + SHA-256 + gzip of the same bytes ([`limit`]).
 //! Other work on the machine only adds CPU time, by cold caches, so the least of the rounds counts on
-//! both sides.
+//! both sides, and the highest rate.
 
 use anyhow::Result;
 
