@@ -3,7 +3,7 @@
 //! A lane is what refuses or accepts together: a trail and its bucket. A file is tried once; when
 //! that fails, or while the lane refuses anyway, it is parked (see [`outbox`]), so that the batch it
 //! comes from can be retired and the journal does not fill up for everybody. Parked files of a lane
-//! go out oldest first, one at a time.
+//! go out oldest first, one at a time; as soon as one of them went, new files are not parked any more.
 //!
 //! Work on the disk is done off the async threads. A parked file keeps its name and bucket, and is
 //! encrypted with the key that its trail has when it is tried again.
@@ -103,7 +103,7 @@ impl<S: ObjectStore> Delivery<S> {
         random: f64,
     ) -> Result<Settled, DeliveryError> {
         let lane = lane(&file.header);
-        if self.state().outbox.is_refusing(&lane, now) {
+        if self.state().outbox.has_refused(&lane, now) {
             return self.park(lane, file, now).await;
         }
         match self.attempt(&lane, &file, now, random).await {
@@ -463,6 +463,25 @@ mod tests {
         assert_eq!(parked, keys);
         assert!(second.take_due(NOW).is_empty() && second.parked_files().unwrap().is_empty());
         assert_eq!(second.status(&trail).latest_delivery_error, None);
+    }
+
+    #[tokio::test]
+    async fn a_bucket_that_takes_one_parked_file_takes_new_ones_at_once() {
+        let delivery = delivery(&SimulatedDisk::default());
+        delivery.store.refuse("one", Some(error("AccessDenied")));
+        for batch in 1..=3 {
+            delivery.deliver(file("one", batch), NOW, 0.5).await.unwrap();
+        }
+        delivery.store.refuse("one", None);
+        let later = NOW.plus(Duration::from_secs(600));
+        let settled = delivery.deliver(file("one", 4), later, 0.5).await.unwrap();
+        assert_eq!(settled, Settled::Parked, "the oldest file tries it");
+        let due = delivery.take_due(later);
+        delivery.retry(&due[0], |_| None, later, 0.5).await.unwrap().unwrap();
+        delivery.forget(&due[0]).await.unwrap();
+        let settled = delivery.deliver(file("one", 5), later, 0.5).await.unwrap();
+        assert!(matches!(settled, Settled::Delivered(_)), "the backlog does not grow any more");
+        assert_eq!(delivery.parked_files().unwrap().len(), 3);
     }
 
     #[tokio::test]

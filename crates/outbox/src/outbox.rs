@@ -74,6 +74,14 @@ impl Outbox {
         self.spool.oldest(lane).is_some() || self.is_pausing(lane, now)
     }
 
+    /// The same where no order is to be kept: what waits is no reason to park more, once the lane
+    /// took something again, or as long as it was not tried since the start.
+    #[must_use]
+    pub fn has_refused(&self, lane: &str, now: Timestamp) -> bool {
+        let last_failed = self.lanes.get(lane).is_some_and(|lane| lane.refusal.is_some());
+        last_failed && self.is_refusing(lane, now)
+    }
+
     /// Parks a payload behind the lane's others; durable when it returns `Ok`. After
     /// [`OutboxError::Full`] nothing has happened.
     pub fn park(
