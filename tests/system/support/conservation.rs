@@ -42,16 +42,23 @@ impl Cairn {
         self.metrics().await.conserved()
     }
 
-    /// Waits until all that was recorded is where it belongs; the law holds all the while, and
-    /// nothing went wrong.
+    /// Waits until all that was recorded is where it belongs, as long as more and more is; the law
+    /// holds all the while, and nothing went wrong.
     pub async fn settle(&self) -> Metrics {
-        let metrics = eventually("nothing waits for delivery", async || {
-            let metrics = self.metrics().await;
-            metrics.conserved();
-            metrics.is_settled().then_some(metrics)
-        })
-        .await;
-        metrics.assert_unharmed();
-        metrics
+        let mut before = None;
+        loop {
+            let (progress, metrics) = eventually("more of what waits is delivered", async || {
+                let metrics = self.metrics().await;
+                metrics.conserved();
+                let progress = metrics.progress();
+                (metrics.is_settled() || Some(progress) > before).then_some((progress, metrics))
+            })
+            .await;
+            if metrics.is_settled() {
+                metrics.assert_unharmed();
+                return metrics;
+            }
+            before = Some(progress);
+        }
     }
 }

@@ -46,6 +46,11 @@ impl Metrics {
         waiting.iter().all(|name| self.sum(name) == 0)
     }
 
+    /// Grows as long as something arrives.
+    pub fn progress(&self) -> u64 {
+        self.sum("cairn_trail_delivered_events") + self.sum("cairn_notices_published")
+    }
+
     /// No event is out of reach, and nobody meddled.
     #[track_caller]
     pub fn assert_unharmed(&self) {
