@@ -127,7 +127,10 @@ impl Drop for Process {
         if std::thread::panicking() {
             let errors = self.errors();
             let shown = &errors[errors.len().saturating_sub(SHOWN_LINES)..];
-            let _ = writeln!(std::io::stderr(), "the log of cairn ended so:\n{}", shown.join("\n"));
+            let whole = std::env::temp_dir().join(format!("cairn-{}.log", self.child.id()));
+            let _ = std::fs::write(&whole, errors.join("\n"));
+            let (whole, shown) = (whole.display(), shown.join("\n"));
+            let _ = writeln!(std::io::stderr(), "the log of cairn, {whole}, ended so:\n{shown}");
         }
     }
 }

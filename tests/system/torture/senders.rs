@@ -17,6 +17,7 @@ use super::history::History;
 use crate::dice::Dice;
 use crate::support::http::Http;
 use crate::support::localstack::sdk;
+use crate::support::wait::promptly;
 
 /// The daemon that runs now, if one does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,9 +113,13 @@ impl Senders {
     /// Waits until all that they still mean to send is acknowledged.
     pub async fn end(&mut self) {
         self.shared.is_ending.send_replace(true);
-        while let Some(ended) = self.running.join_next().await {
-            ended.unwrap();
-        }
+        promptly("the senders are done", async || {
+            while let Some(ended) = self.running.try_join_next() {
+                ended.unwrap();
+            }
+            self.running.is_empty().then_some(())
+        })
+        .await;
     }
 }
 
@@ -152,7 +157,7 @@ impl Sender {
         }
     }
 
-    /// Waits for a daemon of another life; none when it is over.
+    /// Waits for a daemon of another life, or in the end the same once more; none when all is sent.
     async fn door(&mut self, dead: Option<u32>) -> Option<Door> {
         let (mut doors, mut ending) =
             (self.shared.door.subscribe(), self.shared.is_ending.subscribe());
@@ -160,12 +165,14 @@ impl Sender {
             |door: &Option<Door>| door.as_ref().is_some_and(|door| Some(door.life) != dead);
         tokio::select! {
             biased;
-            door = doors.wait_for(is_alive) => door.unwrap().clone(),
-            _ = ending.wait_for(|is_ending| *is_ending) => {
-                assert!(self.left.is_empty(), "the last daemon answers");
-                None
-            }
+            door = doors.wait_for(is_alive) => return door.unwrap().clone(),
+            _ = ending.wait_for(|is_ending| *is_ending) => {}
         }
+        if self.left.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(BACK_OFF).await;
+        doors.wait_for(Option::is_some).await.unwrap().clone()
     }
 
     /// Sends until the daemon does not answer, or there is nothing left to send.
