@@ -46,11 +46,11 @@ const GZIP_BYTES: usize = 96 << 10;
 /// No text begins so: gzip is known without its header too.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Text is split in steps of this size: a record takes two bytes of it at least.
-const TEXT_BYTES: usize = 16 << 10;
+const TEXT_BYTES: usize = 32 << 10;
 /// What a body holds on its way to its records: what was read of it at once, and a step of text.
 const BODY_BYTES: usize = 128 << 10;
-/// What a record holds besides its bytes.
-const RECORD_BYTES: usize = 256;
+/// What an event holds besides its record.
+const EVENT_BYTES: usize = 256;
 /// How long a group waits for its turn, and a body for memory.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -192,6 +192,7 @@ struct Bulk<'a> {
     /// What it holds while no group is begun.
     floor: usize,
     group: Vec<Event>,
+    /// What the group holds: the text of its records, refused ones between them included.
     group_bytes: usize,
     answer: Answer,
 }
@@ -242,7 +243,9 @@ impl Bulk<'_> {
     ) -> Result<(), Stop> {
         for text in text.chunks(TEXT_BYTES) {
             let broken = splitter.push(text, pieces);
-            let pieces_bytes: usize = pieces.iter().map(bytes_of).sum();
+            // Its records share one copy of the text, but the first, which may have begun before.
+            self.group_bytes += text.len() + pieces.first().map_or(0, bytes_of);
+            let pieces_bytes = pieces.capacity() * size_of::<Piece>();
             self.make_room(splitter.held() + pieces_bytes).await?;
             self.take_pieces(pieces).await?;
             broken.map_err(|broken| Stop::Body(broken.to_string()))?;
@@ -301,7 +304,7 @@ impl Bulk<'_> {
         for member in &accepted.cut {
             self.remark(record, format!("{member}: cut, because the record is larger than 256 KB"));
         }
-        self.group_bytes += accepted.event.record.len() + RECORD_BYTES;
+        self.group_bytes += EVENT_BYTES;
         self.group.push(accepted.event);
     }
 
@@ -342,7 +345,7 @@ impl Bulk<'_> {
 
 fn bytes_of(piece: &Piece) -> usize {
     match piece {
-        Piece::Record(bytes) => bytes.len() + RECORD_BYTES,
+        Piece::Record(bytes) => bytes.len(),
         Piece::TooLong => 0,
     }
 }

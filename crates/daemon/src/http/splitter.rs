@@ -143,10 +143,10 @@ impl Splitter {
         Ok(())
     }
 
-    /// The bytes that are held of a record whose end is still to come.
+    /// The memory that it holds for records whose ends are still to come.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.record.len()
+        self.record.capacity()
     }
 
     /// The stream has ended: gives the last line's record, or tells what is missing.
