@@ -260,7 +260,8 @@ async fn hold_all(daemon: &Cairn, account: &str) -> Vec<(TcpStream, usize)> {
     let mut held = 0;
     while held < may_hold {
         let length = (1 << 20).min((may_hold - held - CALL) / 2);
-        calls.push((begin(daemon, account, length as usize).await, length as usize));
+        let bytes = usize::try_from(length).unwrap();
+        calls.push((begin(daemon, account, bytes).await, bytes));
         held += CALL + 2 * length;
         eventually("the call holds its memory", async || {
             (daemon.metrics().await.sum("cairn_call_bytes") == held).then_some(())
