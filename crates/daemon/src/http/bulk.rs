@@ -244,9 +244,10 @@ impl Bulk<'_> {
         for text in text.chunks(TEXT_BYTES) {
             let broken = splitter.push(text, pieces);
             // Its records share one copy of the text, but the first, which may have begun before.
-            self.group_bytes += text.len() + pieces.first().map_or(0, bytes_of);
+            let text_bytes = text.len() + pieces.first().map_or(0, bytes_of);
             let pieces_bytes = pieces.capacity() * size_of::<Piece>();
-            self.make_room(splitter.held() + pieces_bytes).await?;
+            self.make_room(splitter.held() + pieces_bytes + text_bytes).await?;
+            self.group_bytes += text_bytes;
             self.take_pieces(pieces).await?;
             broken.map_err(|broken| Stop::Body(broken.to_string()))?;
         }

@@ -72,8 +72,8 @@ impl Room {
         Arc::new(Room { all, kib, shares, waiting })
     }
 
-    /// Lets a call of an account in, which holds so many bytes from now on. More than half of the
-    /// room cannot be held by one.
+    /// Lets a call of an account in, which holds so many bytes from now on. There is
+    /// never room for more than half of it all.
     pub async fn enter(
         self: &Arc<Room>,
         account: &AccountId,
@@ -152,8 +152,6 @@ impl Held {
 
     fn missing(&self, bytes: usize) -> Option<u32> {
         let more = bytes.div_ceil(KIB).saturating_sub(self.kib);
-        // What can never be had is never waited for in vain: it counts as all that one may have.
-        let more = more.min((self.room.kib / 2).saturating_sub(self.kib));
         u32::try_from(more).ok().filter(|more| *more > 0)
     }
 }

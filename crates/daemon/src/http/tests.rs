@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
-use trails::TrailSet;
+use trails::{Channel, Definitions, TrailSet};
 
 use super::connections::{Connections, HEAD_BYTES_MAX, HEAD_MAX, attend, serve};
 use super::patience::{BYTES_PER_SECOND, LIMIT};
@@ -29,6 +29,8 @@ const JOURNAL: producer::JournalSettings = producer::JournalSettings {
     window_events: 100_000,
 };
 const MIB: usize = 1 << 20;
+/// What never ends ends here.
+const TOO_LONG: Duration = Duration::from_secs(600);
 
 /// A listener whose journal works when it is told to.
 struct World {
@@ -67,7 +69,14 @@ impl World {
         let metrics = Arc::new(Metrics::default());
         let connections = Connections::new(connections_max, Arc::clone(&metrics));
         let room = Room::new(room_bytes);
-        let definitions = watch::channel(Arc::default()).1;
+        let channel = Channel {
+            account: account(1),
+            region: "us-east-1".parse().unwrap(),
+            name: "app".parse().unwrap(),
+            source: "Custom".into(),
+        };
+        let definitions = Definitions { channels: vec![channel], ..Definitions::default() };
+        let definitions = watch::channel(Arc::new(definitions)).1;
         let look = Arc::new(look);
         let site = Site { parts, intake, definitions, metrics, room, connections, look };
         let desk = Arc::new(Mutex::new(desk));
@@ -134,7 +143,8 @@ impl<I: AsyncReadExt + AsyncWriteExt + Unpin> Client<I> {
     async fn hear(&mut self) -> String {
         let mut heard = Vec::new();
         // A connection that is cut says no more than what it said.
-        let _ = self.0.read_to_end(&mut heard).await;
+        let hearing = tokio::time::timeout(TOO_LONG, self.0.read_to_end(&mut heard));
+        let _ = hearing.await.expect("the connection ends");
         String::from_utf8(heard).unwrap()
     }
 
@@ -284,8 +294,8 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
     let begun = Instant::now();
     client.send("GET /metrics HTTP/1.1\r\n").await;
     client.send("Host: localhost\r\n\r\n").await;
-    let ended = world.tasks.join_next().await;
-    assert!(ended.is_some_and(|ended| ended.is_ok()));
+    let ended = tokio::time::timeout(TOO_LONG, world.tasks.join_next()).await;
+    assert!(ended.is_ok_and(|ended| ended.is_some_and(|ended| ended.is_ok())));
     assert_eq!(begun.elapsed().as_secs(), LIMIT.as_secs());
     assert_eq!(world.site.connections.state().0, 0);
 }
@@ -428,6 +438,72 @@ async fn a_call_whose_turn_does_not_come_is_refused_with_what_an_sdk_tries_again
     let metrics = world.metrics().await;
     assert!(metrics.contains("cairn_refused_calls_total{reason=\"busy\"} 1"), "{metrics}");
     assert!(metrics.contains("cairn_journal_open_events 0"), "nothing of it: {metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_is_one_of_put_audit_events_and_with_it_its_whole_call() {
+    let mut world = World::new(64, ROOM_BYTES);
+    let arn = world.site.definitions.borrow().channels[0].arn();
+    let data = record(1, 10);
+    let body = serde_json::json!({ "auditEvents": [{ "id": "1", "eventData": data }] }).to_string();
+    let path = format!("/PutAuditEvents?channelArn={arn}");
+    let request = head(&path, 1, body.len()) + &body;
+    let begun = Instant::now();
+    let answer = world.connect().call(&request).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 2"), "{answer}");
+    assert!(answer.contains("x-amzn-errortype: ThrottlingException"), "{answer}");
+    assert_eq!(begun.elapsed().as_secs(), 2);
+    let mut again = world.connect();
+    again.send(&request).await;
+    settle().await;
+    world.step();
+    let answer = again.hear().await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("successful"), "{answer}");
+    let metrics = world.metrics().await;
+    assert!(metrics.contains("cairn_journal_open_events 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_gives_all_back() {
+    let mut world = World::new(8, ROOM_BYTES);
+    let mut client = world.connect();
+    client.send(bulk(1, 1)).await;
+    let mut other = world.connect();
+    other.send(&head("/v1/events", 1, 1000)).await;
+    settle().await;
+    assert_eq!((world.calls(), world.site.intake.queue().calls), (2, 1));
+    drop((client, other));
+    settle().await;
+    assert_eq!((world.calls(), world.site.intake.queue().calls), (0, 0));
+    assert_eq!((world.site.room.state().bytes, world.site.connections.state().0), (0, 0));
+}
+
+#[tokio::test]
+async fn without_memory_for_more_a_group_goes_to_the_journal_before_it_is_full() {
+    let mut world = World::new(8, 2 * 300 * 1024);
+    let body: String = (0..100).map(|number| record(number, 10_000)).collect();
+    let mut client = world.connect_with(2 * MIB);
+    client.send(head("/v1/events", 1, body.len())).await;
+    client.send(&body[..300_000]).await;
+    settle().await;
+    let state = world.site.room.state();
+    assert_eq!(world.site.intake.queue().calls, 1, "{state:?}");
+    assert!(world.site.intake.queue().bytes < 300 * 1024, "{state:?}");
+    let rest = async {
+        client.send(&body[300_000..]).await;
+        client.hear().await
+    };
+    let stepping = async {
+        loop {
+            settle().await;
+            world.step();
+        }
+    };
+    let answer = tokio::select! {
+        answer = rest => answer,
+        () = stepping => unreachable!("it has no end"),
+    };
+    assert!(answer.contains(r#""records":100,"recorded":100"#), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
