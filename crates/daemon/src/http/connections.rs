@@ -18,6 +18,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -89,13 +90,9 @@ pub(super) struct Place {
     connections: Arc<Connections>,
     /// Told when the place is taken away.
     taken_away: Arc<Notify>,
-    state: Mutex<PlaceState>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PlaceState {
-    Idle(u64),
-    AtWork,
+    /// Its number among those that wait for a request, the last one while it is at work. Changes
+    /// under the lock of all places.
+    number: AtomicU64,
 }
 
 /// A call that is at work: its connection keeps its place until the answer is gone.
@@ -123,9 +120,8 @@ impl Connections {
         }
         places.taken += 1;
         let taken_away = Arc::new(Notify::new());
-        let number = places.wait(&taken_away);
-        let state = Mutex::new(PlaceState::Idle(number));
-        Some(Arc::new(Place { connections: Arc::clone(self), taken_away, state }))
+        let number = AtomicU64::new(places.wait(&taken_away));
+        Some(Arc::new(Place { connections: Arc::clone(self), taken_away, number }))
     }
 
     /// Closes the connection that waits longest for a request.
@@ -158,34 +154,23 @@ impl Places {
 impl Place {
     /// A request is here; `None` when the place was taken away in this moment.
     fn work(self: &Arc<Place>) -> Option<Work> {
-        let mut places = self.connections.lock();
-        let mut state = self.lock();
-        if let PlaceState::Idle(number) = *state {
-            places.idle.remove(&number)?;
-        }
-        *state = PlaceState::AtWork;
+        self.connections.lock().idle.remove(&self.number.load(Ordering::Relaxed))?;
         Some(Work(Arc::clone(self)))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, PlaceState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
         let mut places = self.0.connections.lock();
-        *self.0.lock() = PlaceState::Idle(places.wait(&self.0.taken_away));
+        self.0.number.store(places.wait(&self.0.taken_away), Ordering::Relaxed);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut places = self.connections.lock();
-        let has_place = match *self.lock() {
-            PlaceState::Idle(number) => places.idle.remove(&number).is_some(),
-            PlaceState::AtWork => true,
-        };
+        // Its work, if there was any, has ended before: work holds its place.
+        let has_place = places.idle.remove(&self.number.load(Ordering::Relaxed)).is_some();
         if has_place {
             places.taken -= 1;
         }

@@ -242,6 +242,19 @@ async fn a_connection_that_was_used_is_kept_for_the_next_call_as_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_are_sent_in_one_go_are_answered_one_after_the_other() {
+    let mut world = World::new(8, ROOM_BYTES);
+    world.work();
+    let keep_alive = |call: String| call.replace("Connection: close\r\n", "");
+    let calls: String = (0..5).map(|number| keep_alive(bulk(1, number))).collect();
+    let health = keep_alive(get("/healthz")).repeat(5);
+    let mut client = world.connect();
+    let answers = client.call(&(calls + &health + &get("/readyz"))).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 11, "{answers}");
+    assert_eq!(answers.matches("\"recorded\":1").count(), 5, "{answers}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_drips_is_cut_off_and_gives_its_memory_back() {
     for path in ["/v1/events", "/PutAuditEvents"] {
         let mut world = World::new(8, ROOM_BYTES);
