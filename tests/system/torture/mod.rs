@@ -54,6 +54,7 @@ async fn no_crash_loses_doubles_or_changes_an_event() {
     let Some(localstack) = LocalStack::find().await else { return };
     let rounds = number("CAIRN_TORTURE_ROUNDS").unwrap_or(ROUNDS);
     let mut torture = Torture::new(&localstack).await;
+    say(&format!("torture of {rounds} rounds, CAIRN_TEST_SEED={}", torture.seed));
     for round in 0..rounds {
         if round == rounds / 2 {
             torture.make_the_late_bucket().await;
