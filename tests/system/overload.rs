@@ -13,7 +13,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::{StreamExt, stream};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -30,6 +30,8 @@ const REGION: &str = "eu-west-1";
 const MIB: usize = 1 << 20;
 /// Descriptors of the test beside its connections.
 const DESCRIPTORS_LEFT: u64 = 1_000;
+/// Far more than any answer takes.
+const DEADLINE: Duration = Duration::from_secs(60);
 /// Connections that are opened at a time; the system's queue holds no more than some.
 const OPENING: usize = 64;
 
@@ -74,12 +76,17 @@ async fn ask(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<String> 
     // Who is answered early need not get rid of all it has to say.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
-    while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
-        if stream.read_buf(&mut answer).await? == 0 {
-            break;
+    let reading = async {
+        while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
+            if stream.read_buf(&mut answer).await? == 0 {
+                break;
+            }
         }
-    }
-    Ok(String::from_utf8(answer).unwrap())
+        Ok(())
+    };
+    let read = tokio::time::timeout(DEADLINE, reading).await;
+    read.expect("an answer, or the end of the connection")
+        .map(|()| String::from_utf8(answer).unwrap())
 }
 
 fn trail(account: &str, bucket: &str) -> String {
@@ -140,6 +147,40 @@ async fn eleven_thousand_connections_most_of_them_silent_keep_nobody_out() {
         (daemon.metrics().await.sum("cairn_connections") < 100).then_some(())
     })
     .await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn without_file_descriptors_the_longest_idle_connections_make_room() {
+    const IDLE: usize = 30;
+    const NEWCOMERS: usize = 10;
+    let site = Site::new("");
+    let daemon = site.start().await;
+    let request = head("GET /healthz", "1", 0);
+    let mut idle = Vec::new();
+    for _ in 0..IDLE {
+        let mut stream = TcpStream::connect(daemon.address()).await.unwrap();
+        ask(&mut stream, request.as_bytes()).await.unwrap();
+        idle.push(stream);
+    }
+    let open = std::fs::read_dir(format!("/proc/{}/fd", daemon.id())).unwrap().count();
+    let process = Pid::from_raw(i32::try_from(daemon.id()).unwrap());
+    let none_left = Rlimit { current: Some(open as u64), ..getrlimit(Resource::Nofile) };
+    let before = prlimit(process, Resource::Nofile, none_left).unwrap();
+    let mut newcomers = Vec::new();
+    for _ in 0..NEWCOMERS {
+        let mut stream = TcpStream::connect(daemon.address()).await.unwrap();
+        let answer = ask(&mut stream, request.as_bytes()).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        newcomers.push(stream);
+    }
+    daemon.logged(0, "no connection can be accepted").await;
+    prlimit(process, Resource::Nofile, before).unwrap();
+    let closed = daemon.metrics().await.sum("cairn_closed_connections_total");
+    assert!((1..=IDLE as u64).contains(&closed), "{closed} closed");
+    assert_eq!(ask(&mut idle[0], request.as_bytes()).await.unwrap_or_default(), "");
+    let answer = ask(&mut idle[IDLE - 1], request.as_bytes()).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "the newest stay: {answer}");
     daemon.stop().await;
 }
 
