@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::category::Category;
+use crate::depth::{DEPTH_MAX, too_deep};
 use crate::event::{Event, Identity};
 use crate::ids::{AccountId, Region};
 use crate::limits::RECORD_BYTES_MAX;
@@ -106,6 +107,10 @@ impl Event {
         now: Timestamp,
     ) -> Result<Event, RefusedActivity> {
         let data = data.trim_matches([' ', '\t', '\r', '\n']);
+        // Of an array serde would take the members by their order.
+        if !data.starts_with('{') {
+            return Err(refuse("InvalidData", "eventData is not one JSON object".into()));
+        }
         let schema: Schema<'_> = serde_json::from_str(data).map_err(|error| {
             refuse("InvalidData", format!("eventData is not one JSON object: {error}"))
         })?;
@@ -119,6 +124,10 @@ impl Event {
                 data.len(),
                 RECORD_BYTES_MAX - (record.len() - data.len()),
             ));
+        }
+        if too_deep(&record).is_some() {
+            let message = format!("eventData: found values nested deeper than {}", DEPTH_MAX - 1);
+            return Err(refuse("InvalidData", message));
         }
         Ok(Event {
             identity,
@@ -198,6 +207,7 @@ fn check(schema: &Schema<'_>, channel: &ActivityChannel<'_>) -> Result<(), Refus
 
 fn check_identity(raw: Option<&RawValue>) -> Result<(), RefusedActivity> {
     let raw = raw.ok_or_else(|| missing("userIdentity"))?;
+    optional_object("userIdentity", Some(raw), usize::MAX)?;
     let identity: UserIdentity<'_> =
         serde_json::from_str(raw.get()).map_err(|_| wrong("userIdentity", raw, "an object"))?;
     required_text("userIdentity.type", identity.kind, 128)?;
@@ -340,6 +350,11 @@ mod tests {
             (r#""UID""#, &long, "FieldTooLong"),
             (r#"{"n":1}"#, &large, "FieldTooLong"),
             (r#"{"n":1}"#, "[1]", "InvalidData"),
+            (
+                r#"{"type":"User","principalId":"amy","details":{"team":"a"}}"#,
+                r#"["User","amy",null]"#,
+                "InvalidData",
+            ),
             (r#""192.0.2.1""#, r#""here""#, "InvalidData"),
             (r#""111111111111""#, r#""222222222222""#, "InvalidRecipient"),
             ("{\"version\"", "{\"version", "InvalidData"),

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::category::Category;
+use crate::depth::{DEPTH_MAX, too_deep};
 use crate::ids::{AccountId, Region, leading_region_of};
 use crate::limits;
 use crate::record::{Envelope, InvalidRecord, Oddity};
@@ -75,9 +76,19 @@ impl Event {
     /// Checks a CloudTrail record of any category, and files it.
     ///
     /// The bytes must be one JSON object without white space around it. Fails on what is no record,
-    /// and on records that stay over 256 KB after CloudTrail's cuts.
+    /// on values nested too deep to be read again, and on records that stay over 256 KB after CloudTrail's cuts.
     pub fn from_record(record: Bytes, sender: &Sender) -> Result<Accepted, InvalidRecord> {
         let envelope = Envelope::parse(&record)?;
+        if let Some(offset) = too_deep(envelope.text()) {
+            return Err(InvalidRecord {
+                member: "record".into(),
+                found: format!("values nested deeper than {DEPTH_MAX}"),
+                expected: format!(
+                    "at most {DEPTH_MAX} levels, which readers of log files can take"
+                ),
+                offset,
+            });
+        }
         let mut oddities = Vec::new();
         let account = keep(envelope.account(), &mut oddities).unwrap_or(sender.account.clone());
         let region = keep(envelope.region(), &mut oddities).unwrap_or(sender.region.clone());

@@ -8,6 +8,7 @@
 pub mod activity;
 pub mod base62;
 pub mod category;
+pub mod depth;
 pub mod event;
 pub mod ids;
 pub mod key;
