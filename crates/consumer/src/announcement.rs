@@ -50,13 +50,21 @@ impl Announcement {
         if is_validation(body) {
             return Ok(Announcement::Validation);
         }
-        let members: Members<'_> = serde_json::from_str(body)?;
+        let members = members(body)?;
         match members.envelope()? {
             Some(message) if is_validation(message) => Ok(Announcement::Validation),
-            Some(message) => bare(message, &serde_json::from_str(message)?),
+            Some(message) => bare(message, &self::members(message)?),
             None => bare(body, &members),
         }
     }
+}
+
+/// Of an array serde would take the members by their order.
+fn members(message: &str) -> Result<Members<'_>, serde_json::Error> {
+    if !message.trim_start().starts_with('{') {
+        return Err(serde::de::Error::custom("expected an object"));
+    }
+    serde_json::from_str(message)
 }
 
 /// Some senders leave out the final dot, and readers in the field test the prefix only.

@@ -101,4 +101,4 @@ pub use s3_event::InvalidS3Event;
 pub use service::{GetError, Message, Objects, Queue, Receipt, ServiceError};
 pub use sink::Sink;
 pub use sqs::{REASON_ATTRIBUTE, SqsQueue};
-pub use unpack::{InvalidLogFile, RECORD_BYTES};
+pub use unpack::{InvalidLogFile, RECORD_BYTES, unpack};

@@ -29,8 +29,8 @@ use crate::log_file::Record;
 /// What a record costs beside its text: its entry, while lists grow and while it is compared.
 pub const RECORD_BYTES: usize = 128;
 
-/// Reads a log file that is not empty.
-pub(crate) fn unpack(object: Bytes, bytes_max: usize) -> Result<Vec<Record>, InvalidLogFile> {
+/// Reads a log file that is not empty, however it was fetched; `bytes_max` bounds what it takes.
+pub fn unpack(object: Bytes, bytes_max: usize) -> Result<Vec<Record>, InvalidLogFile> {
     let text = text(object, bytes_max)?;
     let budget = Budget::records((bytes_max - text.len()) / RECORD_BYTES);
     let ranges = elements::find(&text, budget).map_err(|error| match error {

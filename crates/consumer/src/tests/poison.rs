@@ -42,7 +42,7 @@ async fn an_unreadable_message_is_tried_to_the_limit_and_then_sent_away_with_the
     world.queue.put("hello");
     let counts = world.run().await;
     let reason = "the message is not JSON as CloudTrail, S3 or SNS send it: \
-                  expected value at line 1 column 1";
+                  expected an object";
     let dead = Dead { url: "dead".into(), body: "hello".into(), reason: reason.into() };
     assert_eq!(world.queue.dead(), [dead]);
     assert_eq!(world.queue.len(), 0);
