@@ -283,8 +283,13 @@ impl<'r, 'doc> Reader<'r, 'doc> {
     }
 
     fn path_of(&self, name: &str) -> String {
-        let name = name.escape_debug();
-        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
+        let is_bare = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
+        let name = if !name.is_empty() && name.chars().all(is_bare) {
+            name.to_owned()
+        } else {
+            format!("\"{}\"", shown(name))
+        };
+        if self.path.is_empty() { name } else { format!("{}.{name}", self.path) }
     }
 
     /// The path as TOML writes it in a header: without indices.

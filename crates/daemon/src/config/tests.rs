@@ -467,7 +467,7 @@ fn an_unknown_key_is_told_the_one_that_was_meant() {
             cairn.toml:1: data-dir: unknown key; did you mean data_dir?
             cairn.toml:2: interval: unknown key; did you mean delivery.interval?
             cairn.toml:3: secret: unknown key; known here are data_dir, auth, listen, journal, delivery, log, accounts, organization, trails, channels, fanout
-            cairn.toml:4: a\u{1b}: unknown key; known here are data_dir, auth, listen, journal, delivery, log, accounts, organization, trails, channels, fanout
+            cairn.toml:4: "a\u{1b}": unknown key; known here are data_dir, auth, listen, journal, delivery, log, accounts, organization, trails, channels, fanout
             cairn.toml:5: aws: unknown key; endpoint, Region and credentials of AWS come from its own settings (AWS_ENDPOINT_URL, AWS_PROFILE, ~/.aws/config, …)
             cairn.toml:7: trail: unknown key; did you mean trails?
             cairn.toml:13: trails[0].is_multi_region: unknown key; did you mean multi_region?
