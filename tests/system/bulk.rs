@@ -101,7 +101,7 @@ async fn a_body_that_is_not_what_it_says_is_refused_as_a_whole() {
     assert_eq!((unknown.status, kind), (415, Some("UnsupportedMediaType")));
     let plain = daemon.post(GZIP, text).await;
     assert_eq!(plain.status, 400);
-    assert!(plain.json()["error"].as_str().unwrap().contains("not gzip"), "{}", plain.text());
+    assert!(plain.json()["error"].as_str().unwrap().contains("not whole gzip"), "{}", plain.text());
     let nothing = daemon.post(&[], "nonsense\n{").await;
     assert_eq!((nothing.status, &nothing.json()["refused"]), (400, &json!(2)));
     let empty = daemon.post(&[], "").await;

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use super::caller::caller;
 use super::room::{CALL_BYTES, Held, NoRoom};
 use super::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
-use super::{RETRY_AFTER, Site, aws_error, drain, no_room};
+use super::{RETRY_AFTER, Site, aws_error, cause, drain, no_room};
 
 /// Refusals and remarks that an answer lists.
 pub const LISTED_MAX: usize = 100;
@@ -119,8 +119,8 @@ impl From<NoRoom> for Stop {
 pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body: Body) -> Response {
     let encoding =
         headers.get(header::CONTENT_ENCODING).map_or("identity", |v| v.to_str().unwrap_or("?"));
-    let is_gzip = match encoding {
-        "gzip" => true,
+    let is_gzip = match encoding.to_ascii_lowercase().as_str() {
+        "gzip" | "x-gzip" => true,
         "identity" => false,
         _ => {
             let message = "Content-Encoding must be gzip or identity";
@@ -149,7 +149,13 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
         group_bytes: 0,
         answer: Answer::default(),
     };
-    let stopped = bulk.take(&mut body, is_gzip).await;
+    let mut stopped = bulk.take(&mut body, is_gzip).await;
+    // What came whole before the body broke off counts.
+    if let Err(Stop::Body(_)) = stopped
+        && let Err(refusal) = bulk.record().await
+    {
+        stopped = Err(refusal.into());
+    }
     let answer = bulk.end();
     if let Err(Stop::NoRoom(_)) = stopped {
         site.metrics.refused_call("memory");
@@ -202,13 +208,16 @@ impl Bulk<'_> {
         let mut splitter = Splitter::default();
         let mut gzip = is_gzip.then(|| MultiGzDecoder::new(Vec::new()));
         let mut pieces = Vec::new();
-        let mut is_first = true;
-        while let Some(data) = next(body).await? {
-            if std::mem::take(&mut is_first) && gzip.is_none() && data.starts_with(&GZIP_MAGIC) {
-                self.floor += GZIP_BYTES;
-                self.held.hold(self.floor, WAIT_MAX).await?;
-                gzip = Some(MultiGzDecoder::new(Vec::new()));
-            }
+        let mut begun = Some(beginning(body).await?);
+        if gzip.is_none() && begun.as_ref().is_some_and(|data| data.starts_with(&GZIP_MAGIC)) {
+            self.floor += GZIP_BYTES;
+            self.held.hold(self.floor, WAIT_MAX).await?;
+            gzip = Some(MultiGzDecoder::new(Vec::new()));
+        }
+        while let Some(data) = match begun.take() {
+            Some(begun) => Some(begun),
+            None => next(body).await?,
+        } {
             let Some(gzip) = &mut gzip else {
                 self.take_text(&data, &mut splitter, &mut pieces).await?;
                 continue;
@@ -351,10 +360,22 @@ fn bytes_of(piece: &Piece) -> usize {
     }
 }
 
+/// The first bytes of a body: as many as tell gzip from text, however they come in.
+async fn beginning(body: &mut Body) -> Result<Bytes, Stop> {
+    let mut begun = Bytes::new();
+    while begun.len() < GZIP_MAGIC.len()
+        && let Some(data) = next(body).await?
+    {
+        begun = if begun.is_empty() { data } else { [begun, data].concat().into() };
+    }
+    Ok(begun)
+}
+
 /// The next bytes of a body.
 async fn next(body: &mut Body) -> Result<Option<Bytes>, Stop> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Stop::Body(format!("the body broke off: {error}")))?;
+        let frame =
+            frame.map_err(|error| Stop::Body(format!("the body broke off: {}", cause(&error))))?;
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
         }
@@ -364,5 +385,5 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Stop> {
 
 #[allow(clippy::needless_pass_by_value)] // the shape that map_err wants
 fn bad_gzip(error: std::io::Error) -> Stop {
-    Stop::Body(format!("the body is not gzip, as Content-Encoding says: {error}"))
+    Stop::Body(format!("the body is not whole gzip: {error}"))
 }

@@ -21,9 +21,11 @@ fn suspicion(headers: &HeaderMap, uri: &Uri) -> Option<&'static str> {
     if headers.contains_key(header::ORIGIN) {
         return Some("requests of web pages (those with an Origin header) are refused");
     }
-    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
-    let host = host.or(uri.authority().map(|authority| authority.as_str()))?;
-    let is_local = is_loopback(host);
+    let mut hosts = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?"));
+    let is_local = match uri.authority() {
+        Some(authority) if !headers.contains_key(header::HOST) => is_loopback(authority.as_str()),
+        _ => hosts.all(is_loopback),
+    };
     (!is_local).then_some("the Host must be a loopback address or localhost")
 }
 
@@ -59,6 +61,16 @@ mod tests {
             headers.insert(header::HOST, host.parse().unwrap());
             assert_eq!(suspicion(&headers, &Uri::from_static("/")).is_none(), passes, "{host}");
         }
+    }
+
+    #[test]
+    fn every_host_must_be_this_machine() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "localhost".parse().unwrap());
+        headers.append(header::HOST, "evil.example".parse().unwrap());
+        assert!(suspicion(&headers, &Uri::from_static("/")).is_some());
+        let target = Uri::from_static("http://evil.example/");
+        assert!(suspicion(&HeaderMap::new(), &target).is_some());
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod splitter;
 #[cfg(test)]
 mod tests;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +88,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
         .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(guard::keep_browsers_out))
         .layer(middleware::from_fn(move |request, next| {
@@ -111,6 +113,22 @@ async fn not_found(request: Request) -> Response {
         request.uri().path(),
     );
     aws_error(StatusCode::NOT_FOUND, "UnknownOperationException", &message)
+}
+
+/// The router adds `Allow`.
+async fn not_allowed(request: Request) -> Response {
+    let message =
+        format!("{} is not for {}; see the Allow header", request.method(), request.uri().path(),);
+    aws_error(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException", &message)
+}
+
+/// What is at the bottom of an error: layers above only say that there was one.
+fn cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// Reads what a refused caller still sends, within bounds: while it sends it does not listen, and

@@ -15,23 +15,24 @@ use std::sync::Arc;
 use axum::BoxError;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use model::activity::event_id;
 use model::{ActivityChannel, Envelope, Event, Sender};
 use producer::intake::WAIT_MAX;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use trails::Channel;
 
 use super::caller::caller;
 use super::room::CALL_BYTES;
-use super::{Site, aws_error, drain, no_room, unavailable};
+use super::{Site, aws_error, cause, drain, no_room, unavailable};
 
 /// 1 MB of events, and room for the JSON around and inside them.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -41,7 +42,7 @@ const EVENTS_MAX: usize = 100;
 /// The query of a call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Names {
+struct Names {
     channel_arn: Option<String>,
     external_id: Option<String>,
 }
@@ -71,8 +72,11 @@ impl<'de> Deserialize<'de> for AuditEvents {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AuditEvents, A::Error> {
                 let mut held = Vec::new();
                 while held.len() < EVENTS_MAX
-                    && let Some(event) = list.next_element()?
+                    && let Some(event) = list.next_element::<&'de RawValue>()?
                 {
+                    let event = object(event.get()).map_err(|error| {
+                        A::Error::custom(format_args!("auditEvents[{}]: {error}", held.len()))
+                    })?;
                     held.push(event);
                 }
                 let mut count = held.len();
@@ -121,10 +125,15 @@ type Exception = (&'static str, String);
 /// Takes a call.
 pub async fn handle(
     State(site): State<Arc<Site>>,
-    Query(names): Query<Names>,
+    uri: Uri,
     headers: HeaderMap,
     mut body: Body,
 ) -> Response {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let message = "Content-Encoding must be identity: a call is sent as plain JSON";
+        drain(&mut body).await;
+        return aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+    }
     let sender = caller(&headers);
     // What the sender says that it sends; more is not read.
     let bytes_max = body.size_hint().upper().map_or(BODY_BYTES_MAX, |announced| {
@@ -143,14 +152,17 @@ pub async fn handle(
         Ok(body) => body,
         Err(error) => {
             drain(&mut body).await;
-            let message = format!(
-                "the body could not be read ({error}); at most {BODY_BYTES_MAX} bytes are taken"
-            );
+            let message = if error.is::<LengthLimitError>() {
+                format!("the body is too large; at most {BODY_BYTES_MAX} bytes are taken")
+            } else {
+                format!("the body broke off: {}", cause(&*error))
+            };
             return aws_error(StatusCode::BAD_REQUEST, "ValidationException", &message);
         }
     };
-    let checked =
-        find_channel(&site, &sender, &names).and_then(|channel| Ok((channel, parse(&body)?)));
+    let checked = names(&uri)
+        .and_then(|names| find_channel(&site, &sender, &names))
+        .and_then(|channel| Ok((channel, parse(&body)?)));
     // Its events are held apart from here on.
     drop(body);
     match checked {
@@ -169,6 +181,17 @@ async fn read(body: &mut Body, bytes_max: usize) -> Result<Vec<u8>, BoxError> {
         }
     }
     Ok(whole)
+}
+
+fn names(uri: &Uri) -> Result<Names, Exception> {
+    let Query(names) = Query::try_from_uri(uri).map_err(|rejection| {
+        let message = format!(
+            "the query must be channelArn=…, once, and externalId=…, at most once: {}",
+            cause(&rejection)
+        );
+        ("ValidationException", message)
+    })?;
+    Ok(names)
 }
 
 fn find_channel(site: &Site, sender: &Sender, names: &Names) -> Result<Channel, Exception> {
@@ -196,7 +219,10 @@ fn find_channel(site: &Site, sender: &Sender, names: &Names) -> Result<Channel, 
             Ok(channel.clone())
         }
         // A channel of another account is none, as far as its caller may know.
-        _ => Err(("ChannelNotFound", format!("Channel {named} was not found."))),
+        _ => {
+            let shown: String = named.chars().filter(|char| !char.is_control()).take(200).collect();
+            Err(("ChannelNotFound", format!("Channel {shown} was not found.")))
+        }
     }
 }
 
@@ -205,8 +231,17 @@ fn is_open(sender: &Sender) -> bool {
     sender.account.as_str() == "000000000000"
 }
 
+/// Reads a struct of a JSON object; serde would take its members from an array as well.
+fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
+    if !json.trim_start().starts_with('{') {
+        return Err("expected a JSON object".into());
+    }
+    serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
 fn parse(body: &[u8]) -> Result<Call, Exception> {
-    let call: Call = serde_json::from_slice(body).map_err(|error| {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string());
+    let call: Call = text.and_then(object).map_err(|error| {
         ("SerializationException", format!("the body is not a PutAuditEvents call: {error}"))
     })?;
     let validation = |message: String| Err(("ValidationException", message));
@@ -304,19 +339,34 @@ fn record(site: &Site, channel: &Channel, data: &str) -> Result<(Event, String),
     Ok((accepted.event, id))
 }
 
-/// The integration schema has `version` and `UID`, which no CloudTrail record has at its top.
+/// The integration schema has `version` and `UID`, which no CloudTrail record has at its top. The
+/// names alone tell: whatever is wrong with the members is for the schema to say.
 fn is_integration_schema(data: &str) -> bool {
     #[derive(Deserialize)]
-    struct Marks<'a> {
-        #[serde(borrow)]
-        version: Option<&'a serde_json::value::RawValue>,
-        #[serde(borrow, rename = "UID")]
-        uid: Option<&'a serde_json::value::RawValue>,
-        #[serde(borrow, rename = "eventVersion")]
-        event_version: Option<&'a serde_json::value::RawValue>,
+    enum Name {
+        #[serde(rename = "version", alias = "UID")]
+        OfActivity,
+        #[serde(rename = "eventVersion")]
+        OfRecord,
+        #[serde(other)]
+        Other,
     }
-    let marks = serde_json::from_str::<Marks<'_>>(data);
-    marks.is_ok_and(|marks| {
-        marks.event_version.is_none() && (marks.uid.is_some() || marks.version.is_some())
-    })
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = bool;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
+            let (mut of_activity, mut of_record) = (false, false);
+            while let Some((name, IgnoredAny)) = members.next_entry()? {
+                of_activity |= matches!(name, Name::OfActivity);
+                of_record |= matches!(name, Name::OfRecord);
+            }
+            Ok(of_activity && !of_record)
+        }
+    }
+    serde_json::Deserializer::from_str(data).deserialize_map(Names).unwrap_or(false)
 }
