@@ -1,5 +1,9 @@
 //! What an operator meets: mistakes in the configuration, doctor, health.
 
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::support::cairn::Site;
@@ -38,6 +42,29 @@ async fn all_mistakes_of_a_configuration_are_shown_together_and_nothing_starts()
     assert_eq!(missing.code, Some(2));
     assert!(missing.errors.contains("/nowhere/cairn.toml"), "{missing:?}");
     assert_eq!(cairn(&["serve", "--unknown"]).await.code, Some(2));
+}
+
+#[tokio::test]
+async fn put_sends_what_came_whole_before_a_file_breaks_off() {
+    let site = Site::new("");
+    let daemon = site.start().await;
+    let lines: String = (0..500).map(|n| event(ACCOUNT, "eu-west-1", n) + "\n").collect();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(lines.as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    let file = site.file("half.json.gz", &packed[..packed.len() / 2]);
+    let put = cairn(&["put", "--json", "--endpoint", &daemon.url(""), &file]).await;
+    assert_eq!(put.code, Some(1), "{put:?}");
+    assert!(put.errors.contains("not whole gzip"), "{put:?}");
+    assert!(put.errors.contains("what came before was sent"), "{put:?}");
+    let totals: Value = serde_json::from_str(&put.output).unwrap();
+    let recorded = totals["recorded"].as_u64().unwrap();
+    assert!((100..500).contains(&recorded), "{totals}");
+    let whole = site.file("whole.json.gz", &packed);
+    let put = cairn(&["put", "--json", "--endpoint", &daemon.url(""), &whole]).await;
+    let totals: Value = serde_json::from_str(&put.output).unwrap();
+    assert_eq!(totals["duplicates"], recorded, "sent again, and recorded once");
+    daemon.stop().await;
 }
 
 #[tokio::test]

@@ -97,14 +97,21 @@ impl Put {
             }
             unpack.begin(&chunk[..length]);
             for packed in chunk[..length].chunks(GZIP_BYTES) {
-                if !upload.take(&unpack.text(packed)?).await? {
+                let is_whole = match unpack.text(packed) {
+                    Ok(text) => upload.take(&text).await?,
+                    Err(error) => upload.break_off(format!("{error:#}")).await?,
+                };
+                if !is_whole {
                     return Ok(upload.totals);
                 }
             }
             progress.read(length);
         }
-        upload.take(&unpack.finish()?).await?;
-        upload.finish().await
+        let is_whole = match unpack.finish() {
+            Ok(text) => upload.take(&text).await?,
+            Err(error) => upload.break_off(format!("{error:#}")).await?,
+        };
+        if is_whole { upload.finish().await } else { Ok(upload.totals) }
     }
 
     /// Sends a part, again while the daemon is busy.
@@ -130,7 +137,8 @@ impl Put {
         );
         let uri = format!("{}/v1/events", self.endpoint.trim_end_matches('/'));
         let request = Request::post(uri).header(header::AUTHORIZATION, scope);
-        Ok(request.body(Full::new(body).map_err(|never| match never {}).boxed())?)
+        let request = request.body(Full::new(body).map_err(|never| match never {}).boxed());
+        request.with_context(|| format!("--endpoint {:?} is not a URL", self.endpoint))
     }
 
     fn show(&self, totals: &Answer) -> anyhow::Result<()> {
@@ -175,9 +183,16 @@ impl Upload<'_> {
     async fn take(&mut self, text: &[u8]) -> anyhow::Result<bool> {
         let broken = self.splitter.push(text, &mut self.pieces).err();
         self.take_pieces().await?;
-        let Some(broken) = broken else { return Ok(true) };
+        match broken {
+            Some(broken) => self.break_off(broken.to_string()).await,
+            None => Ok(true),
+        }
+    }
+
+    /// The rest of the file cannot be read; what came whole before is sent.
+    async fn break_off(&mut self, error: String) -> anyhow::Result<bool> {
         self.flush().await?;
-        self.totals.error = Some(broken.to_string());
+        self.totals.error = Some(error);
         Ok(false)
     }
 
