@@ -6,7 +6,7 @@ SHELL := bash
 # Real CloudTrail records for the demo and the tests, where somebody has them; generated ones serve else.
 export CAIRN_CORPUS ?= $(realpath ../shared/corpus)
 
-.PHONY: help demo test torture bench lint tools
+.PHONY: help demo test torture bench fuzz lint tools
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ torture: ## Kill a daemon under load ROUNDS times (100), and compare S3 with wha
 bench: ## Measure the release binary (ARGS="--quick", ARGS="cpu_vs_limit ack_"); figures go to stdout
 	@cargo build --release --locked --package cairn-daemon
 	@cargo run --release --locked --quiet --package cairn-bench -- $(ARGS)
+
+fuzz: ## Fuzz what reads outside bytes, guided by coverage: [TARGET=name] [SECONDS=60] [INPUT=file]
+	@tests/fuzz/run "$(TARGET)" $(if $(INPUT),input "$(INPUT)","$(or $(SECONDS),60)")
 
 lint: ## Check formatting, lints, and the licences and sources of all dependencies
 	cargo fmt --all --check
