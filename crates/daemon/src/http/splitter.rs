@@ -5,6 +5,7 @@
 //! span lines, a record outside one stands on one line.
 //!
 //! Records are cut out here, not checked: an array's records by their braces, lines by their ends.
+//! `{"Records":[` may itself span lines; what only began like it is taken line by line.
 //! So one bad record spoils no other; only an array that is not one (something else than `,` or `]`
 //! after a record) ends the stream, because nothing tells where the next record would begin.
 
@@ -99,6 +100,8 @@ impl Place {
 pub struct Splitter {
     state: State,
     record: Vec<u8>,
+    /// Lines of what may become `{"Records":[`: one for each of its tokens at most.
+    lines: Vec<Piece>,
     is_too_long: bool,
     in_container: bool,
     offset: u64,
@@ -109,6 +112,7 @@ impl Default for Splitter {
         Splitter {
             state: State::Start,
             record: Vec::new(),
+            lines: Vec::new(),
             is_too_long: false,
             in_container: false,
             offset: 0,
@@ -146,7 +150,11 @@ impl Splitter {
     /// The memory that it holds for records whose ends are still to come.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.record.capacity()
+        let lines = self.lines.iter().map(|piece| match piece {
+            Piece::Record(line) => line.len(),
+            Piece::TooLong => 0,
+        });
+        self.record.capacity() + lines.sum::<usize>()
     }
 
     /// The stream has ended: gives the last line's record, or tells what is missing.
@@ -154,6 +162,7 @@ impl Splitter {
         match self.state {
             State::Start => Ok(()),
             State::Line | State::Opening(_) => {
+                pieces.append(&mut self.lines);
                 self.end_record(pieces);
                 Ok(())
             }
@@ -190,22 +199,36 @@ impl Splitter {
     }
 
     fn opening(&mut self, byte: u8, matched: usize, pieces: &mut Vec<Piece>) {
+        let is_line_empty = self.record.is_empty() && !self.is_too_long;
         if byte == CONTAINER[matched] {
             self.keep(byte);
             self.state = State::Opening(matched + 1);
             if matched + 1 == CONTAINER.len() {
                 self.record.clear();
+                self.lines.clear();
+                self.is_too_long = false;
                 self.in_container = true;
                 self.state = State::Array;
             }
         } else if is_blank(byte) && !is_inside_name(matched) {
-            self.keep(byte);
-        } else if byte == b'\n' {
-            self.end_record(pieces);
-            self.state = State::Start;
+            if byte == b'\n' {
+                let mut lines = std::mem::take(&mut self.lines);
+                self.end_record(&mut lines);
+                self.lines = lines;
+            } else if !is_line_empty {
+                self.keep(byte);
+            }
         } else {
-            self.keep(byte);
-            self.state = State::Line;
+            pieces.append(&mut self.lines);
+            if byte == b'\n' {
+                self.end_record(pieces);
+                self.state = State::Start;
+            } else if is_line_empty {
+                self.start(byte);
+            } else {
+                self.keep(byte);
+                self.state = State::Line;
+            }
         }
     }
 
@@ -376,6 +399,17 @@ mod tests {
     fn a_bad_line_spoils_no_other() {
         let body = "{\"a\":\n{\"b\":2}\nnonsense\n{\"c\":3}";
         check(body, &["{\"a\":", r#"{"b":2}"#, "nonsense", r#"{"c":3}"#]);
+        check("{\n{\"a\":1}\n", &["{", r#"{"a":1}"#]);
+        check("{\n \"Records\" \n:1\n{\"a\":1}", &["{", "\"Records\"", ":1", r#"{"a":1}"#]);
+        check("{\n\"Rec\n[{\"a\":1}]", &["{", "\"Rec", r#"{"a":1}"#]);
+        check("{\n{\"Records\":\n[{\"a\":1}]}", &["{", r#"{"a":1}"#]);
+    }
+
+    #[test]
+    fn records_behind_a_megabyte_of_blanks_are_taken() {
+        let body = format!("{{{}\"Records\":[{{\"a\":1}}]}}", " ".repeat(RECORD_BYTES_MAX));
+        let pieces = split(body.as_bytes(), 65536).unwrap();
+        assert_eq!(pieces, [Piece::Record(Bytes::from_static(br#"{"a":1}"#))]);
     }
 
     #[test]
