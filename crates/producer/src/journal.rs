@@ -35,6 +35,9 @@ use crate::segment::{
 use crate::window::{self, Window};
 
 const IDENTITY_FILE: &str = "journal/identity";
+/// No clock and no count gets there: files of higher numbers are somebody else's, and there is always
+/// a next number.
+const NUMBER_MAX: u64 = 1 << 62;
 /// Retired files kept prepared for reuse: as many as may wait for the stages behind at a busy hour.
 /// A new file is written twice, the first time with zeros.
 const SPARES_MAX: usize = 4;
@@ -537,7 +540,7 @@ impl Journal {
         let batch_of = |name: &str, ending: &str| {
             let number = name.strip_suffix(ending)?;
             let batch = BatchId(u64::from_str_radix(number, 16).ok()?);
-            (batch.to_string() == number).then_some(batch)
+            (batch.to_string() == number && batch.0 <= NUMBER_MAX).then_some(batch)
         };
         let batches = |ending| names.iter().filter_map(move |name| batch_of(name, ending));
         for batch in batches(".ids") {
@@ -555,7 +558,7 @@ impl Journal {
     fn recover_spare(&mut self, name: &str) -> Result<(), JournalError> {
         let path = format!("{}/{name}", crate::DIRECTORY);
         let number = name.strip_prefix("spare-").and_then(|number| number.parse().ok());
-        let Some(number) = number else { return Ok(()) };
+        let Some(number) = number.filter(|number| *number <= NUMBER_MAX) else { return Ok(()) };
         self.next_spare = self.next_spare.max(number);
         if self.is_usable(&path)? && self.spares.len() < SPARES_MAX {
             self.spares.push(path);
@@ -629,7 +632,12 @@ fn identity(disk: &dyn Disk, random: &mut dyn FnMut() -> u64) -> Result<u64, Jou
     match disk::read(disk, IDENTITY_FILE) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
-            u64::from_str_radix(text.trim(), 16).map_err(|_| {
+            // A cut number would be another journal's, and give the same files other names.
+            let is_number =
+                |text: &&str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let digits = Some(text.trim_ascii()).filter(is_number);
+            let id = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+            id.ok_or_else(|| {
                 let message = format!(
                     "{IDENTITY_FILE} does not hold 16 hex digits; restore it from a backup, or remove it: another is drawn, and what is recorded keeps the names it has"
                 );

@@ -341,13 +341,34 @@ fn a_damaged_identity_is_a_clear_error_and_nothing_is_changed() {
     let mut journal = open(&disk, SETTINGS).unwrap();
     record(&mut journal, 0..3);
     let identity = disk::read(&disk, "journal/identity").unwrap();
-    disk::replace(&disk, "journal/identity", b"not hex").unwrap();
-    let before = disk.operations();
-    let error = open(&disk, SETTINGS).err().unwrap().to_string();
-    assert!(error.contains("journal/identity does not hold 16 hex digits"), "{error}");
-    assert_eq!(disk.operations() - before, 1, "the directory is made, nothing else");
+    // Half of it is a number too, and another journal's.
+    for damaged in [&b"not hex"[..], &identity[..8], b"+0123456789abcde", b""] {
+        disk::replace(&disk, "journal/identity", damaged).unwrap();
+        let before = disk.operations();
+        let error = open(&disk, SETTINGS).err().unwrap().to_string();
+        assert!(error.contains("journal/identity does not hold 16 hex digits"), "{error}");
+        assert_eq!(disk.operations() - before, 1, "the directory is made, nothing else");
+    }
     disk::replace(&disk, "journal/identity", &identity).unwrap();
     assert_eq!(sealed_events(&disk, &open(&disk, SETTINGS).unwrap()).len(), 3);
+}
+
+#[test]
+fn a_file_of_the_highest_number_is_somebody_elses() {
+    let disk = SimulatedDisk::new();
+    disk.create_directory("journal").unwrap();
+    let foreign =
+        ["ffffffffffffffff.ids", "ffffffffffffffff.segment", "spare-18446744073709551615"];
+    for name in foreign {
+        disk::replace(&disk, &format!("journal/{name}"), b"mine").unwrap();
+    }
+    let mut journal = open(&disk, SETTINGS).unwrap();
+    record(&mut journal, 0..3);
+    drop(journal);
+    assert_eq!(sealed_events(&disk, &open(&disk, SETTINGS).unwrap()).len(), 3);
+    for name in foreign {
+        assert_eq!(disk::read(&disk, &format!("journal/{name}")).unwrap(), b"mine");
+    }
 }
 
 #[test]
