@@ -37,7 +37,7 @@ impl Timestamp {
     #[must_use]
     pub fn parse(text: &str) -> Option<Timestamp> {
         let civil = text.strip_suffix('Z').unwrap_or(text);
-        if civil.len() < 19 || !civil.is_ascii() {
+        if !is_civil(civil.as_bytes()) {
             return None;
         }
         let civil: DateTime = civil.parse().ok()?;
@@ -92,6 +92,23 @@ impl Timestamp {
     }
 }
 
+/// `dddd-dd-ddTdd:dd:dd`, or a blank for the `T`, and perhaps a fraction. Offsets and signs, which a
+/// general parser takes, would be another moment than the one that is meant.
+fn is_civil(text: &[u8]) -> bool {
+    let Some((seconds, fraction)) = text.split_at_checked(19) else { return false };
+    let is_form = seconds.iter().zip(b"dddd-dd-ddTdd:dd:dd").all(|(byte, form)| match form {
+        b'd' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b' '),
+        mark => byte == mark,
+    });
+    is_form
+        && match fraction {
+            [] => true,
+            [b'.', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+            _ => false,
+        }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.to_iso_seconds())
@@ -113,6 +130,9 @@ mod tests {
             ("2022-11-21 18:06:52", Some("2022-11-21T18:06:52Z")),
             ("2022-02-30T18:06:52Z", None),
             ("2022-11-21", None),
+            ("2026-05-04T03:02:01+05:00", None),
+            ("-009919-01-01T00:00:00", None),
+            ("2026-05-04T03:02:01.", None),
             ("eventTime", None),
             ("", None),
         ] {
