@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use delivery::{Delivered, Delivery, DeliveryError, ObjectStore, Parked, Settled};
+use futures_util::StreamExt;
 use futures_util::stream::{self, FuturesUnordered};
-use futures_util::{StreamExt, TryStreamExt};
 use model::log_file::LogFileHeader;
 use model::{BatchId, LogFile, Notice, Timestamp};
 use notifier::{Notifier, NotifierError, Topic};
@@ -93,8 +93,6 @@ pub struct Pipeline<S, T> {
     calendar: Mutex<Calendar>,
     compression_level: u32,
     compressions: Semaphore,
-    files_in_flight: usize,
-    retries_in_flight: usize,
     state: Arc<Mutex<PipelineState>>,
     /// What the last batch was read into, while another one is at hand.
     buffer: Mutex<Vec<u8>>,
@@ -126,18 +124,9 @@ where
             definitions,
             compression_level,
             compressions: Semaphore::new(COMPRESSIONS),
-            files_in_flight: FILES_IN_FLIGHT,
-            retries_in_flight: RETRIES_IN_FLIGHT,
             state: Arc::default(),
             buffer: Mutex::default(),
         }
-    }
-
-    /// The same, with one thing under way at a time: for a simulation, which does the same in the
-    /// same order each time.
-    #[must_use]
-    pub fn one_at_a_time(self) -> Pipeline<S, T> {
-        Pipeline { files_in_flight: 1, retries_in_flight: 1, ..self }
     }
 
     /// What it shows to health and metrics.
@@ -158,7 +147,8 @@ where
             let is_stopping = *stopping.borrow_and_update();
             let sealed: Vec<BatchId> =
                 journal.borrow_and_update().sealed.iter().map(|s| s.batch).collect();
-            paused.retain(|batch, _| sealed.contains(batch));
+            // A damaged batch is not tried again, and its pause must wake nobody.
+            paused.retain(|batch, _| sealed.contains(batch) && !self.is_damaged(*batch));
             let now = tokio::time::Instant::now();
             let ready = sealed.iter().find(|batch| {
                 paused.get(batch).is_none_or(|pause| pause.until <= now && !is_stopping)
@@ -191,27 +181,29 @@ where
     /// Tries parked files when they are due, until `stopping` is set. Lanes do not wait for each
     /// other: one that takes its oldest file is given the next at once.
     pub async fn run_retries(&self, mut stopping: watch::Receiver<bool>) {
-        let mut tick = tokio::time::interval(RETRY_TICK);
+        let mut tick = retry_ticks();
         let mut retries = FuturesUnordered::new();
         let mut waiting = VecDeque::new();
         while !*stopping.borrow_and_update() {
             waiting.extend(self.delivery.take_due(self.parts.now().wall));
-            while retries.len() < self.retries_in_flight
+            while retries.len() < RETRIES_IN_FLIGHT
                 && let Some(parked) = waiting.pop_front()
             {
                 retries.push(self.retry(parked));
             }
             tokio::select! {
-                Some(()) = retries.next() => {}
-                _ = tick.tick() => self.expire().await,
+                // In a fixed order, so that a simulation can repeat it.
+                biased;
                 _ = stopping.changed() => {}
+                _ = tick.tick() => self.expire().await,
+                Some(()) = retries.next() => {}
             }
         }
     }
 
     /// Publishes parked notices when they are due, until `stopping` is set.
     pub async fn run_notices(&self, mut stopping: watch::Receiver<bool>) {
-        let mut tick = tokio::time::interval(RETRY_TICK);
+        let mut tick = retry_ticks();
         while !*stopping.borrow_and_update() {
             self.retry_notices().await;
             tokio::select! {
@@ -245,8 +237,8 @@ where
     pub async fn retry_due(&self) {
         self.expire().await;
         let due = self.delivery.take_due(self.parts.now().wall);
-        let retries = stream::iter(due)
-            .for_each_concurrent(self.retries_in_flight, |parked| self.retry(parked));
+        let retries =
+            stream::iter(due).for_each_concurrent(RETRIES_IN_FLIGHT, |parked| self.retry(parked));
         retries.await;
         self.retry_notices().await;
     }
@@ -270,12 +262,8 @@ where
         let (batch, plan) = self.read(id).await?;
         let batch = Arc::new(batch);
         self.ledger.begun(id, &plan.unselected);
-        let contents = stream::iter(plan.contents.into_iter().map(Ok::<_, PipelineError>));
-        contents
-            .try_for_each_concurrent(self.files_in_flight, |content| {
-                self.settle_content(Arc::clone(&batch), content)
-            })
-            .await?;
+        let contents = plan.contents.into_iter();
+        all(contents.map(|content| self.settle_content(Arc::clone(&batch), content))).await?;
         self.retire(&batch).await?;
         if let Some(batch) = Arc::into_inner(batch) {
             *self.buffer.lock().unwrap_or_else(PoisonError::into_inner) = batch.into_buffer();
@@ -309,8 +297,7 @@ where
         let level = self.compression_level;
         let files = blocking(move || Ok(render(&batch, &content, level)?)).await?;
         drop(permit);
-        let files = stream::iter(files.into_iter().map(Ok::<_, PipelineError>));
-        files.try_for_each_concurrent(self.files_in_flight, |file| self.settle_file(file)).await
+        all(files.into_iter().map(|file| self.settle_file(file))).await
     }
 
     async fn settle_file(&self, file: LogFile) -> Result<(), PipelineError> {
@@ -418,6 +405,23 @@ impl Calendar {
         self.last = Now { wall: now.wall.min(believed), uptime: now.uptime };
         self.last.wall
     }
+}
+
+/// Waits for all of them, and gives the first error. None is cut off when another fails: a file that
+/// was just parked would be parked once more, and one whose bucket takes it would wait for a bucket
+/// that does not.
+async fn all(
+    futures: impl Iterator<Item = impl Future<Output = Result<(), PipelineError>>>,
+) -> Result<(), PipelineError> {
+    let results = stream::iter(futures).buffer_unordered(FILES_IN_FLIGHT);
+    results.fold(Ok(()), |first, one| std::future::ready(first.and(one))).await
+}
+
+/// A tick that was missed while something took long is not made up for.
+fn retry_ticks() -> tokio::time::Interval {
+    let mut tick = tokio::time::interval(RETRY_TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    tick
 }
 
 /// Runs work that computes or waits for the disk off the async threads.
