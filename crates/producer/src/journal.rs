@@ -542,13 +542,14 @@ impl Journal {
             let batch = BatchId(u64::from_str_radix(number, 16).ok()?);
             (batch.to_string() == number && batch.0 <= NUMBER_MAX).then_some(batch)
         };
-        let batches = |ending| names.iter().filter_map(move |name| batch_of(name, ending));
-        for batch in batches(".ids") {
-            self.recover_identities(batch)?;
-        }
-        for batch in batches(".segment") {
-            self.last_batch = self.last_batch.max(batch);
-            self.recover_segment(batch, now)?;
+        // By batch, so that the window forgets the same events as before the start.
+        for name in &names {
+            if let Some(batch) = batch_of(name, ".ids") {
+                self.recover_identities(batch)?;
+            } else if let Some(batch) = batch_of(name, ".segment") {
+                self.last_batch = self.last_batch.max(batch);
+                self.recover_segment(batch, now)?;
+            }
         }
         names.iter().try_for_each(|name| self.recover_spare(name))
     }

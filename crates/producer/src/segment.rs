@@ -298,7 +298,8 @@ impl OpenSegment {
     }
 }
 
-/// Writes the seal at `end`; durable when it returns. Its repetition behind it need not be.
+/// Writes the seal at `end`, and its repetition behind it; durable when it returns, before names are
+/// derived from the time in it.
 fn write_seal(
     file: &dyn File,
     nonce: u64,
@@ -318,7 +319,8 @@ fn write_seal(
     file.write_all_at(&seal, end)?;
     file.sync()?;
     let behind = end + seal.len() as u64;
-    file.write_all_at(&seal_at(behind), behind)
+    file.write_all_at(&seal_at(behind), behind)?;
+    file.sync()
 }
 
 /// All that a segment holds, checked.

@@ -48,10 +48,10 @@ impl Window {
         self.young.contains(&identity) || self.old.contains(&identity)
     }
 
-    /// Remembers an event.
+    /// Remembers an event. A start may find one twice: in a segment and in its stored identities.
     pub fn insert(&mut self, identity: Identity) {
         let half = self.events_max / 2;
-        if half == 0 {
+        if half == 0 || self.young.contains(&identity) {
             return;
         }
         if self.young.len() >= half {
