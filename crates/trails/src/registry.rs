@@ -69,6 +69,11 @@ pub enum RegistryError {
         "{FILE} is unreadable ({0}); restore it from a backup, or move it away to start from the configuration"
     )]
     Unreadable(serde_json::Error),
+    /// The file is not what was written; it is left as it is.
+    #[error(
+        "{FILE} is damaged (its checksum does not match); restore it from a backup, or move it away to start from the configuration"
+    )]
+    Damaged,
     /// The file was written by a newer version.
     #[error("{FILE} has format {0}, this version reads format {FORMAT}; start the newer version")]
     Newer(u32),
@@ -86,11 +91,22 @@ pub enum RegistryError {
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct State {
     format: u32,
     version: u64,
     definitions: Definitions,
     logging: BTreeMap<TrailArn, LoggingTimes>,
+    /// Files of early versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<u32>,
+}
+
+impl State {
+    fn true_checksum(&self) -> u32 {
+        let rest = State { checksum: None, ..self.clone() };
+        crc32fast::hash(&serde_json::to_vec(&rest).expect("definitions always serialize"))
+    }
 }
 
 /// The registry; one writer.
@@ -133,7 +149,8 @@ impl Registry {
         }
         let logging = logging_times(&self.state, &definitions, now);
         let version = self.state.version + 1;
-        let state = State { format: FORMAT, version, definitions, logging };
+        let mut state = State { format: FORMAT, version, definitions, logging, checksum: None };
+        state.checksum = Some(state.true_checksum());
         let bytes = serde_json::to_vec_pretty(&state).expect("definitions always serialize");
         disk::replace(&*self.disk, FILE, &bytes)?;
         self.snapshot = Arc::new(snapshot(&state));
@@ -169,7 +186,11 @@ fn parse(bytes: &[u8]) -> Result<State, RegistryError> {
     if format > FORMAT {
         return Err(RegistryError::Newer(format));
     }
-    serde_json::from_slice(bytes).map_err(RegistryError::Unreadable)
+    let state: State = serde_json::from_slice(bytes).map_err(RegistryError::Unreadable)?;
+    match state.checksum {
+        Some(checksum) if checksum != state.true_checksum() => Err(RegistryError::Damaged),
+        _ => Ok(state),
+    }
 }
 
 fn snapshot(state: &State) -> TrailSet {
@@ -351,6 +372,22 @@ mod tests {
             assert!(error.to_string().contains(message), "{error}");
         }
         assert_eq!(registry.snapshot().version, 0);
+    }
+
+    #[test]
+    fn a_flipped_bit_is_noticed_or_changes_nothing() {
+        let disk = SimulatedDisk::default();
+        let mut registry = Registry::open(Arc::new(disk.clone())).unwrap();
+        let two = Trail { kms_key: Some("key".into()), ..trail("two") };
+        registry.apply(definitions(&[trail("one"), two]), at(1)).unwrap();
+        for bit in 0..disk::read(&disk, FILE).unwrap().len() as u64 * 8 {
+            disk.flip_bit(FILE, bit).unwrap();
+            if let Ok(found) = Registry::open(Arc::new(disk.clone())) {
+                assert_eq!(found.snapshot(), registry.snapshot(), "bit {bit}");
+                assert_eq!(found.definitions(), registry.definitions(), "bit {bit}");
+            }
+            disk.flip_bit(FILE, bit).unwrap();
+        }
     }
 
     #[test]
