@@ -77,6 +77,9 @@ struct State {
     status: BTreeMap<TrailArn, DeliveryStatus>,
     uploads: HashMap<BucketName, Arc<Semaphore>>,
     foreign_objects: u64,
+    /// Parked files that are in their buckets and not forgotten yet. The file of one may be gone: a
+    /// removal can fail after it took the name away.
+    delivered: HashMap<ItemId, Delivered>,
 }
 
 impl<S: ObjectStore> Delivery<S> {
@@ -90,8 +93,13 @@ impl<S: ObjectStore> Delivery<S> {
         retry: RetrySettings,
     ) -> Result<Delivery<S>, DeliveryError> {
         let outbox = Outbox::open(disk, DIRECTORY, spill_bytes_max, retry)?;
-        let state =
-            State { outbox, status: BTreeMap::new(), uploads: HashMap::new(), foreign_objects: 0 };
+        let state = State {
+            outbox,
+            status: BTreeMap::new(),
+            uploads: HashMap::new(),
+            foreign_objects: 0,
+            delivered: HashMap::new(),
+        };
         Ok(Delivery { store, concurrency, state: Arc::new(Mutex::new(state)) })
     }
 
@@ -128,6 +136,9 @@ impl<S: ObjectStore> Delivery<S> {
         random: f64,
     ) -> Result<Option<Delivered>, DeliveryError> {
         let item = parked.item;
+        if let Some(delivered) = self.state().delivered.get(&item) {
+            return Ok(Some(delivered.clone()));
+        }
         let mut file = match self.with_disk(move |state| state.read(item)).await {
             Ok(file) => file,
             Err(Unreadable::ForGood(error)) => {
@@ -141,8 +152,9 @@ impl<S: ObjectStore> Delivery<S> {
         };
         file.header.destination.kms_key = kms_key(&file.header);
         let tried = self.attempt(&parked.lane, &file, now, random).await;
-        if tried.is_err() {
-            self.state().outbox.release(parked.item);
+        match &tried {
+            Ok(delivered) => drop(self.state().delivered.insert(item, delivered.clone())),
+            Err(_) => self.state().outbox.release(item),
         }
         Ok(tried.ok())
     }
@@ -158,7 +170,12 @@ impl<S: ObjectStore> Delivery<S> {
     /// A parked file was delivered and its notice is safe: it is forgotten, durably.
     pub async fn forget(&self, parked: &Parked) -> Result<(), DeliveryError> {
         let item = parked.item;
-        self.with_disk(move |state| Ok(state.outbox.remove(item)?)).await
+        let forget = move |state: &mut State| {
+            state.outbox.remove(item)?;
+            state.delivered.remove(&item);
+            Ok(())
+        };
+        self.with_disk(forget).await
     }
 
     /// Sets files aside that have been refused for too long. They are kept on disk.
@@ -166,6 +183,7 @@ impl<S: ObjectStore> Delivery<S> {
         let expire = move |state: &mut State| {
             let expired = state.outbox.expire(now)?;
             for item in &expired {
+                state.delivered.remove(&item.item);
                 let (lane, file) = (&item.lane, item.item);
                 tracing::error!(lane, %file, "a log file was refused for too long and is set aside");
             }

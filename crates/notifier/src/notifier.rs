@@ -161,6 +161,9 @@ impl<T: Topic> Notifier<T> {
         random: f64,
     ) -> Result<bool, NotifierError> {
         let due = &flight.due;
+        if self.state().forget_published(due, now, random)? {
+            return Ok(false);
+        }
         let loaded = self.state().load(due, now, random)?;
         let Some(parked) = loaded else { return Ok(false) };
         match self.topic.publish(&parked.topic, &parked.message).await {

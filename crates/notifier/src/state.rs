@@ -1,10 +1,10 @@
 //! What the notifier remembers between two awaits: the outbox, each topic's status, counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::Timestamp;
 use model::ids::TopicArn;
-use outbox::{Due, FirstFailure, LaneReport, Outbox, OutboxError, Remedy};
+use outbox::{Due, FirstFailure, ItemId, LaneReport, Outbox, OutboxError, Remedy};
 use serde::{Deserialize, Serialize};
 
 use crate::PublishError;
@@ -51,12 +51,22 @@ pub(crate) struct State {
     parked: u64,
     failed: u64,
     expired: u64,
+    /// Parked messages that were published and are not forgotten yet.
+    published_items: BTreeSet<ItemId>,
 }
 
 impl State {
     pub(crate) fn new(outbox: Outbox) -> State {
         let statuses = BTreeMap::new();
-        State { outbox, statuses, published: 0, parked: 0, failed: 0, expired: 0 }
+        State {
+            outbox,
+            statuses,
+            published: 0,
+            parked: 0,
+            failed: 0,
+            expired: 0,
+            published_items: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn park(
@@ -121,12 +131,29 @@ impl State {
         random: f64,
     ) -> Result<(), OutboxError> {
         self.count_success(topic, now);
+        self.published_items.insert(due.item);
+        self.forget_published(due, now, random)?;
+        self.resume(topic);
+        Ok(())
+    }
+
+    /// Forgets an item whose message the topic took, and only then. Its file may be gone already: a
+    /// removal can fail after it took the name away.
+    pub(crate) fn forget_published(
+        &mut self,
+        due: &Due,
+        now: Timestamp,
+        random: f64,
+    ) -> Result<bool, OutboxError> {
+        if !self.published_items.contains(&due.item) {
+            return Ok(false);
+        }
         if let Err(error) = self.outbox.remove(due.item) {
             self.pause(&due.lane, &error.to_string(), now, random);
             return Err(error);
         }
-        self.resume(topic);
-        Ok(())
+        self.published_items.remove(&due.item);
+        Ok(true)
     }
 
     fn count_success(&mut self, topic: &TopicArn, now: Timestamp) {
