@@ -6,7 +6,7 @@ SHELL := bash
 # Real CloudTrail records for the demo and the tests, where somebody has them; generated ones serve else.
 export CAIRN_CORPUS ?= $(realpath ../shared/corpus)
 
-.PHONY: help demo test torture bench fuzz lint tools
+.PHONY: help demo test simulate torture bench fuzz lint tools
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,10 @@ demo: ## Show real records travelling from PutAuditEvents to S3, SQS and back, o
 
 test: ## Run all tests, those on LocalStack included
 	@localstack/with cargo test --workspace --locked --no-fail-fast
+
+simulate: ## Run the stages through simulated accidents: SEEDS=20000 of them, or SEED=7 alone
+	CAIRN_TEST_SEEDS=$(or $(SEEDS),20000) $(if $(SEED),CAIRN_TEST_SEED=$(SEED)) \
+		cargo test --locked --workspace --test simulation every_acknowledged -- --nocapture
 
 torture: ## Kill a daemon under load ROUNDS times (100), and compare S3 with what was acknowledged
 	cargo build --locked --package cairn-daemon

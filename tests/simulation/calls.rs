@@ -2,118 +2,125 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use producer::{Intake, Outcome, Refusal};
-use trails::TrailSet;
+use trails::{Changes, Definitions, TrailSet};
 
 use crate::definitions;
-use crate::drive::drive;
-use crate::history::History;
+use crate::drive::Task;
+use crate::history::Sending;
 use crate::mistakes::Mistake;
 use crate::world::{Step, World};
 
-/// One call of a group.
-enum Call {
-    /// These events, which will be recorded under these trails if they are.
-    Record(Vec<usize>, Arc<TrailSet>),
-    Change(Arc<TrailSet>),
+/// What is asked of the daemon.
+pub enum Call {
+    /// Record these events; these trails are in force when it is their turn.
+    Record(Vec<Sending>, Arc<TrailSet>),
+    /// Other trails from now on.
+    Change(Arc<Definitions>),
+    /// Seal, as a stop does.
+    Seal,
+    /// Seal and end.
+    Stop,
 }
 
-enum Answer {
+pub enum Answer {
     Recorded(Result<Vec<Outcome>, Refusal>),
-    Changed(Result<(), Refusal>),
+    Done(Result<(), Refusal>),
+}
+
+/// A call that waits for its answer.
+pub struct Caller {
+    pub call: Call,
+    pub task: Task<Answer>,
 }
 
 impl World {
-    /// Some calls at once: new events, events sent again, perhaps a change of trails among them.
-    pub async fn record(&mut self) -> Step {
-        let calls = self.draw_calls();
-        if self.mistake == Mistake::AnswerBeforeSync {
-            self.promise_new(&calls);
-        }
-        let Some(answers) = self.make(&calls).await else {
-            // Killed: nobody knows.
-            calls.iter().for_each(|call| self.note_unknown(call));
-            return Ok(());
-        };
-        calls.into_iter().zip(answers).try_for_each(|(call, answer)| self.note(call, answer))
-    }
-
-    fn draw_calls(&mut self) -> Vec<Call> {
-        let mut trails = Arc::clone(&self.in_force);
-        let mut calls = Vec::new();
+    /// Some calls, one after the other: new events, events sent again, perhaps other trails.
+    pub fn record(&mut self) {
         for _ in 0..=self.dice.below(3) {
-            if self.dice.one_in(16)
-                && let Some(changed) = self.register()
-            {
-                trails = Arc::clone(&changed);
-                calls.push(Call::Change(changed));
+            if self.dice.one_in(12) {
+                self.change_trails();
             }
-            calls.push(Call::Record(self.draw_events(), Arc::clone(&trails)));
+            let numbers = self.draw_events();
+            let sendings = numbers.into_iter().map(|number| self.history.send(number));
+            let sendings: Vec<Sending> = sendings.collect();
+            let events = sendings.iter().map(|it| self.history.sent[it.number].event.clone());
+            let events = events.collect();
+            let trails = Arc::clone(&self.in_force);
+            self.call(Call::Record(sendings, trails), |intake| async move {
+                Answer::Recorded(intake.record(events).await)
+            });
         }
-        calls
     }
 
-    /// Makes the calls in this order, so that they gather in one group.
-    async fn make(&mut self, calls: &[Call]) -> Option<Vec<Answer>> {
-        let now = self.now();
+    /// Puts a call in the journal's queue: calls are served in the order they are made.
+    pub fn call<F>(&mut self, call: Call, make: impl FnOnce(Intake) -> F)
+    where
+        F: Future<Output = Answer> + 'static,
+    {
         let process = self.process.as_mut().unwrap();
-        let (intake, history) = (&process.intake, &self.history);
-        let calls = calls.iter().map(|call| one(intake, history, call, self.mistake));
-        let calls = join_all(calls);
-        drive(&mut process.desk, now, &self.outside.weather, calls).await
+        let mut task = Task::new(make(process.intake.clone()));
+        let early = task.step();
+        process.callers.push(Caller { call, task });
+        assert!(early.is_none(), "nobody is answered before the journal was asked");
     }
 
-    fn note(&mut self, call: Call, answer: Answer) -> Step {
+    /// Other definitions, durable before the journal hears of them.
+    pub fn change_trails(&mut self) {
+        let definitions = definitions::draw(&self.dice);
+        let now = self.now().wall;
+        let registry = &mut self.process.as_mut().unwrap().registry;
+        let applied = registry.apply(definitions.clone(), now);
+        let (version, trails) = (registry.snapshot().version, registry.snapshot());
+        let Ok(changes) = applied else {
+            self.registered.attempted.push(definitions);
+            return;
+        };
+        self.registered.attempted.clear();
+        self.registered.known.insert(version, definitions.clone());
+        self.registered.note_keys(&definitions);
+        if changes == Changes::default() {
+            return;
+        }
+        self.tally.count("changes", 1);
+        self.in_force = Arc::clone(&trails);
+        if self.mistake != Mistake::ForgetSealOnTrailChange {
+            self.call(Call::Change(Arc::new(definitions)), |intake| async move {
+                Answer::Done(intake.set_trails(trails).await)
+            });
+        }
+    }
+
+    /// What a call was told.
+    pub fn note(&mut self, call: Call, answer: Answer) -> Step {
         match (call, answer) {
-            (Call::Change(trails), Answer::Changed(Ok(()))) => self.in_force = trails,
-            (Call::Record(numbers, trails), Answer::Recorded(Ok(outcomes))) => {
-                let mut noted = numbers.into_iter().zip(outcomes);
-                return noted
-                    .try_for_each(|(number, outcome)| self.note_one(number, outcome, &trails));
+            (Call::Record(sendings, trails), Answer::Recorded(Ok(outcomes))) => {
+                let mut noted = sendings.into_iter().zip(outcomes);
+                noted.try_for_each(|(sending, outcome)| match outcome {
+                    Outcome::Recorded => self.history.is_recorded(sending, &trails),
+                    Outcome::Again => {
+                        self.tally.count("again", 1);
+                        self.history.is_known(sending.number)
+                    }
+                })
+            }
+            (Call::Change(definitions), Answer::Done(Ok(()))) => {
+                self.process().definitions.send_replace(definitions);
+                Ok(())
             }
             (call, _) => {
-                self.tally.refused += 1;
+                self.tally.count("refused", 1);
                 self.note_unknown(&call);
+                Ok(())
             }
         }
-        Ok(())
-    }
-
-    fn note_one(&mut self, number: usize, outcome: Outcome, trails: &Arc<TrailSet>) -> Step {
-        let is_early = self.mistake == Mistake::AnswerBeforeSync;
-        match outcome {
-            Outcome::Recorded if self.history.sent[number].is_promised && !is_early => {
-                return Err(format!("event {number} was recorded before"));
-            }
-            Outcome::Recorded => self.history.is_recorded(number, trails),
-            Outcome::Again => {
-                self.tally.again += 1;
-                self.history.sent[number].is_promised = true;
-            }
-        }
-        Ok(())
     }
 
     /// No answer, or a refusal: the events may be recorded or not.
-    fn note_unknown(&mut self, call: &Call) {
-        let Call::Record(numbers, trails) = call else { return };
-        for number in numbers {
-            if !self.history.sent[*number].is_promised {
-                self.history.may_be_recorded(*number, trails);
-            }
-        }
-    }
-
-    /// What [`Mistake::AnswerBeforeSync`] tells the callers.
-    fn promise_new(&mut self, calls: &[Call]) {
-        for call in calls {
-            let Call::Record(numbers, trails) = call else { continue };
-            for number in numbers {
-                if self.history.sent[*number].trails.is_empty() {
-                    self.history.is_recorded(*number, trails);
-                }
-            }
+    pub fn note_unknown(&mut self, call: &Call) {
+        let Call::Record(sendings, trails) = call else { return };
+        for sending in sendings {
+            self.history.may_be_recorded(*sending, trails);
         }
     }
 
@@ -126,26 +133,5 @@ impl World {
             _ => self.history.new_event(&self.dice),
         };
         (0..events).map(draw).collect()
-    }
-
-    /// Other definitions, durable when it returns; `None` when the disk refuses.
-    fn register(&mut self) -> Option<Arc<TrailSet>> {
-        let definitions = definitions::draw(&self.dice);
-        let now = self.now().wall;
-        let registry = &mut self.process.as_mut().unwrap().registry;
-        registry.apply(definitions, now).ok()?;
-        self.tally.changes += 1;
-        Some(registry.snapshot())
-    }
-}
-
-async fn one(intake: &Intake, history: &History, call: &Call, mistake: Mistake) -> Answer {
-    match call {
-        Call::Record(numbers, _) => {
-            let event = |number: &usize| history.sent[*number].event.clone();
-            Answer::Recorded(intake.record(numbers.iter().map(event).collect()).await)
-        }
-        Call::Change(_) if mistake == Mistake::ForgetSealOnTrailChange => Answer::Changed(Ok(())),
-        Call::Change(trails) => Answer::Changed(intake.set_trails(Arc::clone(trails)).await),
     }
 }

@@ -1,4 +1,4 @@
-//! Trails drawn at random: buckets, prefixes, topics, Regions, selectors, an organization.
+//! Trails drawn at random: buckets, prefixes, topics, keys, Regions, selectors, an organization.
 
 use model::Category;
 use trails::{AdvancedEventSelector, Definitions, Organization, Trail};
@@ -39,7 +39,7 @@ fn draw_trail(arn: &str, dice: &Dice) -> Trail {
         bucket: dice.pick(&BUCKETS).parse().unwrap(),
         prefix: dice.one_in(3).then(|| "some/prefix".parse().unwrap()),
         topic: TOPICS.get(usize::try_from(topic).unwrap()).map(|arn| arn.parse().unwrap()),
-        kms_key: None,
+        kms_key: dice.one_in(3).then(|| format!("key-{}", dice.below(3))),
         is_multi_region: dice.one_in(2),
         include_global_service_events: true,
         is_organization: arn.ends_with("/org"),

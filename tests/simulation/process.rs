@@ -1,4 +1,5 @@
-//! One life of the daemon: everything that a kill takes away.
+//! One life of the daemon: everything that a kill takes away. Wired as `Daemon::start` does, with
+//! the daemon's own stages under way.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -8,19 +9,21 @@ use daemon::ledger::{Balance, Ledger};
 use daemon::parts::Parts;
 use daemon::pipeline::Pipeline;
 use delivery::Delivery;
-use disk::{Disk, SimulatedDisk};
+use disk::Disk;
 use model::{BatchId, TrailArn};
 use notifier::Notifier;
 use outbox::{Outbox, RetrySettings};
-use producer::{Desk, Intake, Journal, JournalSettings, JournalState, Now, Writer};
+use producer::{Desk, Intake, Journal, JournalSettings, JournalState, Writer};
 use tokio::sync::watch;
-use trails::Registry;
+use trails::{Definitions, Registry};
 
+use crate::calls::Caller;
+use crate::drive::Task;
 use crate::outside::Outside;
 
 /// A few events fill a segment; a few segments fill the quota.
-const JOURNAL: JournalSettings =
-    JournalSettings { segment_bytes: 6144, quota_bytes: 10 * 6144, window_events: 100_000 };
+pub const SEGMENT_BYTES: u64 = 6144;
+const QUOTA_SEGMENTS: u64 = 10;
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Small, so that lanes are full at times.
 const SPILL_BYTES_MAX: u64 = 8 << 10;
@@ -31,39 +34,65 @@ pub struct Process {
     pub desk: Desk,
     pub journal: watch::Receiver<JournalState>,
     pub registry: Registry,
+    pub definitions: watch::Sender<Arc<Definitions>>,
     pub delivery: Arc<Delivery<Outside>>,
     pub notifier: Arc<Notifier<Outside>>,
-    pub pipeline: Pipeline<Outside, Outside>,
-    ledger: Arc<Ledger>,
+    pub pipeline: Arc<Pipeline<Outside, Outside>>,
+    pub ledger: Arc<Ledger>,
+    /// The pipeline, the retries, the notices: `None` when it has ended.
+    pub stages: [Option<Task<()>>; 3],
+    pub stopping: watch::Sender<bool>,
+    /// Calls that wait for their answer, in the order they were made.
+    pub callers: Vec<Caller>,
 }
 
 impl Process {
-    /// Starts as `Daemon::start` does.
-    pub fn start(parts: &Parts, outside: &Outside) -> Result<Process, Box<dyn Error>> {
+    pub fn start(
+        parts: &Parts,
+        outside: &Outside,
+        window_events: usize,
+    ) -> Result<Process, Box<dyn Error>> {
         let disk = || Arc::clone(&parts.disk);
         let registry = Registry::open(disk())?;
         let entropy = Arc::clone(&parts.entropy);
         let random = Box::new(move || entropy());
-        let trails = registry.snapshot();
-        let journal = Journal::open(disk(), JOURNAL, trails, parts.now().wall, random)?;
-        let (intake, desk, state) = Intake::open(Writer::new(journal, INTERVAL));
+        let quota_bytes = QUOTA_SEGMENTS * SEGMENT_BYTES;
+        let settings = JournalSettings { segment_bytes: SEGMENT_BYTES, quota_bytes, window_events };
+        let wall = parts.now().wall;
+        let journal = Journal::open(disk(), settings, registry.snapshot(), wall, random)?;
+        let (intake, desk, journal) = Intake::open(Writer::new(journal, INTERVAL));
         let retry = RetrySettings::default();
-        let delivery =
-            Arc::new(Delivery::open(outside.clone(), disk(), SPILL_BYTES_MAX, 2, retry)?);
+        let delivery = Delivery::open(outside.clone(), disk(), SPILL_BYTES_MAX, 2, retry)?;
+        let delivery = Arc::new(delivery);
         let notices = Outbox::open(disk(), "notices", NOTICES_BYTES_MAX, retry)?;
         let notifier = Arc::new(Notifier::new(outside.clone(), notices));
-        let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &state.borrow()));
-        let pipeline = Pipeline::new(
+        let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &journal.borrow()));
+        let definitions = watch::Sender::new(Arc::new(registry.definitions().clone()));
+        let pipeline = Arc::new(Pipeline::new(
             parts.clone(),
             intake.clone(),
             Arc::clone(&delivery),
             Arc::clone(&notifier),
             Arc::clone(&ledger),
-            watch::channel(Arc::default()).1,
+            definitions.subscribe(),
             1,
-        );
-        let pipeline = pipeline.one_at_a_time();
-        Ok(Process { intake, desk, journal: state, registry, delivery, notifier, pipeline, ledger })
+        ));
+        let stopping = watch::Sender::new(false);
+        let stages = stages(&pipeline, &journal, &stopping);
+        Ok(Process {
+            intake,
+            desk,
+            journal,
+            registry,
+            definitions,
+            delivery,
+            notifier,
+            pipeline,
+            ledger,
+            stages,
+            stopping,
+            callers: Vec::new(),
+        })
     }
 
     /// The sealed batches that wait.
@@ -71,15 +100,30 @@ impl Process {
         self.journal.borrow().sealed.iter().map(|sealed| sealed.batch).collect()
     }
 
-    /// Why the journal is halted, if it is.
+    /// Whether its journal is halted.
     pub fn is_halted(&self) -> bool {
         self.journal.borrow().halted.is_some()
+    }
+
+    /// The batches whose segments the pipeline found damaged.
+    pub fn damaged(&self) -> Vec<BatchId> {
+        self.pipeline.state().lock().unwrap().damaged.keys().copied().collect()
     }
 
     /// The trails whose events do not add up.
     pub fn unbalanced(&self) -> Vec<(TrailArn, Balance)> {
         let (_, balances) = self.ledger.look(|| self.journal.borrow().clone());
         balances.into_iter().filter(|(_, balance)| !balance.holds()).collect()
+    }
+
+    /// Whether anything is still on its way, but what is damaged.
+    pub fn is_waiting(&self) -> bool {
+        let journal = self.journal.borrow();
+        let damaged = self.damaged();
+        journal.open.as_ref().is_some_and(|(_, events)| *events > 0)
+            || journal.sealed.iter().any(|sealed| !damaged.contains(&sealed.batch))
+            || self.delivery.lanes().iter().any(|lane| lane.items > 0)
+            || self.notifier.report().lanes.iter().any(|lane| lane.items > 0)
     }
 
     /// What is still on its way, in a line.
@@ -91,24 +135,30 @@ impl Process {
         let stuck = self.pipeline.state().lock().unwrap().clone();
         format!("{open:?} {halted:?} {sealed:?} {parked:?} {notices:?} {stuck:?}")
     }
-
-    /// Whether anything is still on its way.
-    pub fn is_waiting(&self) -> bool {
-        let journal = self.journal.borrow();
-        journal.open.as_ref().is_some_and(|(_, events)| *events > 0)
-            || !journal.sealed.is_empty()
-            || self.delivery.lanes().iter().any(|lane| lane.items > 0)
-            || self.notifier.report().lanes.iter().any(|lane| lane.items > 0)
-    }
 }
 
-/// The parts of one life: its disk dies with it.
+fn stages(
+    pipeline: &Arc<Pipeline<Outside, Outside>>,
+    journal: &watch::Receiver<JournalState>,
+    stopping: &watch::Sender<bool>,
+) -> [Option<Task<()>>; 3] {
+    let (settling, retrying) = (Arc::clone(pipeline), Arc::clone(pipeline));
+    let (announcing, journal) = (Arc::clone(pipeline), journal.clone());
+    let stopping = || stopping.subscribe();
+    let (first, second, third) = (stopping(), stopping(), stopping());
+    [
+        Some(Task::new(async move { settling.run(journal, first).await })),
+        Some(Task::new(async move { retrying.run_retries(second).await })),
+        Some(Task::new(async move { announcing.run_notices(third).await })),
+    ]
+}
+
+/// The parts of one life, whose disk dies with it.
 pub fn parts(
-    disk: &SimulatedDisk,
-    clock: Arc<dyn Fn() -> Now + Send + Sync>,
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Fn() -> producer::Now + Send + Sync>,
     dice: &crate::dice::Dice,
 ) -> Parts {
     let dice = dice.clone();
-    let disk = Arc::new(disk.process()) as Arc<dyn Disk>;
     Parts { disk, clock, entropy: Arc::new(move || dice.next()) }
 }

@@ -1,67 +1,119 @@
-//! Everything: what survives a crash, the process, and the steps that a run is made of.
+//! Everything: what survives a crash, the process, time, and the steps that a run is made of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use delivery::memory::MemoryStore;
+use bytes::Bytes;
 use disk::{Disk, SimulatedDisk};
-use model::{BatchId, Timestamp};
-use notifier::memory::MemoryTopic;
+use model::{Timestamp, TrailArn};
 use producer::{Batch, Now, window};
-use trails::TrailSet;
+use trails::{Definitions, TrailSet};
 
+use crate::calls::{Answer, Call};
 use crate::definitions::{BUCKETS, TOPICS};
 use crate::dice::Dice;
-use crate::drive::drive;
+use crate::drive::Turnstile;
 use crate::history::History;
 use crate::mistakes::Mistake;
-use crate::outside::{Outside, Weather};
+use crate::outside::Outside;
 use crate::process::{Process, parts};
-use crate::run::Tally;
+use crate::rot::{self, Rot};
+use crate::tally::Tally;
+use crate::watched::WatchedDisk;
 
 /// What a step returns: an error is something that must never be seen.
 pub type Step = Result<(), String>;
+
+/// No pause lets this many turns be taken: something goes round in circles.
+const TURNS_MAX: u64 = 20_000;
+/// Nothing may be given up in less time.
+const GIVE_UP_MIN: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// What is known of the registry.
+#[derive(Default)]
+pub struct Registered {
+    /// What each version defined.
+    pub known: BTreeMap<u64, Definitions>,
+    /// Changes that failed since the last that succeeded: they may have become durable.
+    pub attempted: Vec<Definitions>,
+    /// The keys that each trail had.
+    pub keys: BTreeMap<TrailArn, BTreeSet<Option<String>>>,
+}
+
+impl Registered {
+    pub fn note_keys(&mut self, definitions: &Definitions) {
+        for trail in &definitions.trails {
+            self.keys.entry(trail.arn.clone()).or_default().insert(trail.kms_key.clone());
+        }
+    }
+}
 
 pub struct World {
     pub dice: Dice,
     pub outside: Outside,
     pub history: History,
     /// Objects that somebody else put, by bucket and key.
-    pub foreign: BTreeSet<(String, String)>,
+    pub foreign: BTreeMap<(String, String), Bytes>,
     pub tally: Tally,
     pub mistake: Mistake,
     pub disk: SimulatedDisk,
+    pub watched: WatchedDisk,
     clock: Arc<Mutex<Now>>,
+    turnstile: Turnstile,
     pub process: Option<Process>,
-    /// The trails that events are recorded under.
+    /// The trails that events of the next call will be recorded under.
     pub in_force: Arc<TrailSet>,
+    pub registered: Registered,
+    /// Whether bits may flip in this run.
+    pub is_rotten: bool,
+    pub rots: Vec<Rot>,
+    /// Whether a fault of reading was planted in this life or before it.
+    pub is_reading_faulty: bool,
+    window_events: usize,
+    /// The process ends after so many turns.
+    pub turns_left: u64,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy)]
+enum Turn {
+    Journal,
+    Callers,
+    Stage(usize),
 }
 
 impl World {
-    pub fn new(seed: u64, mistake: Mistake) -> Result<World, String> {
+    pub async fn new(seed: u64, mistake: Mistake) -> Result<World, String> {
         let dice = Dice::new(seed);
-        let weather = Arc::new(Weather::new(Dice::new(!seed)));
-        let outside = Outside {
-            store: Arc::new(MemoryStore::default()),
-            topics: MemoryTopic::new(),
-            weather,
-            mistake,
-        };
+        let outside = Outside::new(Dice::new(!seed), mistake);
         let wall = Timestamp::parse("2026-03-09T14:01:13Z").unwrap();
+        let disk = SimulatedDisk::new();
+        // Mostly large enough for everything; else so small that events are forgotten.
+        let window_events = [100_000, 100_000, 100_000, 0, 6, 40][index(dice.below(6))];
         let mut world = World {
+            watched: WatchedDisk::new(disk.process(), mistake),
+            is_rotten: dice.one_in(3),
             dice,
             outside,
-            history: History::default(),
-            foreign: BTreeSet::new(),
+            history: History::new(window_events),
+            foreign: BTreeMap::new(),
             tally: Tally::default(),
             mistake,
-            disk: SimulatedDisk::new(),
+            disk,
             clock: Arc::new(Mutex::new(Now { wall, uptime: Duration::ZERO })),
+            turnstile: Turnstile::new(),
             process: None,
             in_force: Arc::default(),
+            registered: Registered::default(),
+            rots: Vec::new(),
+            is_reading_faulty: false,
+            window_events,
+            turns_left: u64::MAX,
         };
+        world.registered.known.insert(0, Definitions::default());
+        world.tally.count("small windows", u64::from(window_events < 1000));
         world.start()?;
         Ok(world)
     }
@@ -74,173 +126,247 @@ impl World {
         *self.clock.lock().unwrap()
     }
 
-    /// Time passes; now and then somebody sets the wall clock.
-    pub fn wait(&mut self, seconds: u64) {
-        let mut now = self.now();
+    /// Time passes, on both clocks, and the writer looks at them.
+    pub async fn wait(&mut self, seconds: u64) {
         let passed = Duration::from_secs(seconds);
-        now.uptime += passed;
-        now.wall = now.wall.plus(passed);
-        if self.dice.one_in(12) {
-            let jump = i64::try_from(self.dice.below(7_200_000)).unwrap() - 3_600_000;
-            now.wall = Timestamp::from_millis(now.wall.as_millis() + jump);
+        {
+            let mut now = self.clock.lock().unwrap();
+            now.uptime += passed;
+            now.wall = now.wall.plus(passed);
         }
-        *self.clock.lock().unwrap() = now;
+        tokio::time::advance(passed).await;
+        if let Some(process) = &self.process {
+            process.intake.tick();
+        }
     }
 
-    /// The pipeline settles one sealed batch, mostly the oldest.
-    pub async fn settle(&mut self) -> Step {
-        let sealed = self.process().sealed();
-        if sealed.is_empty() {
-            return Ok(());
+    /// Somebody sets the wall clock, by up to twelve hours.
+    pub fn set_clock(&mut self) {
+        let hours_12 = 12 * 3600 * 1000;
+        let jump = i64::try_from(self.dice.below(2 * hours_12)).unwrap() - 12 * 3600 * 1000;
+        let mut now = self.clock.lock().unwrap();
+        now.wall = Timestamp::from_millis(now.wall.as_millis() + jump);
+        self.tally.count("clock jumps", 1);
+    }
+
+    /// Gives turns until nothing is left to do at this moment, or the process ends.
+    pub fn go(&mut self) -> Step {
+        let turns = self.take_turns(TURNS_MAX)?;
+        if turns == TURNS_MAX {
+            return Err("something goes round in circles".into());
         }
-        let batch = if self.dice.one_in(4) { self.dice.pick(&sealed) } else { sealed[0] };
-        if self.mistake == Mistake::RetireBeforeDelivery && self.dice.one_in(3) {
-            self.retire(batch).await;
-            return Ok(());
-        }
-        self.settle_one(batch).await;
         Ok(())
     }
 
-    async fn settle_one(&mut self, batch: BatchId) {
-        let now = self.now();
-        let process = self.process.as_mut().unwrap();
-        let settling = process.pipeline.settle_and_report(batch);
-        let settled = drive(&mut process.desk, now, &self.outside.weather, settling).await;
-        if settled == Some(true) && self.mistake == Mistake::ForgetIdentities {
-            let _ = window::store(&self.disk, batch, &[]);
+    /// Gives at most so many turns; how many there were.
+    pub fn take_turns(&mut self, turns_max: u64) -> Result<u64, String> {
+        for turn in 0..turns_max {
+            if self.has_ended() {
+                return Ok(turn);
+            }
+            let ready = self.ready();
+            if ready.is_empty() {
+                return Ok(turn);
+            }
+            self.take_turn(self.dice.pick(&ready))?;
+            self.turns_left = self.turns_left.saturating_sub(1);
         }
-        self.tally.settled += u64::from(settled == Some(true));
+        Ok(turns_max)
     }
 
-    /// What [`Mistake::RetireBeforeDelivery`] does in place of the pipeline.
-    async fn retire(&mut self, batch: BatchId) {
-        let now = self.now();
-        let Ok(contents) = Batch::read(&self.disk, batch) else { return };
-        let _ = window::store(&self.disk, batch, &contents.identities());
+    fn ready(&mut self) -> Vec<Turn> {
         let process = self.process.as_mut().unwrap();
-        let intake = process.intake.clone();
-        drive(&mut process.desk, now, &self.outside.weather, intake.retire(batch)).await;
-    }
-
-    pub async fn retry(&mut self) -> Step {
-        let seconds = self.dice.below(20);
-        self.wait(seconds);
-        let now = self.now();
-        let process = self.process.as_mut().unwrap();
-        let retrying = process.pipeline.retry_due();
-        drive(&mut process.desk, now, &self.outside.weather, retrying).await;
-        Ok(())
-    }
-
-    pub async fn seal(&mut self) -> Step {
-        let now = self.now();
-        let process = self.process.as_mut().unwrap();
-        let intake = process.intake.clone();
-        drive(&mut process.desk, now, &self.outside.weather, intake.seal()).await;
-        Ok(())
-    }
-
-    /// Time passes and the writer looks at the clock.
-    pub fn tick(&mut self) {
-        let seconds = self.dice.below(45);
-        self.wait(seconds);
-        let now = self.now();
-        let process = self.process.as_mut().unwrap();
-        process.intake.tick();
+        let mut ready = Vec::with_capacity(5);
         if process.desk.has_commands() {
-            process.desk.serve(now);
+            ready.push(Turn::Journal);
         }
+        if process.callers.iter().any(|caller| caller.task.is_ready()) {
+            ready.push(Turn::Callers);
+        }
+        for (number, stage) in process.stages.iter().enumerate() {
+            if stage.as_ref().is_some_and(|stage| stage.is_ready()) {
+                ready.push(Turn::Stage(number));
+            }
+        }
+        ready
+    }
+
+    fn take_turn(&mut self, turn: Turn) -> Step {
+        let now = self.now();
+        let process = self.process.as_mut().unwrap();
+        match turn {
+            Turn::Journal => process.desk.serve(now),
+            Turn::Callers => {
+                let mut callers = std::mem::take(&mut process.callers);
+                let mut answers = Vec::new();
+                callers.retain_mut(|caller| match caller.task.step() {
+                    Some(answer) => {
+                        let call = std::mem::replace(&mut caller.call, Call::Seal);
+                        answers.push((call, answer));
+                        false
+                    }
+                    None => true,
+                });
+                process.callers = callers;
+                return answers.into_iter().try_for_each(|(call, answer)| self.note(call, answer));
+            }
+            Turn::Stage(number) => {
+                let stage = process.stages[number].as_mut().expect("it was ready");
+                let is_done = stage.step().is_some();
+                // The notices do their disk work at once.
+                if number < 2 {
+                    self.turnstile.let_through();
+                }
+                if is_done {
+                    process.stages[number] = None;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the process has ended in the middle of something.
     pub fn has_ended(&self) -> bool {
-        self.outside.weather.is_killed.load(Ordering::Relaxed) || self.disk.list("").is_err()
+        self.turns_left == 0
+            || self.outside.weather.is_killed.load(Ordering::Relaxed)
+            || self.disk.list("").is_err()
     }
 
-    /// A stop with manners: seal, settle what can be settled, end.
+    /// Asks the journal to seal.
+    pub fn seal(&mut self) {
+        self.call(Call::Seal, |intake| async move { Answer::Done(intake.seal().await) });
+    }
+
+    /// A stop with manners, as the daemon's: seal, settle what can be settled, end.
     pub async fn stop(&mut self) -> Step {
-        self.seal().await?;
-        for batch in self.process().sealed() {
-            self.settle_one(batch).await;
-        }
+        self.seal();
+        self.go()?;
         if self.has_ended() {
-            return self.restart();
+            return Ok(());
         }
-        let now = self.now();
-        let process = self.process.as_mut().unwrap();
-        let intake = process.intake.clone();
-        drive(&mut process.desk, now, &self.outside.weather, intake.stop()).await;
-        self.restart()
-    }
-
-    /// The process ends in the middle of a seal, and again as soon as names were derived from it:
-    /// the one moment at which state becomes a function.
-    pub async fn end_in_seal(&mut self) -> Step {
-        self.record().await?;
-        self.disk.stop_after(self.dice.below(6));
-        self.seal().await?;
-        self.restart()?;
-        self.outside.weather.kill_in(self.dice.below(6));
-        if let Some(newest) = self.process().sealed().last().copied() {
-            self.settle_one(newest).await;
+        self.process().stopping.send_replace(true);
+        for _ in 0..3 {
+            self.go()?;
+            self.wait(10).await;
         }
-        // Another seal would have another stamp.
-        self.wait(301);
-        self.restart()
+        if !self.has_ended() {
+            self.call(Call::Stop, |intake| async move { Answer::Done(intake.stop().await) });
+            self.go()?;
+        }
+        Ok(())
     }
 
     /// The process ends, by a kill or with the power, and starts again.
     pub fn restart(&mut self) -> Step {
-        self.end();
+        let had_power_loss = self.end();
         let is_calm = self.outside.weather.is_calm.load(Ordering::Relaxed);
-        if !is_calm && self.dice.one_in(3) {
-            // The start itself may be cut off.
-            self.disk.stop_after(self.dice.below(25));
-            if self.start().is_err() || self.dice.one_in(2) {
-                self.end();
-            } else if !self.has_ended() {
+        if !is_calm {
+            if had_power_loss {
+                self.rot_before_start();
+            }
+            self.rot_what_starts()?;
+            self.start_in_trouble()?;
+            if self.process.is_some() {
                 return self.check();
-            } else {
-                self.end();
             }
         }
         self.start()?;
         self.check()
     }
 
-    fn end(&mut self) {
-        if let Some(process) = self.process.take() {
-            self.tally.notices += process.notifier.report().parked;
+    /// Perhaps the start itself is cut off, or the disk fails in the middle of it.
+    fn start_in_trouble(&mut self) -> Step {
+        match self.dice.below(5) {
+            0 => self.disk.stop_after(self.dice.below(25)),
+            1 => self.plant_fault(),
+            _ => return Ok(()),
         }
+        if self.start().is_err() {
+            self.tally.count("failed starts", 1);
+            self.end();
+        } else if self.has_ended() || self.dice.one_in(2) {
+            self.end();
+        }
+        Ok(())
+    }
+
+    /// Whether it ended with the power.
+    pub fn end(&mut self) -> bool {
+        if let Some(process) = self.process.take() {
+            self.tally.count("notices", process.notifier.report().parked);
+            self.tally.count("halts", u64::from(process.is_halted()));
+            for caller in &process.callers {
+                self.note_unknown(&caller.call);
+            }
+            // What was on its way is gone, and what the blocking thread had been given is done.
+            drop(process);
+            self.turnstile.let_through();
+        }
+        self.tally.note_life(&self.watched.watch());
+        self.turns_left = u64::MAX;
         self.outside.weather.restart();
         self.disk.heal();
-        self.tally.restarts += 1;
-        if self.dice.one_in(2) {
+        self.is_reading_faulty = false;
+        let had_power_loss = self.dice.one_in(2);
+        if !had_power_loss {
             self.disk.crash_process();
+            self.tally.count("kills", 1);
         } else {
             let dice = self.dice.clone();
             self.disk.lose_power(&mut |bound| dice.below(bound));
-            self.tally.power_losses += 1;
+            self.tally.count("power losses", 1);
         }
+        self.tally.count("torn tails", rot::torn_tails(&self.disk));
+        had_power_loss
     }
 
-    fn start(&mut self) -> Step {
+    pub fn start(&mut self) -> Step {
         let clock = Arc::clone(&self.clock);
         let clock = Arc::new(move || *clock.lock().unwrap());
-        let parts = parts(&self.disk, clock, &self.dice);
-        let process = Process::start(&parts, &self.outside);
+        self.watched = WatchedDisk::new(self.disk.process(), self.mistake);
+        self.watched.watch().is_starting = true;
+        let parts = parts(Arc::new(self.watched.clone()), clock, &self.dice);
+        let process = Process::start(&parts, &self.outside, self.window_events);
+        self.watched.watch().is_starting = false;
         let process = process.map_err(|error| format!("it does not start: {error}"))?;
         self.in_force = process.registry.snapshot();
+        let definitions = process.registry.definitions().clone();
         self.process = Some(process);
+        self.note_what_was_found();
+        self.check_definitions(definitions)
+    }
+
+    /// The definitions are those of the last change, or of one after it that failed half-way.
+    fn check_definitions(&mut self, found: Definitions) -> Step {
+        let version = self.in_force.version;
+        let (newest, known) = self.registered.known.last_key_value().expect("there is version 0");
+        let is_newest = (version, &found) == (*newest, known);
+        if !is_newest && (version != newest + 1 || !self.registered.attempted.contains(&found)) {
+            return Err(format!("version {version} of the trails is not what was defined"));
+        }
+        self.registered.note_keys(&found);
+        self.registered.known.insert(version, found);
+        self.registered.attempted.clear();
         Ok(())
     }
 
     /// What holds between any two steps.
-    pub fn check(&self) -> Step {
+    pub fn check(&mut self) -> Step {
+        if let Some(violation) = self.watched.watch().violation.take() {
+            return Err(violation);
+        }
         let journal = self.process().journal.borrow().clone();
-        if !journal.damaged.is_empty() {
-            return Err(format!("damaged without rot: {:?}", journal.damaged));
+        let damaged = journal.damaged.iter().chain(&journal.forgotten).map(|it| it.file.clone());
+        let damaged =
+            damaged.chain(self.process().damaged().into_iter().map(producer::segment::path));
+        for file in damaged {
+            if !self.is_rotten(&file) && !self.is_reading_faulty {
+                return Err(format!("{file} is damaged without rot"));
+            }
+        }
+        self.check_set_aside()?;
+        if !self.ready().is_empty() {
+            return Ok(());
         }
         let unbalanced = self.process().unbalanced();
         if !unbalanced.is_empty() {
@@ -248,27 +374,88 @@ impl World {
                 "recorded is not unselected, delivered and waiting: {unbalanced:?}"
             ));
         }
-        if !self.process().delivery.set_aside_files().is_empty() {
-            return Err("a parked file was set aside".into());
+        Ok(())
+    }
+
+    /// What was given up is kept, reported, and either damaged or old.
+    fn check_set_aside(&self) -> Step {
+        let is_aside = |name: &str| name.ends_with(".expired") || name.ends_with(".damaged");
+        let (files, notices) = (self.files("spill", is_aside), self.files("notices", is_aside));
+        let mut reported = self.process().delivery.set_aside_files();
+        reported.sort();
+        let reported: Vec<String> = reported.iter().map(|name| format!("spill/{name}")).collect();
+        let noticed = self.process().notifier.report().set_aside.len();
+        if reported != files || noticed != notices.len() {
+            return Err(format!(
+                "set aside are {files:?} and {notices:?}, reported {reported:?} and {noticed}"
+            ));
+        }
+        for file in files.iter().chain(&notices) {
+            let is_old = file.ends_with(".expired") && self.now().uptime >= GIVE_UP_MIN;
+            if !is_old && !self.is_rotten(file) {
+                return Err(format!("{file} was given up too early"));
+            }
         }
         Ok(())
+    }
+
+    /// What [`Mistake::RetireBeforeDelivery`] does beside the pipeline.
+    pub fn retire_early(&mut self) {
+        if self.mistake != Mistake::RetireBeforeDelivery {
+            return;
+        }
+        let Some(batch) = self.process().sealed().first().copied() else { return };
+        let Ok(contents) = Batch::read(&self.disk, batch) else { return };
+        let _ = window::store(&self.watched, batch, &contents.identities());
+        self.call(Call::Seal, |intake| async move { Answer::Done(intake.retire(batch).await) });
+    }
+
+    /// Counts what a look shows.
+    pub fn look(&mut self) {
+        let parks = self.process().delivery.lanes().iter().any(|lane| lane.items > 0);
+        self.tally.count("looks at parked files", u64::from(parks));
+        let journal = self.process().journal.borrow().full.is_some();
+        self.tally.count("looks at a full journal", u64::from(journal));
+    }
+
+    /// What the run was made of.
+    pub fn finish(mut self) -> Tally {
+        let weather = Arc::clone(&self.outside.weather);
+        for (what, count) in [
+            ("promised", self.history.promised()),
+            ("repeated", self.history.repeated()),
+            ("objects", self.outside.store.objects().len() as u64),
+            ("foreign objects", self.foreign.len() as u64),
+            ("store or topic failed", weather.faults.load(Ordering::Relaxed)),
+            ("slow answers", weather.slow.load(Ordering::Relaxed)),
+            ("hung calls", weather.hung.load(Ordering::Relaxed)),
+            ("late acts", weather.late.load(Ordering::Relaxed)),
+        ] {
+            self.tally.count(what, count);
+        }
+        self.tally
     }
 
     /// All faults cease.
     pub fn calm(&mut self) {
         self.outside.weather.is_calm.store(true, Ordering::Relaxed);
         self.disk.heal();
+        self.disk.set_capacity(u64::MAX);
         BUCKETS.iter().for_each(|bucket| self.outside.store.refuse(bucket, None));
         TOPICS.iter().for_each(|topic| self.outside.topics.accept(&topic.parse().unwrap()));
     }
 
-    /// Settles and retries everything that waits.
+    /// Seals, and gives everything that waits time to arrive.
     pub async fn drain(&mut self) -> Step {
-        self.seal().await?;
-        for batch in self.process().sealed() {
-            self.settle_one(batch).await;
-        }
-        self.wait(600);
-        self.retry().await
+        self.seal();
+        self.go()?;
+        self.outside.act_late().await;
+        self.wait(330).await;
+        self.go()
     }
+}
+
+/// A drawn number as an index.
+pub fn index(drawn: u64) -> usize {
+    usize::try_from(drawn).unwrap()
 }
