@@ -233,16 +233,6 @@ where
         }
     }
 
-    /// Tries the parked files and notices that are due, one of each lane.
-    pub async fn retry_due(&self) {
-        self.expire().await;
-        let due = self.delivery.take_due(self.parts.now().wall);
-        let retries =
-            stream::iter(due).for_each_concurrent(RETRIES_IN_FLIGHT, |parked| self.retry(parked));
-        retries.await;
-        self.retry_notices().await;
-    }
-
     async fn retry_notices(&self) {
         let now = self.parts.now().wall;
         if let Err(error) = self.notifier.retry_due(now, || self.parts.random()).await {
@@ -255,6 +245,9 @@ where
             self.calendar.lock().unwrap_or_else(PoisonError::into_inner).today(self.parts.now());
         if let Err(error) = self.delivery.expire(today).await {
             tracing::error!(%error, "parked files could not be set aside");
+        }
+        if let Err(error) = self.notifier.expire(today) {
+            tracing::error!(%error, "parked notices could not be set aside");
         }
     }
 

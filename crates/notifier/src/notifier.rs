@@ -74,7 +74,7 @@ impl<T: Topic> Notifier<T> {
 
     /// Publishes what is parked and due, at most one message of a topic at a time, until the due
     /// topics are empty or refuse, or the call has done its share; then [`Notifier::next_due`]
-    /// says when to call again. Gives up what waited too long. Returns how many were published.
+    /// says when to call again. Returns how many were published.
     ///
     /// An error is the disk's. It ends nothing: the other topics have had their turn.
     pub async fn retry_due(
@@ -82,7 +82,7 @@ impl<T: Topic> Notifier<T> {
         now: Timestamp,
         mut random: impl FnMut() -> f64,
     ) -> Result<usize, NotifierError> {
-        let mut outcome = self.state().expire(now).map(|()| 0).map_err(NotifierError::from);
+        let mut outcome = Ok(0);
         let mut waiting = VecDeque::new();
         let mut flights = FuturesUnordered::new();
         let mut tried = 0;
@@ -104,6 +104,12 @@ impl<T: Topic> Notifier<T> {
                 Some(Err(error)) => outcome = outcome.and(Err(error)),
             }
         }
+    }
+
+    /// Gives up what has been refused for too long by this date, which may be another than what
+    /// pauses go by: a clock that jumped ahead must not give up everything. It is kept on disk.
+    pub fn expire(&self, today: Timestamp) -> Result<(), NotifierError> {
+        Ok(self.state().expire(today)?)
     }
 
     /// When [`Notifier::retry_due`] next has something to do; never more than the longest pause
