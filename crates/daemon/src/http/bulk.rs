@@ -49,6 +49,8 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const TEXT_BYTES: usize = 32 << 10;
 /// What a body holds on its way to its records: what was read of it at once, and a step of text.
 const BODY_BYTES: usize = 128 << 10;
+/// What a step of text and its records hold until they are a group's, if the records are not large.
+const STEP_BYTES: usize = 64 << 10;
 /// What an event holds besides its record.
 const EVENT_BYTES: usize = 256;
 /// How long a group waits for its turn, and a body for memory.
@@ -131,7 +133,8 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
     let sender = caller(&headers);
     let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
     let body_bytes = announced.map_or(BODY_BYTES, |bytes| (2 * bytes).min(BODY_BYTES));
-    let floor = CALL_BYTES + body_bytes + if is_gzip { GZIP_BYTES } else { 0 };
+    let gzip_bytes = if is_gzip { GZIP_BYTES } else { 0 };
+    let floor = CALL_BYTES + body_bytes + gzip_bytes + STEP_BYTES.min(body_bytes);
     let held = match site.room.enter(&sender.account, floor, WAIT_MAX).await {
         Ok(held) => held,
         Err(full) => {
@@ -145,6 +148,7 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
         site: &site,
         held,
         floor,
+        step: STEP_BYTES.min(body_bytes),
         group: Vec::new(),
         group_bytes: 0,
         answer: Answer::default(),
@@ -195,8 +199,11 @@ struct Bulk<'a> {
     site: &'a Site,
     sender: Sender,
     held: Held,
-    /// What it holds while no group is begun.
+    /// What it holds while no group is begun: enough to go on. Calls that came in and then waited
+    /// for that would wait for each other.
     floor: usize,
+    /// Of this, what a step of text may hold.
+    step: usize,
     group: Vec<Event>,
     /// What the group holds: the text of its records, refused ones between them included.
     group_bytes: usize,
@@ -265,11 +272,12 @@ impl Bulk<'_> {
 
     /// Holds what is needed besides the group; without memory for both the group goes first.
     async fn make_room(&mut self, besides: usize) -> Result<(), Stop> {
-        if self.held.try_hold(self.floor + besides + self.group_bytes) {
+        let needed = self.floor + besides.saturating_sub(self.step);
+        if self.held.try_hold(needed + self.group_bytes) {
             return Ok(());
         }
         self.record().await?;
-        Ok(self.held.hold(self.floor + besides, WAIT_MAX).await?)
+        Ok(self.held.hold(needed, WAIT_MAX).await?)
     }
 
     async fn take_pieces(&mut self, pieces: &mut Vec<Piece>) -> Result<(), Stop> {

@@ -520,6 +520,23 @@ async fn without_memory_for_more_a_group_goes_to_the_journal_before_it_is_full()
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_fill_the_memory_of_their_account_do_not_wait_for_each_other() {
+    let mut world = World::new(64, 2 * MIB);
+    world.work();
+    let mut answers = JoinSet::new();
+    for call in 0..32 {
+        let body: String = (0..100).map(|number| record(100 * call + number, 1_400)).collect();
+        let mut client = world.connect();
+        let request = head("/v1/events", 1, body.len()) + &body;
+        answers.spawn(async move { client.call(&request).await });
+    }
+    while let Some(answer) = answers.join_next().await {
+        let answer = answer.unwrap();
+        assert!(answer.contains(r#""records":100,"recorded":100"#), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_large_body_is_taken_in_groups_as_small_as_the_memory_wants() {
     // A tenth of what full groups take.
     let mut world = World::new(8, MIB);
