@@ -24,7 +24,7 @@ pub struct TopicStatus {
 pub struct NotifierReport {
     /// The topics for which messages wait or that refuse; a lane's name is the topic's ARN.
     pub lanes: Vec<LaneReport>,
-    /// Messages published since the process began; one whose removal failed counts again.
+    /// Messages published since the process began.
     pub published: u64,
     /// Messages parked since the process began.
     pub parked: u64,
@@ -118,11 +118,11 @@ impl State {
     /// The topic took a new message.
     pub(crate) fn took(&mut self, topic: &TopicArn, now: Timestamp) {
         self.count_success(topic, now);
-        self.resume(topic);
+        self.resume(&topic.to_string());
     }
 
     /// The topic took a parked message. When the disk refuses to forget it, the lane pauses as if
-    /// the topic had refused: else this one message would be published without end.
+    /// the topic had refused, and only the forgetting is tried again.
     pub(crate) fn took_parked(
         &mut self,
         topic: &TopicArn,
@@ -133,7 +133,6 @@ impl State {
         self.count_success(topic, now);
         self.published_items.insert(due.item);
         self.forget_published(due, now, random)?;
-        self.resume(topic);
         Ok(())
     }
 
@@ -153,6 +152,7 @@ impl State {
             return Err(error);
         }
         self.published_items.remove(&due.item);
+        self.resume(&due.lane);
         Ok(true)
     }
 
@@ -163,9 +163,9 @@ impl State {
         status.latest_notification_error = None;
     }
 
-    fn resume(&mut self, topic: &TopicArn) {
-        if self.outbox.succeeded(&topic.to_string()) {
-            tracing::info!(%topic, "topic takes messages again");
+    fn resume(&mut self, topic: &str) {
+        if self.outbox.succeeded(topic) {
+            tracing::info!(topic, "topic takes messages again");
         }
     }
 
