@@ -80,7 +80,7 @@ fn names_that_are_not_synced_are_found() {
 
 #[test]
 fn trusting_what_a_start_finds_is_found() {
-    is_found(Mistake::TrustWhatAStartFinds, &["has it 2 times"]);
+    is_found(Mistake::TrustWhatAStartFinds, &["has it 2 times", "is damaged without rot"]);
 }
 
 #[test]

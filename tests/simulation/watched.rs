@@ -203,11 +203,12 @@ struct WatchedFile {
 
 impl WatchedFile {
     fn skips_syncs(&self) -> bool {
-        let is_journal = self.path.starts_with("journal/");
         match self.disk.mistake {
             // A segment is opened as the spare that it was.
             Mistake::AnswerBeforeSync => self.path.starts_with("journal/spare-"),
-            Mistake::TrustWhatAStartFinds => is_journal && self.disk.watch().is_starting,
+            Mistake::TrustWhatAStartFinds => {
+                self.path.ends_with(".segment") && self.disk.watch().is_starting
+            }
             Mistake::ParkWithoutSync => self.path.starts_with("spill/"),
             _ => false,
         }
