@@ -1,4 +1,5 @@
-//! Several accounts, Regions, trails and prefixes at once: each trail gets what it should, and only that.
+//! Several accounts, Regions, trails and prefixes at once: each trail gets what it should, and only
+//! that.
 
 use crate::support::bucket::Bucket;
 use crate::support::cairn::Site;

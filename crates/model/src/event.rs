@@ -76,7 +76,8 @@ impl Event {
     /// Checks a CloudTrail record of any category, and files it.
     ///
     /// The bytes must be one JSON object without white space around it. Fails on what is no record,
-    /// on values nested too deep to be read again, and on records that stay over 256 KB after CloudTrail's cuts.
+    /// on values nested too deep to be read again, and on records that stay over 256 KB after
+    /// CloudTrail's cuts.
     pub fn from_record(record: Bytes, sender: &Sender) -> Result<Accepted, InvalidRecord> {
         let envelope = Envelope::parse(&record)?;
         if let Some(offset) = too_deep(envelope.text()) {

@@ -16,7 +16,8 @@
 //!
 //! The owner asks [`Outbox::is_refusing`] before it tries something new and parks it when the
 //! answer is yes; or [`Outbox::has_refused`], when new items may overtake parked ones: else a lane
-//! that gets items faster than they go out one by one would never be empty again. Sizes are payload bytes; moments are the owner's clock.
+//! that gets items faster than they go out one by one would never be empty again. Sizes are payload
+//! bytes; moments are the owner's clock.
 //!
 //! What always holds:
 //!

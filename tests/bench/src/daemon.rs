@@ -1,9 +1,9 @@
 //! The daemon that is measured: the release binary, in the configuration that users get.
 //!
 //! Its configuration says only what has no default or must differ for a daemon beside others: where
-//! its data lies, its port, one trail of an organization that takes management events of every account
-//! and Region, and a channel. Its data directory lies beside the binary, on a real disk: a sync must cost
-//! what it costs. Its S3 is a [`NullS3`]; the trail has no topic.
+//! its data lies, its port, one trail of an organization that takes management events of every
+//! account and Region, and a channel. Its data directory lies beside the binary, on a real disk: a
+//! sync must cost what it costs. Its S3 is a [`NullS3`]; the trail has no topic.
 //!
 //! [`Cairn::finish`] proves that nothing was lost: events acknowledged = recorded by the daemon's own
 //! count = records in the log files, each once.

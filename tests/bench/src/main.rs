@@ -2,9 +2,9 @@
 //! stdout; what goes on is told on stderr. Exit code 1 when something failed, an event that was lost
 //! or doubled included.
 //!
-//! Three processes: this program makes the load ([`load`], [`requests`] of [`records`]), the release binary of
-//! Cairn is measured ([`daemon`]), and this program again, with a hidden argument, is the S3 that
-//! objects go to ([`null_s3`]).
+//! Three processes: this program makes the load ([`load`], [`requests`] of [`records`]), the release
+//! binary of Cairn is measured ([`daemon`]), and this program again, with a hidden argument, is the
+//! S3 that objects go to ([`null_s3`]).
 //!
 //! | figures | what they are |
 //! | --- | --- |

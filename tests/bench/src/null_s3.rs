@@ -1,9 +1,9 @@
 //! A null S3, in a process of its own: takes objects into memory and does nothing with them.
 //!
 //! It answers PUT (create-only where the request says so: 412 for a key that is taken), HEAD and GET
-//! by path, and uploads in parts. What arrived is looked at only when the bench asks, after the measurement: then it is
-//! unpacked and counted, so that nothing can seem fast by being lost. One thread a connection; a PUT
-//! costs it one read and one insertion into a table.
+//! by path, and uploads in parts. What arrived is looked at only when the bench asks, after the
+//! measurement: then it is unpacked and counted, so that nothing can seem fast by being lost. One
+//! thread a connection; a PUT costs it one read and one insertion into a table.
 //!
 //! | path | what it does |
 //! | --- | --- |

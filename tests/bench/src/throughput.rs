@@ -2,9 +2,9 @@
 //!
 //! At 1, 16 and 256 connections (`c1`, `c16`, `c256`) that each wait for an answer before they send
 //! again: one event a request (`single`), or 100 (`batch`), to `POST /v1/events`; one event a call of
-//! `PutAuditEvents` (`api`). Each load has a fresh daemon; log files are made and put meanwhile, as segments
-//! fill. An acknowledgement means synced. Wall-clock figures: generator, daemon and null S3 share the
-//! machine's cores.
+//! `PutAuditEvents` (`api`). Each load has a fresh daemon; log files are made and put meanwhile, as
+//! segments fill. An acknowledgement means synced. Wall-clock figures: generator, daemon and null S3
+//! share the machine's cores.
 
 use std::time::Duration;
 

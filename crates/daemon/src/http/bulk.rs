@@ -1,8 +1,8 @@
 //! Bulk intake: CloudTrail records by the stream, in bounded memory.
 //!
 //! `POST /v1/events` takes one record a line (NDJSON), `{"Records":[…]}` or a JSON array, as they
-//! are or as gzip, with or without `Content-Encoding: gzip`. Records are recorded while the body still comes in; the
-//! answer is sent when all of them are durable:
+//! are or as gzip, with or without `Content-Encoding: gzip`. Records are recorded while the body
+//! still comes in; the answer is sent when all of them are durable:
 //!
 //! ```text
 //! {"records":3,"recorded":1,"duplicates":1,"refused":1,

@@ -1,6 +1,6 @@
 //! The memory that calls hold while they come in and wait for the journal: one room for all of
-//! them, of which an account has half at most, so that nobody is kept out by one account, be it greedy or
-//! slow.
+//! them, of which an account has half at most, so that nobody is kept out by one account, be it
+//! greedy or slow.
 //!
 //! A call enters with what it holds at least, and waits for that in the order of arrival, for a
 //! bounded time. Inside it may take more: at once if there is some, or, holding what it has, for a
