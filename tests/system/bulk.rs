@@ -91,6 +91,7 @@ async fn bad_records_are_refused_one_by_one_and_named() {
 #[tokio::test]
 async fn a_body_that_is_not_what_it_says_is_refused_as_a_whole() {
     let site = Site::new("");
+    site.configure_with_interval("1h", ""); // what is recorded stays in the open segment
     let daemon = site.start().await;
     let records: Vec<String> = (0..200).map(|n| event(ACCOUNT, "eu-west-1", n)).collect();
     let text = records.join("\n");

@@ -367,9 +367,11 @@ async fn an_account_that_takes_all_it_can_is_refused_and_others_are_not() {
 #[tokio::test]
 async fn the_unmodified_sdk_comes_again_and_gets_its_events_recorded() {
     let account = "740000000041";
-    let site = Site::new(&format!(
+    let site = Site::new("");
+    let channel = format!(
         "[[channels]]\nname = \"app\"\naccount = {account:?}\nregion = {REGION:?}\nsource = \"Custom\"\n"
-    ));
+    );
+    site.configure_with_interval("1h", &channel); // what is recorded stays in the open segment
     let daemon = site.start().await;
     let channel = daemon.logged(0, "channel takes audit events").await["arn"].clone();
     let held = hold_all(&daemon, account).await;

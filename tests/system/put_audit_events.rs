@@ -163,7 +163,8 @@ async fn a_bad_event_is_refused_with_its_code_and_spoils_no_other() {
 
 #[tokio::test]
 async fn a_call_that_is_wrong_as_a_whole_is_refused_with_its_exception() {
-    let site = Site::new(&channel("Custom"));
+    let site = Site::new("");
+    site.configure_with_interval("1h", &channel("Custom")); // what is recorded stays where it is
     let daemon = site.start().await;
     let channel = arn(&daemon).await;
     let id = channel.rsplit('/').next().unwrap();
