@@ -131,11 +131,11 @@ fn cases() -> Vec<Case> {
         case("the registry", Outcome::Refusal, |copy, _| {
             copy.flip(copy.0.join("trails.json"), 0, "move it away to start from the configuration")
         }),
-        case("a name in the registry", Outcome::Nothing, |copy, left| {
+        case("a name in the registry", Outcome::Refusal, |copy, left| {
             let file = copy.0.join("trails.json");
             let bytes = fs::read(&file).unwrap();
             let at = memchr::memmem::find(&bytes, left.buckets[0].as_bytes()).unwrap();
-            copy.flip(file, at, "")
+            copy.flip(file, at, "its checksum does not match")
         }),
         case("the journal's identity", Outcome::Refusal, |copy, _| {
             copy.cut(copy.0.join("journal/identity"), 0, "or remove it: another is drawn")
