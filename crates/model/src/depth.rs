@@ -12,10 +12,8 @@ pub const DEPTH_MAX: usize = 100;
 #[must_use]
 pub fn too_deep(json: &str) -> Option<usize> {
     let bytes = json.as_bytes();
-    // Few records have so many brackets at all, and counting them is quick.
-    if bytes.iter().filter(|byte| is_opening(**byte)).count() <= DEPTH_MAX {
-        return None;
-    }
+    // Few records have so many brackets at all.
+    memchr::memchr2_iter(b'{', b'[', bytes).nth(DEPTH_MAX)?;
     let (mut depth, mut in_string, mut is_escaped) = (0, false, false);
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
@@ -24,7 +22,7 @@ pub fn too_deep(json: &str) -> Option<usize> {
             b'"' => in_string = !in_string,
             _ if in_string => {}
             b'}' | b']' => depth -= 1,
-            _ if is_opening(*byte) => {
+            b'{' | b'[' => {
                 depth += 1;
                 if depth > DEPTH_MAX {
                     return Some(at);
@@ -34,10 +32,6 @@ pub fn too_deep(json: &str) -> Option<usize> {
         }
     }
     None
-}
-
-fn is_opening(byte: u8) -> bool {
-    byte == b'{' || byte == b'['
 }
 
 #[cfg(test)]
