@@ -105,8 +105,8 @@ pub struct JournalState {
     /// Events that are durable in the open segment, and under which trails; of a halted journal, in
     /// the segment that was open.
     pub open: Option<(Arc<TrailSet>, u64)>,
-    /// Events recorded since the start, by the trails they were recorded under; those that the
-    /// start found in segments are included.
+    /// Events recorded since the start, by the trails they were recorded under (by their version,
+    /// or the next number that is free); those that the start found in segments are included.
     pub recorded: BTreeMap<u64, (Arc<TrailSet>, u64)>,
     /// Retries recognised since the start.
     pub again: u64,
@@ -391,8 +391,12 @@ impl Journal {
     }
 
     fn count_recorded(&mut self, trails: &Arc<TrailSet>, events: u64) {
-        let (_, count) =
-            self.recorded.entry(trails.version).or_insert_with(|| (Arc::clone(trails), 0));
+        // A registry that was lost counts its versions anew: then other trails have this one.
+        let is_theirs = |known: &Arc<TrailSet>| Arc::ptr_eq(known, trails) || known == trails;
+        let is_free = |key: &u64| self.recorded.get(key).is_none_or(|(known, _)| is_theirs(known));
+        let key = (trails.version..).find(is_free).expect("there are more numbers than changes");
+        let (known, count) = self.recorded.entry(key).or_insert_with(|| (Arc::clone(trails), 0));
+        *known = Arc::clone(trails);
         *count += events;
     }
 
@@ -413,10 +417,13 @@ impl Journal {
         self.sync_names().map_err(|error| self.halt(&error))?;
         let spare = self.take_spare()?;
         // Nothing is written yet: for want of a file descriptor, say, the caller comes again.
-        if let Err(error) = self.disk.open(&spare) {
-            self.spares.push(spare);
-            return Err(full(&error));
-        }
+        let file = match self.disk.open(&spare) {
+            Ok(file) => file,
+            Err(error) => {
+                self.spares.push(spare);
+                return Err(full(&error));
+            }
+        };
         let header = Header {
             batch: self.next_batch(now),
             journal: self.id,
@@ -432,7 +439,7 @@ impl Journal {
             return Err(JournalError::Full { reason });
         }
         self.last_batch = header.batch;
-        match OpenSegment::create(&*self.disk, &spare, header) {
+        match OpenSegment::create(&*self.disk, &spare, file, header) {
             Ok(open) => {
                 self.open = Some(open);
                 Ok(())
@@ -510,9 +517,7 @@ impl Journal {
             self.disk.remove(&file)?;
         }
         self.are_names_unsynced = true;
-        // The segment is gone even after an error here; before the spare is used, it is tried again.
-        let _ = self.sync_names();
-        Ok(())
+        self.sync_names()
     }
 
     /// Removes the oldest identities that the window cannot hold anyway. The newest file stays: its
@@ -558,7 +563,8 @@ impl Journal {
     /// that other settings made, is of no use.
     fn recover_spare(&mut self, name: &str) -> Result<(), JournalError> {
         let path = format!("{}/{name}", crate::DIRECTORY);
-        let number = name.strip_prefix("spare-").and_then(|number| number.parse().ok());
+        let number = name.strip_prefix("spare-").and_then(|number| number.parse::<u64>().ok());
+        let number = number.filter(|number| name == format!("spare-{number}"));
         let Some(number) = number.filter(|number| *number <= NUMBER_MAX) else { return Ok(()) };
         self.next_spare = self.next_spare.max(number);
         if self.is_usable(&path)? && self.spares.len() < SPARES_MAX {

@@ -99,7 +99,8 @@ mod tests {
             trails: Arc::new(TrailSet::default()),
         };
         let (nonce, start) = (header.nonce, header.to_bytes().len());
-        let mut open = OpenSegment::create(&disk, &spare(&disk, SIZE), header).unwrap();
+        let (path, file) = spare(&disk, SIZE);
+        let mut open = OpenSegment::create(&disk, &path, file, header).unwrap();
         for commit in 0..4 {
             open.stage(&event("111111111111", "eu-west-1", &format!("{commit} a")));
             open.stage(&event("111111111111", "eu-west-1", &format!("{commit} b")));

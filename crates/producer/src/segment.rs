@@ -185,9 +185,14 @@ pub struct SealedSegment {
 }
 
 impl OpenSegment {
-    /// Turns a prepared file at `spare` into the segment of `header`: durable when it returns.
-    pub fn create(disk: &dyn Disk, spare: &str, header: Header) -> io::Result<OpenSegment> {
-        let file = disk.open(spare)?;
+    /// Turns a prepared file, opened at `spare`, into the segment of `header`: durable when it
+    /// returns.
+    pub fn create(
+        disk: &dyn Disk,
+        spare: &str,
+        file: Box<dyn File>,
+        header: Header,
+    ) -> io::Result<OpenSegment> {
         let bytes = header.to_bytes();
         file.write_all_at(&bytes, 0)?;
         file.sync()?;
@@ -576,7 +581,8 @@ mod tests {
             size_bytes: SIZE,
             trails: Arc::new(TrailSet { version: 9, ..TrailSet::default() }),
         };
-        OpenSegment::create(disk, &spare(disk, SIZE), header).unwrap()
+        let (path, file) = spare(disk, SIZE);
+        OpenSegment::create(disk, &path, file, header).unwrap()
     }
 
     fn filled(disk: &SimulatedDisk, commits: usize) -> OpenSegment {
@@ -688,7 +694,8 @@ mod tests {
             size_bytes: SIZE,
             trails: Arc::default(),
         };
-        let mut segment = OpenSegment::create(&disk, "journal/spare-0", header).unwrap();
+        let file = disk.open("journal/spare-0").unwrap();
+        let mut segment = OpenSegment::create(&disk, "journal/spare-0", file, header).unwrap();
         segment.stage(&event("111111111111", "eu-west-1", "new"));
         segment.commit().unwrap();
         let contents = Contents::read(&disk, &path(BatchId(8))).unwrap();

@@ -1,7 +1,7 @@
 //! What the tests of this crate share.
 
 use bytes::Bytes;
-use disk::Disk;
+use disk::{Disk, File};
 use model::{Event, Sender};
 
 /// An event of an account and Region; `id` tells it from others.
@@ -13,10 +13,10 @@ pub fn event(account: &str, region: &str, id: &str) -> Event {
     Event::from_record(Bytes::from(record), &sender).unwrap().event
 }
 
-/// A prepared file for a segment.
-pub fn spare(disk: &dyn Disk, size_bytes: u64) -> String {
+/// A prepared file for a segment: its path, and itself.
+pub fn spare(disk: &dyn Disk, size_bytes: u64) -> (String, Box<dyn File>) {
     disk.create_directory(crate::DIRECTORY).unwrap();
     let path = format!("{}/spare-test", crate::DIRECTORY);
-    disk.create(&path, size_bytes).unwrap();
-    path
+    let file = disk.create(&path, size_bytes).unwrap();
+    (path, file)
 }

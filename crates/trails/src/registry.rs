@@ -14,6 +14,7 @@ use std::sync::Arc;
 use disk::Disk;
 use model::{AccountId, Timestamp, TrailArn};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::channel::Channel;
 use crate::trail::{InvalidTrail, Trail};
@@ -21,7 +22,9 @@ use crate::trail_set::{Organization, TrailSet};
 
 /// The registry's file, in the data directory.
 pub const FILE: &str = "trails.json";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// The first format had the state's members beside `format`, and no checksum.
+const FORMAT_WITHOUT_CHECKSUM: u32 = 1;
 
 /// All that can be defined.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,21 +94,30 @@ pub enum RegistryError {
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct State {
-    format: u32,
     version: u64,
     definitions: Definitions,
     logging: BTreeMap<TrailArn, LoggingTimes>,
-    /// Files of early versions have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    checksum: Option<u32>,
+}
+
+/// What the file holds. The checksum is over the state's bytes as they stand, so that a version that
+/// knows more members still finds it true.
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
+    format: u32,
+    /// CRC-32.
+    checksum: u32,
+    #[serde(borrow)]
+    state: &'a RawValue,
 }
 
 impl State {
-    fn true_checksum(&self) -> u32 {
-        let rest = State { checksum: None, ..self.clone() };
-        crc32fast::hash(&serde_json::to_vec(&rest).expect("definitions always serialize"))
+    fn to_bytes(&self) -> Vec<u8> {
+        let text = serde_json::to_string_pretty(self).expect("definitions always serialize");
+        let state = RawValue::from_string(text).expect("what was serialized is JSON");
+        let checksum = crc32fast::hash(state.get().as_bytes());
+        let stored = Stored { format: FORMAT, checksum, state: &state };
+        serde_json::to_vec_pretty(&stored).expect("raw values always serialize")
     }
 }
 
@@ -149,10 +161,8 @@ impl Registry {
         }
         let logging = logging_times(&self.state, &definitions, now);
         let version = self.state.version + 1;
-        let mut state = State { format: FORMAT, version, definitions, logging, checksum: None };
-        state.checksum = Some(state.true_checksum());
-        let bytes = serde_json::to_vec_pretty(&state).expect("definitions always serialize");
-        disk::replace(&*self.disk, FILE, &bytes)?;
+        let state = State { version, definitions, logging };
+        disk::replace(&*self.disk, FILE, &state.to_bytes())?;
         self.snapshot = Arc::new(snapshot(&state));
         self.state = state;
         Ok(changes)
@@ -186,11 +196,14 @@ fn parse(bytes: &[u8]) -> Result<State, RegistryError> {
     if format > FORMAT {
         return Err(RegistryError::Newer(format));
     }
-    let state: State = serde_json::from_slice(bytes).map_err(RegistryError::Unreadable)?;
-    match state.checksum {
-        Some(checksum) if checksum != state.true_checksum() => Err(RegistryError::Damaged),
-        _ => Ok(state),
+    if format == FORMAT_WITHOUT_CHECKSUM {
+        return serde_json::from_slice(bytes).map_err(RegistryError::Unreadable);
     }
+    let stored: Stored<'_> = serde_json::from_slice(bytes).map_err(RegistryError::Unreadable)?;
+    if crc32fast::hash(stored.state.get().as_bytes()) != stored.checksum {
+        return Err(RegistryError::Damaged);
+    }
+    serde_json::from_str(stored.state.get()).map_err(RegistryError::Unreadable)
 }
 
 fn snapshot(state: &State) -> TrailSet {
@@ -391,9 +404,31 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_first_format_is_read() {
+        let disk = SimulatedDisk::default();
+        let mut registry = Registry::open(Arc::new(disk.clone())).unwrap();
+        registry.apply(definitions(&[trail("one")]), at(1)).unwrap();
+        let mut state = serde_json::to_value(&registry.state).unwrap();
+        state["format"] = 1.into();
+        disk::replace(&disk, FILE, state.to_string().as_bytes()).unwrap();
+        let found = Registry::open(Arc::new(disk)).unwrap();
+        assert_eq!(found.snapshot(), registry.snapshot());
+    }
+
+    #[test]
+    fn a_member_that_only_a_later_version_knows_is_no_damage() {
+        let disk = SimulatedDisk::default();
+        let state = r#"{"version":4,"definitions":{"accounts":[],"organization":null,"trails":[],"channels":[],"later":1},"logging":{}}"#;
+        let checksum = crc32fast::hash(state.as_bytes());
+        let text = format!(r#"{{"format":2,"checksum":{checksum},"state":{state}}}"#);
+        disk::replace(&disk, FILE, text.as_bytes()).unwrap();
+        assert_eq!(Registry::open(Arc::new(disk)).unwrap().snapshot().version, 4);
+    }
+
+    #[test]
     fn a_file_that_cannot_be_read_stops_the_start_and_is_kept() {
         let disk = SimulatedDisk::default();
-        for (text, message) in [("{", "unreadable"), (r#"{"format":2}"#, "newer version")] {
+        for (text, message) in [("{", "unreadable"), (r#"{"format":3}"#, "newer version")] {
             disk::replace(&disk, FILE, text.as_bytes()).unwrap();
             let error = Registry::open(Arc::new(disk.clone())).unwrap_err();
             assert!(error.to_string().contains(message), "{error}");

@@ -95,7 +95,7 @@ fn disk_with_segment(is_sealed: bool) -> (SimulatedDisk, Vec<u8>) {
     let disk = SimulatedDisk::new();
     disk.create_directory(DIRECTORY).expect("an empty disk");
     let spare = format!("{DIRECTORY}/spare-1");
-    disk.create(&spare, SEGMENT_BYTES).expect("an empty disk");
+    let file = disk.create(&spare, SEGMENT_BYTES).expect("an empty disk");
     let header = Header {
         batch: BATCH,
         journal: 3,
@@ -104,7 +104,7 @@ fn disk_with_segment(is_sealed: bool) -> (SimulatedDisk, Vec<u8>) {
         size_bytes: SEGMENT_BYTES,
         trails: Arc::new(TrailSet { version: 9, ..TrailSet::default() }),
     };
-    let mut open = OpenSegment::create(&disk, &spare, header).expect("an empty disk");
+    let mut open = OpenSegment::create(&disk, &spare, file, header).expect("an empty disk");
     for id in ["one", "two"] {
         open.stage(&event(id));
         open.commit().expect("an empty disk");
@@ -369,7 +369,9 @@ fn check_log_file(file: &LogFile) {
 
 fn registry_seeds() -> Vec<Vec<u8>> {
     let state = r#"{"format":1,"version":4,"definitions":{"accounts":["111111111111"],"organization":{"id":"o-abc123defg","management_account":"111111111111","members":[]},"trails":[{"arn":"arn:aws:cloudtrail:eu-west-1:111111111111:trail/all","bucket":"bucket","prefix":null,"topic":"arn:aws:sns:eu-west-1:111111111111:news","kms_key":null,"is_multi_region":true,"include_global_service_events":true,"is_organization":true,"is_logging":true,"selectors":[{"FieldSelectors":[{"Field":"eventCategory","Equals":["Data"]}]}]}],"channels":[{"account":"111111111111","region":"eu-west-1","name":"shop","source":"Custom"}]},"logging":{"arn:aws:cloudtrail:eu-west-1:111111111111:trail/all":{"started":5,"stopped":null}}}"#;
-    vec![state.into(), b"{\"format\":2}".to_vec(), b"{".to_vec()]
+    let checksum = crc32fast::hash(state.as_bytes());
+    let today = format!(r#"{{"format":2,"checksum":{checksum},"state":{state}}}"#);
+    vec![state.into(), today.into(), b"{\"format\":3}".to_vec(), b"{".to_vec()]
 }
 
 fn registry(input: &[u8]) {
