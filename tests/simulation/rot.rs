@@ -272,7 +272,7 @@ impl World {
     pub fn note_what_was_found(&mut self) {
         let journal = self.process().journal.borrow().clone();
         for damage in journal.damaged.iter().chain(&journal.forgotten) {
-            let bytes = disk::read(&self.disk, &damage.file).unwrap_or_default();
+            let bytes = self.disk.peek(&damage.file).unwrap_or_default();
             self.history.lose_from_memory(identities(&damage.file, &bytes));
         }
     }

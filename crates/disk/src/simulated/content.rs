@@ -107,6 +107,10 @@ impl Content {
         self.visible.clone_from(&self.durable);
     }
 
+    pub(super) fn visible(&self) -> &[u8] {
+        &self.visible
+    }
+
     pub(super) fn flip_bit(&mut self, bit_offset: u64) -> io::Result<()> {
         let byte = usize::try_from(bit_offset / 8).unwrap_or(usize::MAX);
         let mask = 1 << (bit_offset % 8);

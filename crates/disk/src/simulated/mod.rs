@@ -116,6 +116,13 @@ impl SimulatedDisk {
         lock(&content).flip_bit(bit_offset)
     }
 
+    /// What reading the file would give, whatever faults are planted: for who watches from outside.
+    pub fn peek(&self, path: &str) -> io::Result<Vec<u8>> {
+        let machine = self.lock();
+        let content = machine.names.find(path)?;
+        Ok(lock(&content).visible().to_vec())
+    }
+
     /// The changing operations attempted so far, failed ones included.
     pub fn operations(&self) -> u64 {
         self.lock().faults.operations()
