@@ -18,7 +18,10 @@ pub fn advice(error: &str) -> Option<&'static str> {
         () if says(&["dispatch failure", "Unreachable", "Timeout", "NoAnswer"]) => {
             "nothing answers at the endpoint of AWS: start it, or correct AWS_ENDPOINT_URL or the network"
         }
-        () if says(&["NotFound"]) => {
+        () if says(&["KMS.NotFound"]) => {
+            "the key does not exist: correct kms_key of the trail, or restore the key"
+        }
+        () if says(&["NotFound:", "NotFoundException:"]) => {
             "the topic does not exist: create it, or list it under [[fanout]], which makes it"
         }
         () if says(&["SlowDown", "Throttl", "TooManyRequests", "Http429"]) => {
@@ -44,6 +47,7 @@ mod tests {
             ("KMS.DisabledException: the key is disabled", None),
             ("NoSuchBucket: The specified bucket does not exist", Some("create it (aws s3 mb")),
             ("NotFound: Topic does not exist", Some("[[fanout]]")),
+            ("KMS.NotFoundException: Key is not found", Some("the key does not exist")),
             ("Unreachable: dispatch failure: io error: Connection refused", Some("start it")),
             ("Timeout: request has timed out", Some("start it")),
             ("SlowDown: Please reduce your request rate.", Some("nothing is to be done")),

@@ -31,7 +31,7 @@ use trails::Definitions;
 use crate::ledger::Ledger;
 use crate::parts::Parts;
 
-/// Files of one batch on their way at a time, over all buckets.
+/// Contents of one batch under way at a time, and files of one content.
 const FILES_IN_FLIGHT: usize = 32;
 /// Contents that are compressed at a time.
 const COMPRESSIONS: usize = 2;
@@ -135,8 +135,8 @@ where
         Arc::clone(&self.state)
     }
 
-    /// Settles batches as they are sealed. Ends when `stopping` is set and no batch is left that
-    /// could be settled, or each of them was tried once more.
+    /// Settles batches as they are sealed. Ends when `stopping` is set and no batch is left but
+    /// those that could not be settled before.
     pub async fn run(
         &self,
         mut journal: watch::Receiver<JournalState>,
@@ -222,7 +222,9 @@ where
             }
             Err(PipelineError::Segment(SegmentError::Damage(damage))) => {
                 tracing::error!(%batch, %damage, "a journal segment is damaged; it is kept and not delivered");
-                self.lock_state().damaged.insert(batch, damage.to_string());
+                let mut state = self.lock_state();
+                state.stuck.remove(&batch);
+                state.damaged.insert(batch, damage.to_string());
                 false
             }
             Err(error) => {

@@ -221,7 +221,9 @@ where
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.close_door.send_replace(true);
         if tokio::time::timeout(CALLS_MAX, self.joined("listener")).await.is_err() {
-            tracing::warn!("some calls did not end in time and are cut off");
+            tracing::warn!(
+                "some calls did not end in time; they are cut off when all is delivered"
+            );
         }
         let sealed = self.intake.seal().await;
         self.stop_pipeline.send_replace(true);
