@@ -112,8 +112,9 @@ impl Header {
         bytes
     }
 
-    /// How many bytes a header says that it takes, the trail set included.
+    /// How many bytes a header says that it takes, the trail set included; `None` of what is none.
     fn length(segment: &[u8]) -> Option<usize> {
+        segment.starts_with(MAGIC).then_some(())?;
         let trails = segment.get(56..)?.first_chunk::<4>()?;
         Some(HEADER_BYTES + u32::from_le_bytes(*trails) as usize)
     }

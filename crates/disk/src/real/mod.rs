@@ -106,7 +106,7 @@ impl Disk for RealDisk {
     fn create(&self, path: &str, size_bytes: u64) -> io::Result<Box<dyn File>> {
         check_file(path)?;
         let path = self.locate(path);
-        let file = check_room(&self.root, size_bytes)
+        let file = check_room(&path, size_bytes)
             .and_then(|()| create_filled(&path, |file| fill_with_zeros(file, size_bytes)))
             .map_err(|error| located(&path, "create", &error))?;
         Ok(self.handle(file, path))

@@ -61,12 +61,12 @@ pub(super) fn open_directory(path: &Path) -> io::Result<fs::File> {
     Ok(handle)
 }
 
-/// Refuses a file of some size where less than twice its size is free.
-pub(super) fn check_room(root: &Path, size_bytes: u64) -> io::Result<()> {
+/// Refuses a new file of some size where less than twice its size is free.
+pub(super) fn check_room(path: &Path, size_bytes: u64) -> io::Result<()> {
     if size_bytes == 0 {
         return Ok(());
     }
-    let disk = rustix::fs::statvfs(root)?;
+    let disk = rustix::fs::statvfs(holder(path))?;
     let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
     let needed_bytes = size_bytes.saturating_mul(2);
     if free_bytes < needed_bytes {
