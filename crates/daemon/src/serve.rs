@@ -18,7 +18,7 @@ use notifier::{Notifier, Topic};
 use outbox::{Outbox, RetrySettings};
 use producer::{Intake, Journal, JournalState, Now, Writer};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use trails::{Changes, Definitions, Registry, TrailSet};
 
@@ -134,6 +134,7 @@ where
             intake: intake.clone(),
             definitions: definitions_seen,
             room: Room::new(ROOM_BYTES),
+            drains: Semaphore::new(http::DRAINS_MAX),
             connections: Connections::new(connections::connections_max(), Arc::clone(&metrics)),
             metrics,
             look: Arc::clone(&look),

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use super::caller::caller;
 use super::room::{CALL_BYTES, Held, NoRoom};
 use super::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
-use super::{RETRY_AFTER, Site, aws_error, cause, drain, no_room};
+use super::{RETRY_AFTER, Site, aws_error, cause, no_room, refuse};
 
 /// Refusals and remarks that an answer lists.
 pub const LISTED_MAX: usize = 100;
@@ -126,22 +126,19 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
         "identity" => false,
         _ => {
             let message = "Content-Encoding must be gzip or identity";
-            drain(&mut body).await;
-            return aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+            let refusal =
+                aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+            return refuse(&site, body, refusal).await;
         }
     };
     let sender = caller(&headers);
     let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
-    let body_bytes = announced.map_or(BODY_BYTES, |bytes| (2 * bytes).min(BODY_BYTES));
-    let gzip_bytes = if is_gzip { GZIP_BYTES } else { 0 };
-    let floor = CALL_BYTES + body_bytes + gzip_bytes + STEP_BYTES.min(body_bytes);
+    let body_bytes = announced.map_or(BODY_BYTES, |bytes| bytes.saturating_mul(2).min(BODY_BYTES));
+    // What it holds until its first bytes tell text from gzip, which is known without its header too.
+    let floor = CALL_BYTES + body_bytes + GZIP_BYTES + STEP_BYTES.min(body_bytes);
     let held = match site.room.enter(&sender.account, floor, WAIT_MAX).await {
         Ok(held) => held,
-        Err(full) => {
-            let refusal = no_room(&site, full);
-            drain(&mut body).await;
-            return refusal;
-        }
+        Err(full) => return refuse(&site, body, no_room(&site, full)).await,
     };
     let mut bulk = Bulk {
         sender,
@@ -149,6 +146,7 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
         held,
         floor,
         step: STEP_BYTES.min(body_bytes),
+        besides: 0,
         group: Vec::new(),
         group_bytes: 0,
         answer: Answer::default(),
@@ -164,10 +162,9 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
     if let Err(Stop::NoRoom(_)) = stopped {
         site.metrics.refused_call("memory");
     }
-    if stopped.is_err() {
-        drain(&mut body).await;
-    }
-    respond(answer, stopped)
+    let is_stopped = stopped.is_err();
+    let response = respond(answer, stopped);
+    if is_stopped { refuse(&site, body, response).await } else { response }
 }
 
 fn respond(mut answer: Answer, stopped: Result<(), Stop>) -> Response {
@@ -199,11 +196,13 @@ struct Bulk<'a> {
     site: &'a Site,
     sender: Sender,
     held: Held,
-    /// What it holds while no group is begun: enough to go on. Calls that came in and then waited
-    /// for that would wait for each other.
+    /// What it holds while no group is begun: enough to go on, if no record is large.
     floor: usize,
     /// Of this, what a step of text may hold.
     step: usize,
+    /// What the last step of text holds besides the group: records that are still to come whole,
+    /// and those that were not looked at.
+    besides: usize,
     group: Vec<Event>,
     /// What the group holds: the text of its records, refused ones between them included.
     group_bytes: usize,
@@ -214,19 +213,20 @@ impl Bulk<'_> {
     async fn take(&mut self, body: &mut Body, is_gzip: bool) -> Result<(), Stop> {
         let mut splitter = Splitter::default();
         let mut gzip = is_gzip.then(|| MultiGzDecoder::new(Vec::new()));
-        let mut pieces = Vec::new();
         let mut begun = Some(beginning(body).await?);
         if gzip.is_none() && begun.as_ref().is_some_and(|data| data.starts_with(&GZIP_MAGIC)) {
-            self.floor += GZIP_BYTES;
-            self.held.hold(self.floor, WAIT_MAX).await?;
             gzip = Some(MultiGzDecoder::new(Vec::new()));
+        }
+        if gzip.is_none() {
+            self.floor -= GZIP_BYTES;
+            self.held.keep(self.floor);
         }
         while let Some(data) = match begun.take() {
             Some(begun) => Some(begun),
             None => next(body).await?,
         } {
             let Some(gzip) = &mut gzip else {
-                self.take_text(&data, &mut splitter, &mut pieces).await?;
+                self.take_text(&data, &mut splitter).await?;
                 continue;
             };
             let mut packed = &data[..];
@@ -238,33 +238,35 @@ impl Bulk<'_> {
                 }
                 packed = &packed[taken..];
                 let text = std::mem::take(gzip.get_mut());
-                self.take_text(&text, &mut splitter, &mut pieces).await?;
+                self.take_text(&text, &mut splitter).await?;
             }
         }
         if let Some(gzip) = gzip {
             let text = gzip.finish().map_err(bad_gzip)?;
-            self.take_text(&text, &mut splitter, &mut pieces).await?;
+            self.take_text(&text, &mut splitter).await?;
         }
+        let mut pieces = Vec::new();
         let finished = splitter.finish(&mut pieces);
-        self.take_pieces(&mut pieces).await?;
+        self.take_pieces(pieces).await?;
         self.record().await?;
         finished.map_err(|broken| Stop::Body(broken.to_string()))
     }
 
-    async fn take_text(
-        &mut self,
-        text: &[u8],
-        splitter: &mut Splitter,
-        pieces: &mut Vec<Piece>,
-    ) -> Result<(), Stop> {
+    async fn take_text(&mut self, text: &[u8], splitter: &mut Splitter) -> Result<(), Stop> {
         for text in text.chunks(TEXT_BYTES) {
-            let broken = splitter.push(text, pieces);
+            let mut pieces = Vec::new();
+            let broken = splitter.push(text, &mut pieces);
             // Its records share one copy of the text, but the first, which may have begun before.
             let text_bytes = text.len() + pieces.first().map_or(0, bytes_of);
             let pieces_bytes = pieces.capacity() * size_of::<Piece>();
             self.make_room(splitter.held() + pieces_bytes + text_bytes).await?;
             self.group_bytes += text_bytes;
             self.take_pieces(pieces).await?;
+            self.besides = splitter.held();
+            if self.held.has_reserve() {
+                // Others wait for it: it is kept for a record that is not whole, and for no group.
+                self.record().await?;
+            }
             broken.map_err(|broken| Stop::Body(broken.to_string()))?;
         }
         Ok(())
@@ -272,16 +274,21 @@ impl Bulk<'_> {
 
     /// Holds what is needed besides the group; without memory for both the group goes first.
     async fn make_room(&mut self, besides: usize) -> Result<(), Stop> {
-        let needed = self.floor + besides.saturating_sub(self.step);
-        if self.held.try_hold(needed + self.group_bytes) {
+        self.besides = besides;
+        if self.held.try_hold(self.needed() + self.group_bytes) {
             return Ok(());
         }
         self.record().await?;
-        Ok(self.held.hold(needed, WAIT_MAX).await?)
+        Ok(self.held.hold(self.needed(), WAIT_MAX).await?)
     }
 
-    async fn take_pieces(&mut self, pieces: &mut Vec<Piece>) -> Result<(), Stop> {
-        for piece in pieces.drain(..) {
+    /// What it holds while no group is begun.
+    fn needed(&self) -> usize {
+        self.floor + self.besides.saturating_sub(self.step)
+    }
+
+    async fn take_pieces(&mut self, pieces: Vec<Piece>) -> Result<(), Stop> {
+        for piece in pieces {
             self.take_piece(piece);
             if self.group.len() >= GROUP_EVENTS_MAX || self.group_bytes >= GROUP_BYTES_MAX {
                 self.record().await?;
@@ -331,7 +338,7 @@ impl Bulk<'_> {
         let group = std::mem::take(&mut self.group);
         self.group_bytes = 0;
         let outcomes = self.site.record(&self.sender.account, group, WAIT_MAX).await?;
-        self.held.keep(self.floor);
+        self.held.keep(self.needed());
         for outcome in outcomes {
             match outcome {
                 Outcome::Recorded => self.answer.recorded += 1,

@@ -25,9 +25,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -35,7 +35,7 @@ use futures_util::TryStreamExt;
 use http_body_util::{BodyStream, Limited};
 use model::AccountId;
 use producer::{Intake, JournalError, Outcome, Refusal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use trails::Definitions;
 
 use self::connections::Connections;
@@ -50,6 +50,8 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 /// What is read of a body behind the point where it was refused.
 const DRAINED_BYTES_MAX: usize = 64 << 20;
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// Bodies at a time of which that is read. They are not counted in the room.
+pub const DRAINS_MAX: usize = 64;
 
 /// What the handlers stand on.
 pub struct Site {
@@ -63,6 +65,8 @@ pub struct Site {
     pub metrics: Arc<Metrics>,
     /// The memory of calls.
     pub room: Arc<Room>,
+    /// Bodies of refused calls that may still be read: [`DRAINS_MAX`].
+    pub drains: Semaphore,
     /// The connections.
     pub connections: Arc<Connections>,
     /// What health and metrics look at.
@@ -131,12 +135,21 @@ fn cause(error: &dyn Error) -> String {
     cause.to_string()
 }
 
-/// Reads what a refused caller still sends, within bounds: while it sends it does not listen, and
-/// an answer before the end of the body would be lost with the connection.
-async fn drain(body: &mut Body) {
+/// Refuses a call whose body may go on. What its sender still sends is read first, within bounds:
+/// while it sends it does not listen, and an answer before the end of the body would be lost with
+/// the connection. When too many bodies are read so, it is left to the sender to hear the answer.
+async fn refuse(site: &Site, body: Body, mut refusal: Response) -> Response {
+    if body.is_end_stream() {
+        return refusal;
+    }
+    let Ok(_drain) = site.drains.try_acquire() else {
+        refusal.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return refusal;
+    };
     let rest = Limited::new(body, DRAINED_BYTES_MAX);
     let _ =
         tokio::time::timeout(DRAIN_MAX, BodyStream::new(rest).try_for_each(async |_| Ok(()))).await;
+    refusal
 }
 
 /// An error as AWS's REST-JSON services write it.

@@ -31,11 +31,13 @@ use sha2::{Digest, Sha256};
 use trails::Channel;
 
 use super::caller::caller;
-use super::room::CALL_BYTES;
-use super::{Site, aws_error, cause, drain, no_room, unavailable};
+use super::room::{CALL_BYTES, Held, NoRoom};
+use super::{Site, aws_error, cause, no_room, refuse, unavailable};
 
 /// 1 MB of events, and room for the JSON around and inside them.
 const BODY_BYTES_MAX: usize = 4 << 20;
+/// Of a body, what a call has memory for before it comes.
+const FIRST_BYTES: usize = 64 << 10;
 const EVENTS_BYTES_MAX: usize = 1 << 20;
 const EVENTS_MAX: usize = 100;
 
@@ -131,52 +133,57 @@ pub async fn handle(
 ) -> Response {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         let message = "Content-Encoding must be identity: a call is sent as plain JSON";
-        drain(&mut body).await;
-        return aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+        let refusal =
+            aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+        return refuse(&site, body, refusal).await;
     }
     let sender = caller(&headers);
     // What the sender says that it sends; more is not read.
     let bytes_max = body.size_hint().upper().map_or(BODY_BYTES_MAX, |announced| {
         usize::try_from(announced).unwrap_or(usize::MAX).min(BODY_BYTES_MAX)
     });
-    let holds = CALL_BYTES + 2 * bytes_max;
-    let _held = match site.room.enter(&sender.account, holds, WAIT_MAX).await {
+    let holds = CALL_BYTES + 2 * bytes_max.min(FIRST_BYTES);
+    let mut held = match site.room.enter(&sender.account, holds, WAIT_MAX).await {
         Ok(held) => held,
-        Err(full) => {
-            let refusal = no_room(&site, full);
-            drain(&mut body).await;
-            return refusal;
-        }
+        Err(full) => return refuse(&site, body, no_room(&site, full)).await,
     };
-    let body = match read(&mut body, bytes_max).await {
-        Ok(body) => body,
+    let whole = match read(&mut body, bytes_max, &mut held).await {
+        Ok(whole) => whole,
         Err(error) => {
-            drain(&mut body).await;
-            let message = if error.is::<LengthLimitError>() {
-                format!("the body is too large; at most {BODY_BYTES_MAX} bytes are taken")
+            drop(held);
+            let refusal = if let Some(full) = error.downcast_ref::<NoRoom>() {
+                no_room(&site, *full)
             } else {
-                format!("the body broke off: {}", cause(&*error))
+                let message = if error.is::<LengthLimitError>() {
+                    format!("the body is too large; at most {BODY_BYTES_MAX} bytes are taken")
+                } else {
+                    format!("the body broke off: {}", cause(&*error))
+                };
+                aws_error(StatusCode::BAD_REQUEST, "ValidationException", &message)
             };
-            return aws_error(StatusCode::BAD_REQUEST, "ValidationException", &message);
+            return refuse(&site, body, refusal).await;
         }
     };
     let checked = names(&uri)
         .and_then(|names| find_channel(&site, &sender, &names))
-        .and_then(|channel| Ok((channel, parse(&body)?)));
+        .and_then(|channel| Ok((channel, parse(&whole)?)));
     // Its events are held apart from here on.
-    drop(body);
+    drop(whole);
     match checked {
         Ok((channel, call)) => take(&site, &sender, &channel, call).await,
         Err((kind, message)) => aws_error(StatusCode::BAD_REQUEST, kind, &message),
     }
 }
 
-/// The whole body, in one piece.
-async fn read(body: &mut Body, bytes_max: usize) -> Result<Vec<u8>, BoxError> {
+/// The whole body, in one piece, for which memory is taken as it comes: who announces much and
+/// sends little holds little.
+async fn read(body: &mut Body, bytes_max: usize, held: &mut Held) -> Result<Vec<u8>, BoxError> {
     let mut limited = Limited::new(body, bytes_max);
-    let mut whole = Vec::with_capacity(bytes_max);
+    let mut whole = Vec::new();
     while let Some(frame) = limited.frame().await {
         if let Ok(data) = frame?.into_data() {
+            // Its events take as much again.
+            held.hold(CALL_BYTES + 2 * (whole.len() + data.len()), WAIT_MAX).await?;
             whole.extend_from_slice(&data);
         }
     }

@@ -16,6 +16,8 @@ use bytes::Bytes;
 /// Longer records are refused without being held: CloudTrail's cuts bring no more than this within
 /// its limits in practice.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
+/// What is kept of a record's memory for the next one.
+const KEPT_BYTES_MAX: usize = 64 << 10;
 const CONTAINER: &[u8] = b"{\"Records\":[";
 
 /// What was found in the stream.
@@ -300,7 +302,7 @@ impl Splitter {
     fn keep_all(&mut self, bytes: &[u8]) {
         if self.is_too_long || self.record.len() + bytes.len() > RECORD_BYTES_MAX {
             self.is_too_long = true;
-            self.record.clear();
+            self.record = Vec::new();
         } else {
             self.record.extend_from_slice(bytes);
         }
@@ -314,6 +316,9 @@ impl Splitter {
             if !record.is_empty() {
                 pieces.push(Piece::Record(Bytes::copy_from_slice(record)));
             }
+        }
+        if self.record.capacity() > KEPT_BYTES_MAX {
+            self.record = Vec::new();
         }
         self.record.clear();
     }
@@ -441,6 +446,20 @@ mod tests {
         for _ in 0..64 {
             splitter.push(long.as_bytes(), &mut Vec::new()).unwrap();
             assert!(splitter.record.capacity() <= 2 * RECORD_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn the_memory_of_a_long_record_is_let_go_with_it() {
+        let long = "x".repeat(RECORD_BYTES_MAX - 100);
+        for (begin, end) in [("{\"a\":\"", "\"}\n{"), ("[{\"a\":\"", "\"},{")] {
+            let mut splitter = Splitter::default();
+            let mut pieces = Vec::new();
+            for part in [begin, &long, end] {
+                splitter.push(part.as_bytes(), &mut pieces).unwrap();
+            }
+            assert_eq!(pieces.len(), 1);
+            assert!(splitter.held() <= KEPT_BYTES_MAX, "{}", splitter.held());
         }
     }
 

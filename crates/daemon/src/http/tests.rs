@@ -2,23 +2,26 @@
 //! clock stands still unless all wait, so that each statement is exact.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use disk::{Disk, SimulatedDisk};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use model::AccountId;
 use producer::{Desk, Intake, Journal, Now, Writer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use trails::{Channel, Definitions, TrailSet};
 
 use super::connections::{Connections, HEAD_BYTES_MAX, HEAD_MAX, attend, serve};
 use super::patience::{BYTES_PER_SECOND, LIMIT};
-use super::room::{CALL_BYTES, NoRoom, ROOM_BYTES, Room};
-use super::{Site, router};
+use super::room::{CALL_BYTES, NoRoom, RESERVE_BYTES, ROOM_BYTES, Room};
+use super::{DRAINS_MAX, Site, router};
 use crate::health::Snapshot;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
@@ -78,7 +81,8 @@ impl World {
         let definitions = Definitions { channels: vec![channel], ..Definitions::default() };
         let definitions = watch::channel(Arc::new(definitions)).1;
         let look = Arc::new(look);
-        let site = Site { parts, intake, definitions, metrics, room, connections, look };
+        let drains = Semaphore::new(DRAINS_MAX);
+        let site = Site { parts, intake, definitions, metrics, room, drains, connections, look };
         let desk = Arc::new(Mutex::new(desk));
         World {
             site: Arc::new(site),
@@ -175,6 +179,13 @@ fn head(path: &str, account: u64, length: usize) -> String {
 
 fn record(number: usize, bytes: usize) -> String {
     format!("{{\"eventID\":\"{number}\",\"padding\":\"{}\"}}\n", "x".repeat(bytes))
+}
+
+/// Gzip as large as what it packs.
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn bulk(account: u64, number: usize) -> String {
@@ -407,10 +418,12 @@ async fn a_newcomer_is_turned_away_with_503_when_all_are_at_work_and_they_are_an
 
 #[tokio::test(start_paused = true)]
 async fn a_call_without_memory_waits_and_is_refused_with_what_an_sdk_tries_again() {
-    // Half of it is what an account may hold: one small call.
-    let mut world = World::new(64, 2 * (CALL_BYTES + 2048));
+    // Half of it is what an account may hold, three quarters of that by entering: one small call.
+    let small = 132 << 10;
+    let mut world = World::new(64, 2 * small * 4 / 3);
     let room = Arc::clone(&world.site.room);
-    let held = room.enter(&account(1), CALL_BYTES + 2048, Duration::ZERO).await.unwrap();
+    let mut held = room.enter(&account(1), small, Duration::ZERO).await.unwrap();
+    assert!(held.try_hold(small * 4 / 3));
     for (path, seconds) in [("/PutAuditEvents", 2), ("/v1/events", 30)] {
         let (begun, body) = (Instant::now(), record(2, 500));
         let mut refused = world.connect();
@@ -493,7 +506,7 @@ async fn a_client_that_goes_away_gives_all_back() {
 
 #[tokio::test]
 async fn without_memory_for_more_a_group_goes_to_the_journal_before_it_is_full() {
-    let mut world = World::new(8, 2 * 300 * 1024);
+    let mut world = World::new(8, 2 * 450 * 1024);
     let body: String = (0..100).map(|number| record(number, 10_000)).collect();
     let mut client = world.connect_with(2 * MIB);
     client.send(head("/v1/events", 1, body.len())).await;
@@ -521,18 +534,36 @@ async fn without_memory_for_more_a_group_goes_to_the_journal_before_it_is_full()
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_fill_the_memory_of_their_account_do_not_wait_for_each_other() {
-    let mut world = World::new(64, 2 * MIB);
-    world.work();
-    let mut answers = JoinSet::new();
-    for call in 0..32 {
-        let body: String = (0..100).map(|number| record(100 * call + number, 1_400)).collect();
-        let mut client = world.connect();
-        let request = head("/v1/events", 1, body.len()) + &body;
-        answers.spawn(async move { client.call(&request).await });
-    }
-    while let Some(answer) = answers.join_next().await {
-        let answer = answer.unwrap();
-        assert!(answer.contains(r#""records":100,"recorded":100"#), "{answer}");
+    for (record_bytes, records, recorded, is_gzip) in [
+        (1_400, 100, 100, false),
+        (1_400, 100, 100, true),
+        (40_000, 25, 25, false),
+        (40_000, 25, 25, true),
+        (250_000, 4, 4, false),
+        // Held before it shows that it cannot be cut to its limit.
+        (1_000_000, 3, 0, false),
+    ] {
+        let mut world = World::new(64, 2 * MIB);
+        world.work();
+        let mut answers = JoinSet::new();
+        for call in 0..32 {
+            let numbers = records * call..records * (call + 1);
+            let body: String = numbers.map(|number| record(number, record_bytes)).collect();
+            let body = if is_gzip { gzip(body.as_bytes()) } else { body.into_bytes() };
+            let mut client = world.connect();
+            // Without `Content-Encoding`: what it is shows when it comes.
+            let request = [head("/v1/events", 1, body.len()).as_bytes(), &body].concat();
+            answers.spawn(async move {
+                client.send(request).await;
+                client.hear().await
+            });
+        }
+        while let Some(answer) = answers.join_next().await {
+            let answer = answer.unwrap();
+            let all = format!(r#""records":{records},"recorded":{recorded}"#);
+            assert!(answer.contains(&all), "{record_bytes} {is_gzip}: {answer}");
+        }
+        assert_eq!((world.site.room.state().bytes, world.calls()), (0, 0));
     }
 }
 
@@ -571,14 +602,18 @@ fn account(number: u64) -> AccountId {
 async fn an_account_holds_half_of_the_memory_at_most_however_slow_it_is() {
     let room = Room::new(MIB);
     let wait = Duration::from_secs(2);
-    let greedy = room.enter(&account(1), MIB / 2, wait).await.unwrap();
+    let mut greedy = room.enter(&account(1), MIB / 8 * 3, wait).await.unwrap();
     let begun = Instant::now();
+    // What is left is for those inside.
     assert_eq!(room.enter(&account(1), 1024, wait).await.unwrap_err(), NoRoom);
     assert_eq!(begun.elapsed(), wait);
+    assert!(greedy.try_hold(MIB / 2));
+    assert!(!greedy.try_hold(MIB / 2 + 1));
     // Others find room at once.
     let mut others = Vec::new();
     for number in 2..10 {
-        others.push(room.enter(&account(number), MIB / 16, wait).await.unwrap());
+        others.push(room.enter(&account(number), MIB / 64 * 3, wait).await.unwrap());
+        assert!(others.last_mut().unwrap().try_hold(MIB / 16));
     }
     assert_eq!(begun.elapsed(), wait);
     assert_eq!((room.state().bytes, room.state().calls), (MIB, 9));
@@ -586,23 +621,86 @@ async fn an_account_holds_half_of_the_memory_at_most_however_slow_it_is() {
     // What is given back goes to those who wait.
     let (one, twenty) = (account(1), account(20));
     let (first, second) =
-        tokio::join!(room.enter(&one, MIB / 4, wait), room.enter(&twenty, MIB / 4, wait));
-    assert_eq!((begun.elapsed(), room.state().bytes), (wait, MIB));
+        tokio::join!(room.enter(&one, MIB / 8, wait), room.enter(&twenty, MIB / 8, wait));
+    assert_eq!((begun.elapsed(), room.state().bytes), (wait, MIB / 4 * 3));
     drop((first, second, others));
     assert_eq!((room.state().bytes, room.state().calls, room.state().waiting), (0, 0, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_wait_for_each_others_memory_end() {
+async fn calls_inside_get_the_reserve_one_after_the_other_when_there_is_no_more() {
     let room = Room::new(MIB);
     let wait = Duration::from_secs(2);
-    let mut first = room.enter(&account(1), MIB / 4, wait).await.unwrap();
-    let mut second = room.enter(&account(1), MIB / 4, wait).await.unwrap();
-    assert!(!first.try_hold(MIB / 2));
-    let (one, two) = tokio::join!(first.hold(MIB / 2, wait), second.hold(MIB / 2, wait));
-    assert_eq!((one, two), (Err(NoRoom), Err(NoRoom)));
-    second.keep(0);
-    assert!(first.try_hold(MIB / 2));
-    first.keep(1024);
-    assert_eq!(room.state().bytes, 1024);
+    let mut calls = Vec::new();
+    for _ in 0..3 {
+        calls.push(room.enter(&account(1), MIB / 8, wait).await.unwrap());
+    }
+    let [first, second, third] = &mut calls[..] else { unreachable!("three came in") };
+    assert!(first.try_hold(MIB / 4));
+    assert!(!second.try_hold(MIB / 2));
+    let begun = Instant::now();
+    second.hold(MIB / 2, wait).await.unwrap();
+    assert!(second.has_reserve());
+    // Whose it is has it whole, and never waits.
+    second.hold(MIB / 8 + RESERVE_BYTES, wait).await.unwrap();
+    assert_eq!(room.state().bytes, room.state().bytes_max - MIB / 2);
+    assert_eq!(second.hold(MIB / 4 + RESERVE_BYTES, wait).await, Err(NoRoom));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    // The others wait in the order of arrival, for a bounded time.
+    assert_eq!(third.hold(MIB / 2, wait).await, Err(NoRoom));
+    assert_eq!(begun.elapsed(), wait);
+    let (one, three, ()) = tokio::join!(first.hold(MIB, wait), third.hold(MIB / 4, wait), async {
+        tokio::task::yield_now().await;
+        second.keep(MIB / 8);
+    });
+    assert_eq!((one, three, begun.elapsed()), (Ok(()), Err(NoRoom), 2 * wait));
+    assert!(first.has_reserve() && !second.has_reserve() && !third.has_reserve());
+    drop(calls);
+    assert_eq!((room.state().bytes, room.state().calls, room.state().waiting), (0, 0, 0));
+    assert!(room.enter(&account(1), MIB / 8, wait).await.unwrap().try_hold(MIB / 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_announces_much_and_sends_nothing_keeps_nobody_out() {
+    let mut world = World::new(256, ROOM_BYTES);
+    let mut slow = Vec::new();
+    for number in 0..96 {
+        let mut client = world.connect();
+        client.send(head("/PutAuditEvents", 1 + number % 3, 4 * MIB)).await;
+        slow.push(client);
+    }
+    settle().await;
+    let begun = Instant::now();
+    let answer = world.connect().call(&(head("/PutAuditEvents", 9, 2) + "{}")).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_refused_senders_only_so_many_are_read_on() {
+    const SENDERS: usize = 3 * DRAINS_MAX;
+    let mut world = World::new(2 * SENDERS, ROOM_BYTES);
+    let mut senders = Vec::new();
+    for number in 0..SENDERS {
+        let path = ["/v1/events", "/PutAuditEvents"][number % 2];
+        let encoded = head(path, 1, MIB).replace("Host:", "Content-Encoding: br\r\nHost:");
+        let mut client = world.connect();
+        client.send(encoded.replace("Connection: close\r\n", "")).await;
+        client.send([b'x'; 1000]).await;
+        senders.push(client);
+    }
+    settle().await;
+    assert_eq!(world.site.drains.available_permits(), 0);
+    let begun = Instant::now();
+    for (number, sender) in senders.iter_mut().enumerate() {
+        let is_read_on = number < DRAINS_MAX;
+        if is_read_on {
+            sender.send(vec![b'x'; MIB - 1000]).await;
+        }
+        let answer = sender.hear_some().await;
+        assert!(answer.starts_with("HTTP/1.1 415 "), "{number}: {answer}");
+        assert_eq!(answer.contains("connection: close"), !is_read_on, "{number}: {answer}");
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(world.site.drains.available_permits(), DRAINS_MAX);
 }
