@@ -25,6 +25,12 @@ fn lengths() -> Vec<Case> {
         head("a length that is no number", "Content-Length: 0x10", &good),
         head("a length beyond 64 bits", "Content-Length: 99999999999999999999999", &good),
         head("a length of 64 bits", "Content-Length: 18446744073709551615", &good).cut(),
+        head(
+            "a length of which twice is beyond 64 bits",
+            "Content-Length: 9223372036854775808",
+            &good,
+        )
+        .cut(),
         head("two lengths that differ", "Content-Length: 1\r\nContent-Length: 2", &good),
         head(
             "two equal lengths",

@@ -3,7 +3,9 @@
 //!
 //! In its turn an account is served until the cost of its calls is above [`TURN_COST`]; what the
 //! last of them costs too much is taken off its next turns (surplus round robin, as in Shreedhar and
-//! Varghese's deficit round robin, without a look ahead). What holds at any time:
+//! Varghese's deficit round robin, without a look ahead). An account of which nothing waits is
+//! forgotten, and what it took too much with it: it comes back behind all others, with a turn like
+//! theirs. What holds at any time:
 //!
 //! - a call that finds no other of its account waits for one turn of each account before it:
 //!   [`TURN_COST`] and the last call of the turn, at most;
@@ -127,11 +129,14 @@ impl<T> Turns<T> {
         Some(self.left(account, waiting).0)
     }
 
-    /// The account that has most waiting, and its cost.
+    /// The account that has most waiting, and its cost. Of several the one whose newest call came
+    /// last: whoever has waited longer is not pushed out by an equal.
     #[must_use]
     pub fn heaviest(&self) -> Option<(&AccountId, usize)> {
-        let costs = self.accounts.iter().map(|(name, account)| (name, account.cost));
-        costs.max_by_key(|(_, cost)| *cost)
+        let newest = |account: &Account<T>| account.calls.back().map(|waiting| waiting.number);
+        let heaviest =
+            self.accounts.iter().max_by_key(|(_, account)| (account.cost, newest(account)));
+        heaviest.map(|(name, account)| (name, account.cost))
     }
 
     /// Takes the newest call of an account out.

@@ -191,3 +191,17 @@ fn accounts_that_always_have_something_waiting_are_served_alike_whatever_the_siz
     }
     panic!("some account was served to its end: {served:?}");
 }
+
+#[test]
+fn of_accounts_with_as_much_waiting_the_one_that_came_last_gives_way() {
+    let mut turns = Turns::default();
+    // The newcomer's number is lower than theirs, and then higher.
+    for (number, call) in [(5, 1), (7, 2), (1, 3), (9, 4)] {
+        turns.push(&account(number), call, 100, call);
+    }
+    for (number, call) in [(9, 4), (1, 3), (7, 2), (5, 1)] {
+        let (heaviest, cost) = turns.heaviest().unwrap();
+        assert_eq!((heaviest, cost), (&account(number), 100));
+        assert_eq!(turns.pop_newest(&account(number)), Some(call));
+    }
+}

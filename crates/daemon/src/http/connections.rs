@@ -2,7 +2,8 @@
 //!
 //! An idle connection is cheap, so many are let in: as many as there are file descriptors for, less
 //! those that the journal and the uploads need. When all places are taken, the connection that has
-//! waited longest for a request is closed for the newcomer. So nobody can lock others out, health
+//! waited longest for a request is closed for the newcomer; a connection waits for the next one as
+//! soon as all of its answer is on the way, be it read or not. So nobody can lock others out, health
 //! probes included, by opening connections and being silent or slow. Only when all connections are
 //! at work is a newcomer turned away, with a 503.
 //!
@@ -95,7 +96,9 @@ pub(super) struct Place {
     number: AtomicU64,
 }
 
-/// A call that is at work: its connection keeps its place until the answer is gone.
+/// A call that is at work: its connection keeps its place until all of its answer is handed to the
+/// connection. What its peer has not read by then is cut off if the place is taken away, which a
+/// peer that reads slowly meets only when all places are taken and it is the one longest so.
 #[derive(Debug)]
 struct Work(Arc<Place>);
 
