@@ -250,9 +250,10 @@ async fn calls_that_want_ten_times_the_memory_get_it_in_turns_or_are_refused() {
     let bodies = greedy_bodies();
     let wanted: usize = (0..CALLS).map(|n| bodies[n % bodies.len()].1.len()).sum();
     assert!(wanted > 10 * 64 * MIB, "{wanted}");
-    // Calls that hold their whole body wait for its last byte until all of them are as far as they get.
+    // Calls that hold their whole body wait for its last byte until all of them are as far as they
+    // get, and some were refused.
     let is_held = |number: usize| bodies[number % bodies.len()].0 == PUT;
-    let all_are_here = Barrier::new((0..CALLS).filter(|number| is_held(*number)).count());
+    let all_are_here = Barrier::new((0..CALLS).filter(|number| is_held(*number)).count() + 1);
     let answers = stream::iter(0..CALLS).map(async |number| {
         let (path, body) = &bodies[number % bodies.len()];
         let account = format!("74000000002{}", number % 3);
@@ -269,10 +270,20 @@ async fn calls_that_want_ten_times_the_memory_get_it_in_turns_or_are_refused() {
     });
     let mut statuses = BTreeMap::<String, usize>::new();
     let mut answers = Box::pin(answers.buffer_unordered(CALLS));
-    while let Some(status) = answers.next().await {
-        *statuses.entry(status).or_default() += 1;
-        assert_eq!(daemon.get("/healthz").await.status, 200);
-    }
+    let counting = async {
+        while let Some(status) = answers.next().await {
+            *statuses.entry(status).or_default() += 1;
+            assert_eq!(daemon.get("/healthz").await.status, 200);
+        }
+    };
+    let waiting = async {
+        eventually("some calls get no memory", async || {
+            (refused_calls(&daemon).await > 0).then_some(())
+        })
+        .await;
+        all_are_here.wait().await;
+    };
+    tokio::join!(counting, waiting);
     drop(answers);
     let peak = peak_mib(&daemon);
     assert!(peak <= PEAK_MIB, "{peak} MiB; {statuses:?}");
