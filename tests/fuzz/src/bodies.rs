@@ -18,7 +18,7 @@ use daemon::health::Snapshot;
 use daemon::http::connections::Connections;
 use daemon::http::room::Room;
 use daemon::http::splitter::{BrokenStream, Piece, RECORD_BYTES_MAX, Splitter};
-use daemon::http::{Site, bulk, put_audit_events};
+use daemon::http::{DRAINS_MAX, Site, bulk, put_audit_events};
 use daemon::metrics::Metrics;
 use daemon::parts::Parts;
 use disk::{Disk, SimulatedDisk};
@@ -29,7 +29,7 @@ use model::{Event, Timestamp};
 use producer::segment::Contents;
 use producer::{Desk, Intake, Journal, JournalSettings, JournalState, Now, Writer, frame, segment};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use trails::{Channel, Definitions};
 
 use crate::Target;
@@ -340,6 +340,7 @@ impl World {
         let metrics = Arc::new(Metrics::default());
         let site = Site {
             room: Room::new(64 << 20),
+            drains: Semaphore::new(DRAINS_MAX),
             connections: Connections::new(1, Arc::clone(&metrics)),
             parts: Parts { disk: Arc::new(disk.clone()), clock, entropy },
             intake,
