@@ -704,3 +704,40 @@ async fn of_refused_senders_only_so_many_are_read_on() {
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert_eq!(world.site.drains.available_permits(), DRAINS_MAX);
 }
+
+#[tokio::test]
+async fn the_reserve_is_kept_for_a_record_that_is_not_whole_and_not_for_its_group() {
+    let share = 450 << 10;
+    let mut world = World::new(8, 2 * share);
+    let room = Arc::clone(&world.site.room);
+    let line = record(1, 250_000);
+    let mut client = world.connect_with(MIB);
+    client.send(head("/v1/events", 1, MIB) + &line[..2]).await;
+    settle().await;
+    // Nothing is left of the share.
+    let mut other = room.enter(&account(1), CALL_BYTES, Duration::ZERO).await.unwrap();
+    assert!(other.try_hold(CALL_BYTES + share - room.state().bytes));
+    assert_eq!(room.state().bytes, share);
+    client.send(&line[2..200_000]).await;
+    settle().await;
+    let bytes = room.state().bytes;
+    assert!((share + 100_000..share + MIB).contains(&bytes), "{bytes}");
+    client.send(&line[200_000..]).await;
+    settle().await;
+    world.step();
+    settle().await;
+    assert_eq!(room.state().bytes, share);
+    assert!(world.metrics().await.contains("cairn_journal_open_events 1"));
+}
+
+#[tokio::test]
+async fn a_call_of_put_audit_events_holds_what_came_of_its_body_twice() {
+    let mut world = World::new(8, ROOM_BYTES);
+    let mut client = world.connect_with(4 * MIB);
+    client.send(head("/PutAuditEvents", 1, 4 * MIB)).await;
+    for came in 1..=3 {
+        client.send(vec![b'x'; MIB]).await;
+        settle().await;
+        assert_eq!(world.site.room.state().bytes, CALL_BYTES + 2 * came * MIB);
+    }
+}
