@@ -12,7 +12,7 @@ pub fn advice(error: &str) -> Option<&'static str> {
         () if says(&["credentials"]) => {
             "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for LocalStack: eval \"$(localstack/localstack env)\""
         }
-        () if says(&["InvalidResponse"]) => {
+        () if says(&["InvalidResponse", "NotImplemented", "Http404"]) => {
             "something else than S3 answers: correct AWS_ENDPOINT_URL, or the proxy in between"
         }
         () if says(&["dispatch failure", "Unreachable", "Timeout", "NoAnswer"]) => {
@@ -54,6 +54,14 @@ mod tests {
             ("Throttling: Rate exceeded", Some("nothing is to be done")),
             ("InternalError: We encountered an internal error.", Some("status page")),
             ("InvalidResponse: the answer has no ETag", Some("something else than S3")),
+            (
+                "NotImplemented: the endpoint takes no PUT of a log file",
+                Some("something else than S3"),
+            ),
+            (
+                "Http404: the endpoint answered 404 and said nothing more",
+                Some("something else than S3"),
+            ),
             (
                 "Unreachable: dispatch failure: other: no providers in chain provided credentials",
                 Some("AWS_PROFILE"),

@@ -43,7 +43,7 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Read the records that a damaged journal segment still holds
     #[command(
-        after_help = "Example, for a daemon whose health names a damaged segment:\n  systemctl stop cairn\n  mv /var/lib/cairn/journal/0000019a01c2b3d4.segment /root/\n  systemctl start cairn\n  cairn salvage /root/0000019a01c2b3d4.segment > records.json\n  cairn put records.json\n\nWrites {\"Records\":[…]} to stdout, each record as it was recorded, and says on stderr which bytes are\nlost. The daemon must have been started without the segment before its records are put again: one\nthat knows them takes them for retries. Files of the segment that were delivered before it was\ndamaged are then delivered twice; readers drop the doubles by eventID. Exit code 1: something is lost."
+        after_help = "Example, for a daemon whose health names a damaged segment:\n  systemctl stop cairn\n  mv /var/lib/cairn/journal/0000019a01c2b3d4.segment /root/\n  systemctl start cairn\n  cairn salvage /root/0000019a01c2b3d4.segment > records.json\n  cairn put records.json\n\nWrites {\"Records\":[…]} to stdout, each record as it was recorded, and says on stderr which bytes are\nlost. Records that do not name their account and Region are written by --account and --region; which\nthere are is said. The daemon must have been started without the segment before its records are put again: one\nthat knows them takes them for retries. Files of the segment that were delivered before it was\ndamaged are then delivered twice; readers drop the doubles by eventID. Exit code 1: something is lost."
     )]
     Salvage(salvage::Salvage),
 }

@@ -353,10 +353,14 @@ where
     let (delivery, notifier, ledger) =
         (Arc::clone(delivery), Arc::clone(notifier), Arc::clone(ledger));
     Arc::new(move || {
-        let (state, balances) = ledger.look(|| journal.borrow().clone());
+        let (state, mut balances) = ledger.look(|| journal.borrow().clone());
         let report = notifier.report();
+        let definitions = definitions.borrow();
+        for trail in &definitions.trails {
+            balances.entry(trail.arn.clone()).or_default();
+        }
         Snapshot {
-            has_no_trail: definitions.borrow().trails.is_empty(),
+            has_no_trail: definitions.trails.is_empty(),
             queue: intake.queue(),
             pipeline: pipeline.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             balances,

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use memchr::memmem;
+use model::Event;
 
 use crate::frame::{self, HEADER_BYTES, Kind};
 use crate::segment;
@@ -16,8 +17,8 @@ use crate::segment;
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Salvage {
-    /// The records of its events, in the order of their recording.
-    pub records: Vec<Bytes>,
+    /// Its events, in the order of their recording.
+    pub events: Vec<Event>,
     /// Bytes that are no true frames, though true ones follow. Events that stood there are lost.
     pub lost: Vec<Range<usize>>,
     /// Where the true frames end.
@@ -31,7 +32,7 @@ impl Salvage {
     /// Whether nothing is lost.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.sealed_with == Some(self.records.len() as u64)
+        self.sealed_with == Some(self.events.len() as u64)
     }
 }
 
@@ -51,8 +52,7 @@ pub fn salvage(bytes: &Bytes) -> Option<Salvage> {
         }
         match frame.kind {
             Kind::Event => {
-                let record = frame::read_record(frame.payload);
-                found.records.extend(record.map(|(_, record)| bytes.slice_ref(record)));
+                found.events.extend(frame::read_event(frame.payload).map(|event| event.to_event()));
             }
             Kind::Synced => {}
             Kind::Seal => found.sealed_with = segment::sealed_events(frame.payload),
@@ -126,15 +126,15 @@ mod tests {
         let (bytes, frames) = segment();
         let found = found_in(&bytes);
         let end = frames.last().unwrap().end;
-        assert_eq!((found.records.len(), found.lost.len(), found.end), (8, 0, end));
+        assert_eq!((found.events.len(), found.lost.len(), found.end), (8, 0, end));
         assert!(found.is_whole());
-        assert_eq!(found.records[0], event("111111111111", "eu-west-1", "0 a").record);
+        assert_eq!(found.events[0], event("111111111111", "eu-west-1", "0 a"));
     }
 
     #[test]
     fn a_flipped_bit_loses_its_own_frame_and_no_other() {
         let (whole, frames) = segment();
-        let all = found_in(&whole).records;
+        let all = found_in(&whole).events;
         for frame in &frames {
             let mut bytes = whole.clone();
             bytes[frame.start + HEADER_BYTES + 1] ^= 4;
@@ -145,9 +145,9 @@ mod tests {
                 if is_last { &[] } else { std::slice::from_ref(frame) }
             );
             let is_event = whole[frame.start + 8] == Kind::Event as u8;
-            assert_eq!(found.records.len(), all.len() - usize::from(is_event));
+            assert_eq!(found.events.len(), all.len() - usize::from(is_event));
             assert_eq!(found.is_whole(), !is_event, "the seal stands twice");
-            assert!(found.records.iter().all(|record| all.contains(record)));
+            assert!(found.events.iter().all(|event| all.contains(event)));
         }
     }
 
@@ -156,7 +156,7 @@ mod tests {
         let (mut bytes, _) = segment();
         bytes[..64].fill(0xff);
         let found = found_in(&bytes);
-        assert_eq!(found.records.len(), 8);
+        assert_eq!(found.events.len(), 8);
         assert_eq!(found.lost.len(), 1, "{:?}", found.lost);
     }
 
@@ -165,7 +165,7 @@ mod tests {
         let (bytes, frames) = segment();
         let found = found_in(&bytes[..frames[4].start + 20]);
         assert_eq!(found.end, frames[3].end);
-        assert!((1..8).contains(&found.records.len()) && !found.is_whole());
+        assert!((1..8).contains(&found.events.len()) && !found.is_whole());
     }
 
     #[test]

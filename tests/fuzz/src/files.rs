@@ -154,10 +154,10 @@ fn segment(input: &[u8]) {
     let used = used.expect("what a buffer held before does not matter");
     assert!(used.payloads().eq(contents.payloads()) && used.sealed_at == contents.sealed_at);
     let records: Vec<&[u8]> =
-        events.iter().filter_map(|event| frame::read_record(event)).map(|(_, r)| r).collect();
-    let salvaged = salvaged.expect("what is sound can be salvaged").records;
+        events.iter().filter_map(|event| frame::read_event(event)).map(|e| e.record).collect();
+    let salvaged = salvaged.expect("what is sound can be salvaged").events;
     assert!(salvaged.len() >= records.len(), "true frames behind a seal are found too");
-    assert!(salvaged.iter().zip(&records).all(|(salvaged, record)| salvaged == record));
+    assert!(salvaged.iter().zip(&records).all(|(salvaged, record)| salvaged.record == record));
     if kind % 3 != 0 {
         let original = true_frames(&before, NONCE).0;
         assert!(original.starts_with(&frames), "what was written, or the beginning of it");
