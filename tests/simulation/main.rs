@@ -29,6 +29,8 @@ mod verdict;
 mod watched;
 mod world;
 
+use std::io::Write as _;
+
 use mistakes::Mistake;
 
 /// Seeds of a plain run.
@@ -47,7 +49,7 @@ fn every_acknowledged_event_is_in_exactly_one_file_of_each_trail_that_took_it() 
     }
     let seeds = number("CAIRN_TEST_SEEDS").unwrap_or(SEEDS);
     let total = seeds::check_all(seeds).unwrap();
-    eprintln!("{seeds} seeds passed");
+    let _ = writeln!(std::io::stderr(), "simulation: {seeds} seeds passed");
     // What the runs are made of must not dwindle unnoticed.
     total.check(seeds);
 }
