@@ -117,7 +117,7 @@ impl Snapshot {
         }
         if !self.set_aside.is_empty() {
             let files = self.set_aside.join(", ");
-            problems.push((Trouble::GivenUp, format!("parked files were given up, damaged or refused for too long, and are kept: {files}; stop cairn; put a whole copy of a damaged one from a backup under its name without .damaged and remove the damaged one, or rename an expired one without .expired to have it tried again; or move it out of the data directory, which gives its events up: sent again they still count as recorded; and start cairn")));
+            problems.push((Trouble::GivenUp, format!("parked files were given up, damaged or refused for too long, and are kept: {files}; stop cairn, restore a damaged one from a backup under its name without .damaged and remove the damaged one, rename one without .expired to have it tried again, or move it out of the data directory, which gives its events up (sent again they still count as recorded), and start cairn")));
         }
         problems
     }
