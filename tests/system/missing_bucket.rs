@@ -54,7 +54,11 @@ async fn files_for_a_missing_bucket_are_parked_and_arrive_once_when_it_is_made()
     let daemon = site.start().await;
     let recovered = daemon.assert_conserved().await;
     let found: Vec<(u64, u64)> = recovered.values().map(|it| (it.recorded, it.waiting)).collect();
-    assert_eq!(found, [(3, 3), (0, 0)], "what is parked is recorded, and nothing else: {recovered:?}");
+    assert_eq!(
+        found,
+        [(3, 3), (0, 0)],
+        "what is parked is recorded, and nothing else: {recovered:?}"
+    );
     sent.extend(of(ACCOUNT, 10));
     daemon.record(&sent[3..]).await;
     localstack.s3.create_bucket().bucket(&missing).send().await.unwrap();
