@@ -169,33 +169,19 @@ fn compare(envelope: &Envelope<'_>, value: &Value) {
 
 /// Each four bytes of the input are a member of a large record: which, how long, made of what.
 fn large(bytes: &[u8]) -> String {
-    const NAMES: [&str; 14] = [
-        "annotation",
-        "requestID",
-        "additionalEventData",
-        "serviceEventDetails",
-        "userAgent",
-        "errorCode",
-        "eventContext",
-        "responseElements",
-        "requestParameters",
-        "errorMessage",
-        "edgeDeviceDetails",
-        "invented",
-        "eventID",
-        "resources",
-    ];
+    const OTHERS: [&str; 4] = ["edgeDeviceDetails", "invented", "eventID", "resources"];
+    let names = [&CUT_ORDER[..], &OTHERS].concat();
     const FILLS: [&str; 5] = ["x", "é", "\\u0001", "\\\"", "😀"];
     let mut record = String::from("{\"z\":0");
-    let mut seen = [false; NAMES.len()];
+    let mut seen = vec![false; names.len()];
     for member in bytes.chunks_exact(4) {
-        let name = member[0] as usize % NAMES.len();
+        let name = member[0] as usize % names.len();
         if record.len() > 2 * RECORD_BYTES_MAX || std::mem::replace(&mut seen[name], true) {
             continue;
         }
         let fill = FILLS[member[1] as usize % FILLS.len()];
         let filler = fill.repeat((member[2] as usize * 1024 + member[3] as usize) / fill.len());
-        let name = NAMES[name];
+        let name = names[name];
         let value = match member[1] >> 6 {
             0 | 1 => format!("\"{filler}\""),
             2 => format!("{{\"m\" : \"{filler}\"}}"),
