@@ -8,12 +8,8 @@ use crate::case::{Case, call_of, record};
 const GOOD: &str = r#"{"version":"1.0","userIdentity":{"type":"User","principalId":"amy"},"eventSource":"shop.example","eventName":"Order","eventTime":"2026-01-02T03:04:05Z","UID":"u-1","recipientAccountId":"111111111111"}"#;
 
 fn channel() -> Channel {
-    Channel {
-        account: "111111111111".parse().unwrap(),
-        region: "eu-west-1".parse().unwrap(),
-        name: "shop".parse().unwrap(),
-        source: "Custom".into(),
-    }
+    let (account, region) = ("111111111111".parse().unwrap(), "eu-west-1".parse().unwrap());
+    Channel::configured(account, region, "shop".parse().unwrap(), "Custom".into())
 }
 
 pub fn cases() -> Vec<Case> {
@@ -22,7 +18,7 @@ pub fn cases() -> Vec<Case> {
 
 fn queries() -> Vec<Case> {
     let body = call_of(&[("a", &record("refused"))]);
-    let (arn, id) = (channel().arn(), channel().id());
+    let (arn, id) = (channel().arn(), channel().id);
     let by = |name: &str, query: &str| Case::call(name, query, &body);
     let kept = record("by-id");
     let of_other = "Authorization: AWS4-HMAC-SHA256 Credential=222222222222/20260102/eu-west-1/x/aws4_request\r\n";

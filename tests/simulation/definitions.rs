@@ -24,7 +24,7 @@ pub fn draw(dice: &Dice) -> Definitions {
     };
     let trails = TRAILS.iter().filter(|_| !dice.one_in(4)).map(|arn| draw_trail(arn, dice));
     Definitions {
-        trails: trails.collect(),
+        trails: trails.map(TrailDefinition::from).collect(),
         organization: Some(organization),
         ..Definitions::default()
     }
@@ -34,16 +34,15 @@ fn draw_trail(arn: &str, dice: &Dice) -> Trail {
     let selectors: [&[Category]; 4] =
         [&[], &[], &[Category::Management, Category::Data], &[Category::Data]];
     let topic = dice.below(3);
+    let bucket = dice.pick(&BUCKETS).parse().unwrap();
     Trail {
-        arn: arn.parse().unwrap(),
-        bucket: dice.pick(&BUCKETS).parse().unwrap(),
         prefix: dice.one_in(3).then(|| "some/prefix".parse().unwrap()),
         topic: TOPICS.get(usize::try_from(topic).unwrap()).map(|arn| arn.parse().unwrap()),
         kms_key: dice.one_in(3).then(|| format!("key-{}", dice.below(3))),
         is_multi_region: dice.one_in(2),
-        include_global_service_events: true,
         is_organization: arn.ends_with("/org"),
         is_logging: !dice.one_in(6),
-        selectors: AdvancedEventSelector::of_categories(dice.pick(&selectors)),
+        selectors: AdvancedEventSelector::of_categories(dice.pick(&selectors)).into(),
+        ..Trail::new(arn.parse().unwrap(), bucket)
     }
 }

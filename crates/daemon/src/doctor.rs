@@ -88,8 +88,8 @@ impl Doctor {
         for settings in &settings.fanout {
             check_fan_out(&config, settings, &mut checks).await;
         }
-        for trail in &settings.definitions.trails {
-            check_trail(&config, trail, &mut checks).await;
+        for definition in &settings.definitions.trails {
+            check_trail(&config, &definition.trail, &mut checks).await;
         }
         self.show(&settings, &checks)?;
         Ok(if checks.iter().all(|check| check.ok) { Verdict::Good } else { Verdict::Bad })

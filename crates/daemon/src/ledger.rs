@@ -233,18 +233,9 @@ mod tests {
     use super::*;
 
     fn trail(name: &str) -> Trail {
-        Trail {
-            arn: format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/{name}").parse().unwrap(),
-            bucket: "bucket".parse().unwrap(),
-            prefix: None,
-            topic: None,
-            kms_key: None,
-            is_multi_region: true,
-            include_global_service_events: true,
-            is_organization: false,
-            is_logging: true,
-            selectors: Vec::new(),
-        }
+        let arn = format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/{name}");
+        let trail = Trail::new(arn.parse().unwrap(), "bucket".parse().unwrap());
+        Trail { is_multi_region: true, ..trail }
     }
 
     fn set(version: u64, names: &[&str]) -> Arc<TrailSet> {

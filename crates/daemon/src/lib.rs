@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod parts;
 pub mod pipeline;
 pub mod put;
+pub mod registrar;
 pub mod salvage;
 pub mod serve;
 pub mod serve_command;

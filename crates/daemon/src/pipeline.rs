@@ -360,7 +360,7 @@ where
     /// The key that the trail of a parked file has now; of a trail that is gone, the one it had.
     fn kms_key(&self, header: &LogFileHeader) -> Option<String> {
         let definitions = self.definitions.borrow();
-        let trail = definitions.trails.iter().find(|trail| trail.arn == header.name.trail);
+        let trail = definitions.trail(&header.name.trail).map(|definition| &definition.trail);
         trail.map_or(header.destination.kms_key.clone(), |trail| trail.kms_key.clone())
     }
 

@@ -20,7 +20,7 @@ use producer::{Intake, Journal, JournalState, Now, Writer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use trails::{Changes, Definitions, Registry, TrailSet};
+use trails::{Changes, Definitions, Registry};
 
 use crate::config::Settings;
 use crate::health::{Snapshot, Watch};
@@ -31,6 +31,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::pipeline::{Pipeline, PipelineState};
+use crate::registrar::Registrar;
 
 /// How long a stop waits for calls that are under way.
 const CALLS_MAX: Duration = Duration::from_secs(10);
@@ -48,13 +49,10 @@ const NOTICES_DIRECTORY: &str = "notices";
 /// A daemon that runs.
 pub struct Daemon<S, T> {
     address: SocketAddr,
-    registry: Mutex<Registry>,
-    journal: producer::JournalSettings,
+    registrar: Arc<Registrar>,
     intake: Intake,
     delivery: Arc<Delivery<S>>,
     notifier: Arc<Notifier<T>>,
-    parts: Parts,
-    definitions: watch::Sender<Arc<Definitions>>,
     changes: Changes,
     look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
     tasks: JoinSet<&'static str>,
@@ -115,24 +113,24 @@ where
         let outbox = Outbox::open(disk(), NOTICES_DIRECTORY, NOTICES_BYTES_MAX, retry)?;
         let notifier = Arc::new(Notifier::new(topics, outbox));
         let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &journal.borrow()));
-        let (definitions, definitions_seen) =
-            watch::channel(Arc::new(registry.definitions().clone()));
+        let limits = journal_settings(settings);
+        let registrar = Arc::new(Registrar::new(registry, limits, intake.clone(), parts.clone()));
         let pipeline = Arc::new(Pipeline::new(
             parts.clone(),
             intake.clone(),
             Arc::clone(&delivery),
             Arc::clone(&notifier),
             Arc::clone(&ledger),
-            definitions_seen.clone(),
+            registrar.definitions(),
             settings.delivery.compression_level,
         ));
-        let seen = definitions_seen.clone();
+        let seen = registrar.definitions();
         let look = look(&intake, &journal, &pipeline.state(), &delivery, &notifier, &ledger, seen);
         let metrics = Arc::new(Metrics::default());
         let site = Arc::new(Site {
             parts: parts.clone(),
             intake: intake.clone(),
-            definitions: definitions_seen,
+            definitions: registrar.definitions(),
             room: Room::new(ROOM_BYTES),
             drains: Semaphore::new(http::DRAINS_MAX),
             connections: Connections::new(connections::connections_max(), Arc::clone(&metrics)),
@@ -144,13 +142,10 @@ where
         })?;
         let mut daemon = Daemon {
             address: listener.local_addr()?,
-            registry: Mutex::new(registry),
-            journal: journal_settings(settings),
+            registrar,
             intake,
             delivery,
             notifier,
-            parts,
-            definitions,
             changes,
             look,
             tasks: JoinSet::new(),
@@ -177,7 +172,7 @@ where
     /// The trails, channels and accounts in force.
     #[must_use]
     pub fn definitions(&self) -> Arc<Definitions> {
-        Arc::clone(&self.definitions.borrow())
+        Arc::clone(&self.registrar.definitions().borrow())
     }
 
     /// How the configuration differs from the definitions that the start found.
@@ -198,15 +193,10 @@ where
         Arc::clone(&self.notifier)
     }
 
-    /// Other definitions from now on: durable first, then in force. Events that were acknowledged
-    /// before go by the former ones.
-    pub async fn apply(&self, definitions: Definitions) -> anyhow::Result<Changes> {
-        self.journal.check(&trail_set(&definitions))?;
-        let (changes, trails) = self.register(definitions.clone())?;
-        let in_force = self.intake.set_trails(trails).await;
-        in_force.context("the definitions are stored, and come into force at the next start")?;
-        self.definitions.send_replace(Arc::new(definitions));
-        Ok(changes)
+    /// The configuration says this from now on.
+    pub async fn configure(&self, configured: Definitions) -> anyhow::Result<Changes> {
+        let change = async |now: &Definitions| anyhow::Ok(now.with_configuration(configured));
+        self.registrar.change(change).await
     }
 
     /// Waits until a task ends that should not, and tells which.
@@ -234,12 +224,6 @@ where
         let stopped = self.intake.stop().await;
         self.tasks.shutdown().await;
         sealed.and(stopped).context("the journal could not be sealed; the next start recovers it")
-    }
-
-    fn register(&self, definitions: Definitions) -> anyhow::Result<(Changes, Arc<TrailSet>)> {
-        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = registry.apply(definitions, self.parts.now().wall)?;
-        Ok((changes, registry.snapshot()))
     }
 
     fn spawn_pipeline(
@@ -310,8 +294,9 @@ fn open_journal(
     let now = parts.now().wall;
     let mut registry = Registry::open(Arc::clone(&parts.disk))?;
     let journal = journal_settings(settings);
-    journal.check(&trail_set(&settings.definitions))?;
-    let changes = registry.apply(settings.definitions.clone(), now)?;
+    let definitions = registry.definitions().with_configuration(settings.definitions.clone());
+    journal.check(&definitions.trail_set(u64::MAX))?;
+    let changes = registry.apply(definitions, now)?;
     let entropy = Arc::clone(&parts.entropy);
     let random = Box::new(move || entropy());
     let journal =
@@ -328,12 +313,6 @@ fn journal_settings(settings: &Settings) -> producer::JournalSettings {
         quota_bytes: settings.journal.quota_bytes,
         window_events: settings.journal.window_events,
     }
-}
-
-/// What segments would carry of these definitions.
-fn trail_set(definitions: &Definitions) -> TrailSet {
-    let organization = definitions.organization.clone();
-    TrailSet { version: u64::MAX, organization, trails: definitions.trails.clone() }
 }
 
 fn look<S, T>(
@@ -356,8 +335,8 @@ where
         let (state, mut balances) = ledger.look(|| journal.borrow().clone());
         let report = notifier.report();
         let definitions = definitions.borrow();
-        for trail in &definitions.trails {
-            balances.entry(trail.arn.clone()).or_default();
+        for definition in &definitions.trails {
+            balances.entry(definition.trail.arn.clone()).or_default();
         }
         Snapshot {
             has_no_trail: definitions.trails.is_empty(),

@@ -118,7 +118,7 @@ impl Service<'_> {
 
     async fn try_reload(&mut self) -> anyhow::Result<()> {
         let settings = load(self.command)?;
-        let changes = self.daemon.apply(settings.definitions.clone()).await?;
+        let changes = self.daemon.configure(settings.definitions.clone()).await?;
         self.introduce(&settings, &changes, settings.fanout.clone());
         tracing::info!(
             "trails, channels, accounts and fan-out are read again; other settings need a restart"
@@ -135,8 +135,8 @@ impl Service<'_> {
         let is_new = |trail: &&Trail| {
             changes.added.contains(&trail.arn) || changes.changed.contains(&trail.arn)
         };
-        let trails: Vec<Trail> =
-            settings.definitions.trails.iter().filter(is_new).cloned().collect();
+        let trails = settings.definitions.trails.iter().map(|definition| &definition.trail);
+        let trails: Vec<Trail> = trails.filter(is_new).cloned().collect();
         let notifier = self.daemon.notifier();
         self.introductions.spawn(async move {
             let left = set_up::fan_out(&config, &left).await;

@@ -178,6 +178,17 @@ identifier!(
 );
 
 identifier!(
+    /// A channel's name: 3 to 128 letters, digits, `.`, `_`, `-`.
+    ChannelName(Arc<str>),
+    "a channel name of 3 to 128 letters, digits, periods, underscores and hyphens",
+    |text| {
+        let mark = |byte: u8| matches!(byte, b'.' | b'_' | b'-');
+        (3..=128).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || mark(byte))
+    }
+);
+
+identifier!(
     /// The name of an SNS topic or an SQS queue: 1 to 256 letters, digits, `_` and `-`, or that and
     /// `.fifo`.
     TopicName(Arc<str>),

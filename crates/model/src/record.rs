@@ -289,6 +289,12 @@ impl<'a> Envelope<'a> {
         self.identity_member("arn").and_then(string)
     }
 
+    /// `userIdentity.invokedBy`: the service that made the call.
+    #[must_use]
+    pub fn invoked_by(&self) -> Option<Cow<'a, str>> {
+        self.identity_member("invokedBy").and_then(string)
+    }
+
     /// Whether the call went to a global endpoint: `additionalEventData.RequestDetails.endpointType`
     /// of STS; `None` when the record does not say.
     #[must_use]

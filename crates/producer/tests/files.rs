@@ -19,18 +19,9 @@ use support::{at, from_record};
 use trails::{AdvancedEventSelector, Organization, Trail, TrailSet};
 
 fn trail(name: &str, account: &str) -> Trail {
-    Trail {
-        arn: format!("arn:aws:cloudtrail:eu-west-1:{account}:trail/{name}").parse().unwrap(),
-        bucket: "logs".parse().unwrap(),
-        prefix: None,
-        topic: None,
-        kms_key: None,
-        is_multi_region: true,
-        include_global_service_events: true,
-        is_organization: false,
-        is_logging: true,
-        selectors: Vec::new(),
-    }
+    let arn = format!("arn:aws:cloudtrail:eu-west-1:{account}:trail/{name}");
+    let trail = Trail::new(arn.parse().unwrap(), "logs".parse().unwrap());
+    Trail { is_multi_region: true, ..trail }
 }
 
 fn record(account: &str, region: &str, category: Category, id: u32) -> Event {
@@ -144,7 +135,7 @@ fn each_category_goes_to_its_folder_and_each_region_to_its_own() {
         Category::ActivityAuditLog,
     ];
     let selectors = AdvancedEventSelector::of_categories(&categories);
-    let trails = [Trail { selectors, ..trail("all", "111111111111") }];
+    let trails = [Trail { selectors: selectors.into(), ..trail("all", "111111111111") }];
     let events: Vec<Event> = (0..)
         .zip(categories)
         .map(|(id, category)| record("111111111111", "eu-west-1", category, id))
@@ -189,7 +180,7 @@ fn trails_that_take_the_same_events_share_one_content() {
     let trails = [
         trail("one", "111111111111"),
         Trail { bucket: "elsewhere".parse().unwrap(), ..trail("two", "111111111111") },
-        Trail { selectors: data, ..trail("three", "111111111111") },
+        Trail { selectors: data.into(), ..trail("three", "111111111111") },
     ];
     let events = [
         management("111111111111", 1),
@@ -303,7 +294,7 @@ fn to_trail(number: usize, rules: &Rules) -> Trail {
         is_multi_region: rules.is_multi_region,
         is_organization: rules.is_organization,
         is_logging: rules.is_logging,
-        selectors: AdvancedEventSelector::of_categories(&rules.categories),
+        selectors: AdvancedEventSelector::of_categories(&rules.categories).into(),
         ..trail("x00", "111111111111")
     }
 }

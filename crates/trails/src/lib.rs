@@ -7,13 +7,19 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod channel;
+pub mod definitions;
+pub mod event_selectors;
 pub mod registry;
 pub mod selector;
 pub mod trail;
 pub mod trail_set;
 
-pub use channel::Channel;
-pub use registry::{Changes, Definitions, Registry, RegistryError};
+pub use channel::{Channel, ChannelDestination};
+pub use definitions::{
+    AggregationConfiguration, Definitions, LogGroup, LoggingTimes, Origin, Tag, TrailDefinition,
+};
+pub use event_selectors::{DataResource, EventSelector, EventSelectors, ReadWriteType};
+pub use registry::{Changes, Registry, RegistryError};
 pub use selector::{AdvancedEventSelector, FieldSelector, InvalidSelector};
 pub use trail::{InvalidTrail, Trail};
 pub use trail_set::{Facts, Organization, TrailSet};

@@ -12,32 +12,19 @@ use std::io;
 use std::sync::Arc;
 
 use disk::Disk;
-use model::{AccountId, Timestamp, TrailArn};
+use model::{Timestamp, TrailArn};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::channel::Channel;
+use crate::definitions::{Definitions, LoggingTimes, TrailDefinition};
 use crate::trail::{InvalidTrail, Trail};
-use crate::trail_set::{Organization, TrailSet};
+use crate::trail_set::TrailSet;
 
 /// The registry's file, in the data directory.
 pub const FILE: &str = "trails.json";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The first format had the state's members beside `format`, and no checksum.
 const FORMAT_WITHOUT_CHECKSUM: u32 = 1;
-
-/// All that can be defined.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Definitions {
-    /// The only accounts that events are taken for; none listed means any.
-    pub accounts: Vec<AccountId>,
-    /// The organization.
-    pub organization: Option<Organization>,
-    /// The trails.
-    pub trails: Vec<Trail>,
-    /// The channels.
-    pub channels: Vec<Channel>,
-}
 
 /// What a change did, for the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,15 +37,6 @@ pub struct Changes {
     pub removed: Vec<TrailArn>,
     /// Whether the organization, the accounts or the channels changed.
     pub others: bool,
-}
-
-/// When a trail's logging was last started and stopped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoggingTimes {
-    /// `StartLoggingTime` of GetTrailStatus.
-    pub started: Option<Timestamp>,
-    /// `StopLoggingTime` of GetTrailStatus.
-    pub stopped: Option<Timestamp>,
 }
 
 /// Why the registry could not be read or changed.
@@ -97,6 +75,8 @@ pub enum RegistryError {
 struct State {
     version: u64,
     definitions: Definitions,
+    /// Where formats 1 and 2 had what is part of the definitions now.
+    #[serde(default, skip_serializing)]
     logging: BTreeMap<TrailArn, LoggingTimes>,
 }
 
@@ -134,7 +114,8 @@ impl Registry {
     pub fn open(disk: Arc<dyn Disk>) -> Result<Registry, RegistryError> {
         let state = match disk::read(&*disk, FILE) {
             Ok(bytes) => {
-                let state = parse(&bytes)?;
+                let mut state = parse(&bytes)?;
+                state.definitions.logging.append(&mut state.logging);
                 // A process that was killed may not have seen it become durable. Events must not be
                 // recorded under trails that power loss takes back, or a version would come twice.
                 disk.sync_directory("")?;
@@ -143,7 +124,7 @@ impl Registry {
             Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
             Err(error) => return Err(error.into()),
         };
-        let snapshot = Arc::new(snapshot(&state));
+        let snapshot = Arc::new(state.definitions.trail_set(state.version));
         Ok(Registry { disk, state, snapshot })
     }
 
@@ -151,7 +132,7 @@ impl Registry {
     /// trails starts and of others stops.
     pub fn apply(
         &mut self,
-        definitions: Definitions,
+        mut definitions: Definitions,
         now: Timestamp,
     ) -> Result<Changes, RegistryError> {
         check(&definitions)?;
@@ -159,11 +140,11 @@ impl Registry {
         if changes == Changes::default() {
             return Ok(changes);
         }
-        let logging = logging_times(&self.state, &definitions, now);
+        definitions.logging = logging_times(&self.state.definitions, &definitions, now);
         let version = self.state.version + 1;
-        let state = State { version, definitions, logging };
+        let state = State { version, definitions, logging: BTreeMap::new() };
         disk::replace(&*self.disk, FILE, &state.to_bytes())?;
-        self.snapshot = Arc::new(snapshot(&state));
+        self.snapshot = Arc::new(state.definitions.trail_set(state.version));
         self.state = state;
         Ok(changes)
     }
@@ -178,12 +159,6 @@ impl Registry {
     #[must_use]
     pub fn definitions(&self) -> &Definitions {
         &self.state.definitions
-    }
-
-    /// When a trail's logging was last started and stopped.
-    #[must_use]
-    pub fn logging_times(&self, trail: &TrailArn) -> LoggingTimes {
-        self.state.logging.get(trail).copied().unwrap_or_default()
     }
 }
 
@@ -206,27 +181,18 @@ fn parse(bytes: &[u8]) -> Result<State, RegistryError> {
     serde_json::from_str(stored.state.get()).map_err(RegistryError::Unreadable)
 }
 
-fn snapshot(state: &State) -> TrailSet {
-    let mut trails = state.definitions.trails.clone();
-    trails.sort_by(|a, b| a.arn.cmp(&b.arn));
-    TrailSet {
-        version: state.version,
-        organization: state.definitions.organization.clone(),
-        trails,
-    }
-}
-
 fn check(definitions: &Definitions) -> Result<(), RegistryError> {
     let by_arn = by_arn(definitions);
     if by_arn.len() < definitions.trails.len() {
-        let mut arns: Vec<&TrailArn> = definitions.trails.iter().map(|trail| &trail.arn).collect();
+        let mut arns: Vec<&TrailArn> =
+            definitions.trails.iter().map(|one| &one.trail.arn).collect();
         arns.sort();
         let twice = arns.windows(2).find(|pair| pair[0] == pair[1]).expect("one was counted twice");
         return Err(RegistryError::Twice(twice[0].clone()));
     }
     let manager =
         definitions.organization.as_ref().map(|organization| &organization.management_account);
-    for trail in &definitions.trails {
+    for TrailDefinition { trail, .. } in &definitions.trails {
         trail.check().map_err(|error| RegistryError::Trail(trail.arn.clone(), error.into()))?;
         if trail.is_organization && manager != Some(&trail.arn.account) {
             return Err(RegistryError::NoOrganization(trail.arn.clone()));
@@ -235,19 +201,21 @@ fn check(definitions: &Definitions) -> Result<(), RegistryError> {
     Ok(())
 }
 
-fn by_arn(definitions: &Definitions) -> BTreeMap<&TrailArn, &Trail> {
-    definitions.trails.iter().map(|trail| (&trail.arn, trail)).collect()
+fn by_arn(definitions: &Definitions) -> BTreeMap<&TrailArn, &TrailDefinition> {
+    definitions.trails.iter().map(|one| (&one.trail.arn, one)).collect()
 }
 
 fn difference(before: &Definitions, after: &Definitions) -> Changes {
     let (old, new) = (by_arn(before), by_arn(after));
     let others = before.accounts != after.accounts
         || before.organization != after.organization
+        || before.delegated_administrators != after.delegated_administrators
         || before.channels != after.channels;
-    let only_in = |these: &BTreeMap<&TrailArn, &Trail>, those: &BTreeMap<&TrailArn, &Trail>| {
+    type ByArn<'a> = BTreeMap<&'a TrailArn, &'a TrailDefinition>;
+    let only_in = |these: &ByArn<'_>, those: &ByArn<'_>| {
         these.keys().filter(|arn| !those.contains_key(*arn)).map(|arn| (*arn).clone()).collect()
     };
-    let is_changed = |arn: &&TrailArn| old.get(*arn).is_some_and(|trail| *trail != new[*arn]);
+    let is_changed = |arn: &&TrailArn| old.get(*arn).is_some_and(|one| *one != new[*arn]);
     Changes {
         added: only_in(&new, &old),
         changed: new.keys().copied().filter(is_changed).cloned().collect(),
@@ -257,13 +225,13 @@ fn difference(before: &Definitions, after: &Definitions) -> Changes {
 }
 
 fn logging_times(
-    before: &State,
+    before: &Definitions,
     after: &Definitions,
     now: Timestamp,
 ) -> BTreeMap<TrailArn, LoggingTimes> {
-    let was_logging = by_arn(&before.definitions);
+    let was_logging = by_arn(before);
     let times = |trail: &Trail| {
-        let was = was_logging.get(&trail.arn).is_some_and(|old| old.is_logging);
+        let was = was_logging.get(&trail.arn).is_some_and(|old| old.trail.is_logging);
         let mut times = before.logging.get(&trail.arn).copied().unwrap_or_default();
         match (was, trail.is_logging) {
             (false, true) => times.started = Some(now),
@@ -272,7 +240,7 @@ fn logging_times(
         }
         (trail.arn.clone(), times)
     };
-    after.trails.iter().map(times).collect()
+    after.trails.iter().map(|one| times(&one.trail)).collect()
 }
 
 #[cfg(test)]
@@ -282,22 +250,14 @@ mod tests {
     use super::*;
 
     fn trail(name: &str) -> Trail {
-        Trail {
-            arn: format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/{name}").parse().unwrap(),
-            bucket: "bucket".parse().unwrap(),
-            prefix: None,
-            topic: None,
-            kms_key: None,
-            is_multi_region: true,
-            include_global_service_events: true,
-            is_organization: false,
-            is_logging: true,
-            selectors: Vec::new(),
-        }
+        let arn = format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/{name}");
+        let trail = Trail::new(arn.parse().unwrap(), "bucket".parse().unwrap());
+        Trail { is_multi_region: true, ..trail }
     }
 
     fn definitions(trails: &[Trail]) -> Definitions {
-        Definitions { trails: trails.to_vec(), ..Definitions::default() }
+        let trails = trails.iter().cloned().map(TrailDefinition::from).collect();
+        Definitions { trails, ..Definitions::default() }
     }
 
     fn names(arns: &[TrailArn]) -> Vec<&str> {
@@ -353,7 +313,7 @@ mod tests {
             Changes::default()
         );
         assert_eq!(registry.snapshot().version, 1);
-        assert_eq!(registry.logging_times(&trail("one").arn).started, Some(at(1)));
+        assert_eq!(registry.definitions().logging[&trail("one").arn].started, Some(at(1)));
     }
 
     #[test]
@@ -362,7 +322,7 @@ mod tests {
         registry.apply(definitions(&[trail("one")]), at(1)).unwrap();
         let stopped = Trail { is_logging: false, ..trail("one") };
         registry.apply(definitions(&[stopped]), at(5)).unwrap();
-        let times = registry.logging_times(&trail("one").arn);
+        let times = registry.definitions().logging[&trail("one").arn];
         assert_eq!((times.started, times.stopped), (Some(at(1)), Some(at(5))));
     }
 
@@ -428,7 +388,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_stops_the_start_and_is_kept() {
         let disk = SimulatedDisk::default();
-        for (text, message) in [("{", "unreadable"), (r#"{"format":3}"#, "newer version")] {
+        for (text, message) in [("{", "unreadable"), (r#"{"format":4}"#, "newer version")] {
             disk::replace(&disk, FILE, text.as_bytes()).unwrap();
             let error = Registry::open(Arc::new(disk.clone())).unwrap_err();
             assert!(error.to_string().contains(message), "{error}");

@@ -7,10 +7,11 @@
 //! | events of global services are recorded in the leading Region; a single-Region trail there takes them unless told not to | "Global service events" |
 //! | without selectors a trail takes management events, read and write | "Logging management events" |
 
-use model::{BucketName, Category, Destination, KeyPrefix, Region, TopicArn, TrailArn};
+use model::{BucketName, Destination, KeyPrefix, Region, TopicArn, TrailArn};
 use serde::{Deserialize, Serialize};
 
-use crate::selector::{self, AdvancedEventSelector, InvalidSelector};
+use crate::event_selectors::EventSelectors;
+use crate::selector::InvalidSelector;
 use crate::trail_set::Facts;
 
 /// One trail.
@@ -34,8 +35,15 @@ pub struct Trail {
     pub is_organization: bool,
     /// Whether logging is started.
     pub is_logging: bool,
-    /// `AdvancedEventSelectors`; none stands for the default, all management events.
-    pub selectors: Vec<AdvancedEventSelector>,
+    /// Which events it takes.
+    pub selectors: EventSelectors,
+    /// `RecursiveLogging`: whether it takes the records of CloudTrail's own deliveries.
+    #[serde(default = "yes")]
+    pub recursive_logging: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A trail that contradicts CloudTrail's rules.
@@ -53,6 +61,24 @@ pub enum InvalidTrail {
 }
 
 impl Trail {
+    /// A trail with CreateTrail's defaults that is logging.
+    #[must_use]
+    pub fn new(arn: TrailArn, bucket: BucketName) -> Trail {
+        Trail {
+            arn,
+            bucket,
+            prefix: None,
+            topic: None,
+            kms_key: None,
+            is_multi_region: false,
+            include_global_service_events: true,
+            is_organization: false,
+            is_logging: true,
+            selectors: EventSelectors::Default,
+            recursive_logging: true,
+        }
+    }
+
     /// Checks what the types of the members cannot.
     pub fn check(&self) -> Result<(), InvalidTrail> {
         if self.is_multi_region && !self.include_global_service_events {
@@ -61,7 +87,7 @@ impl Trail {
         if let Some(topic) = self.topic.as_ref().filter(|topic| topic.is_fifo()) {
             return Err(InvalidTrail::FifoTopic(topic.clone()));
         }
-        Ok(selector::check(&self.selectors)?)
+        Ok(self.selectors.check()?)
     }
 
     /// Where the trail's log files go, and who is told.
@@ -76,18 +102,14 @@ impl Trail {
 
     /// Whether the trail takes an event of an account that it sees.
     pub fn takes(&self, facts: &Facts<'_>) -> bool {
-        self.is_logging && self.covers(facts.region, facts.is_global) && self.selects(facts)
+        self.is_logging
+            && self.covers(facts.region, facts.is_global)
+            && self.selectors.take(facts)
+            && (self.recursive_logging || !facts.is_own_delivery())
     }
 
     fn covers(&self, region: &Region, is_global: bool) -> bool {
         let in_region = self.is_multi_region || *region == self.arn.home_region;
         in_region && (!is_global || self.include_global_service_events)
-    }
-
-    fn selects(&self, facts: &Facts<'_>) -> bool {
-        if self.selectors.is_empty() {
-            return facts.category == Category::Management;
-        }
-        self.selectors.iter().any(|selector| selector.matches(facts))
     }
 }

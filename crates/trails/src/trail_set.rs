@@ -97,6 +97,17 @@ impl<'a> Facts<'a> {
         self.envelope().map(Envelope::resources).unwrap_or_default()
     }
 
+    /// Whether it is the record of one of CloudTrail's own deliveries.
+    pub(crate) fn is_own_delivery(&self) -> bool {
+        let Some(envelope) = self.envelope() else { return false };
+        let is = |text: Option<Cow<'_, str>>, wanted: &str| text.as_deref() == Some(wanted);
+        let put = is(envelope.event_source(), "s3.amazonaws.com")
+            && is(envelope.event_name(), "PutObject");
+        let logged = is(envelope.event_source(), "logs.amazonaws.com")
+            && is(envelope.event_name(), "PutLogEvents");
+        (put || logged) && is(envelope.invoked_by(), "cloudtrail.amazonaws.com")
+    }
+
     fn envelope(&self) -> Option<&Envelope<'a>> {
         self.envelope.get_or_init(|| Envelope::parse(self.record).ok()).as_ref()
     }
@@ -136,18 +147,8 @@ mod tests {
     use crate::selector::AdvancedEventSelector;
 
     fn trail(name: &str, account: &str, region: &str) -> Trail {
-        Trail {
-            arn: format!("arn:aws:cloudtrail:{region}:{account}:trail/{name}").parse().unwrap(),
-            bucket: "bucket".parse().unwrap(),
-            prefix: None,
-            topic: None,
-            kms_key: None,
-            is_multi_region: false,
-            include_global_service_events: true,
-            is_organization: false,
-            is_logging: true,
-            selectors: Vec::new(),
-        }
+        let arn = format!("arn:aws:cloudtrail:{region}:{account}:trail/{name}");
+        Trail::new(arn.parse().unwrap(), "bucket".parse().unwrap())
     }
 
     fn event(account: &str, region: &str, more: &str) -> Event {
@@ -238,7 +239,7 @@ mod tests {
 
     #[test]
     fn selectors_of_a_trail_replace_the_default() {
-        let selectors = AdvancedEventSelector::of_categories(&[Category::ActivityAuditLog]);
+        let selectors = AdvancedEventSelector::of_categories(&[Category::ActivityAuditLog]).into();
         let trails = [Trail { selectors, ..trail("activity", "111111111111", "eu-west-1") }];
         let activity = event("111111111111", "eu-west-1", r#","eventCategory":"ActivityAuditLog""#);
         assert_eq!(takers(&trails, &activity), ["activity"]);

@@ -319,12 +319,9 @@ const JOURNAL: JournalSettings = JournalSettings {
 };
 
 pub(crate) fn channel() -> Channel {
-    Channel {
-        account: "111111111111".parse().expect("12 digits"),
-        region: "eu-west-1".parse().expect("a Region"),
-        name: "shop".parse().expect("a name"),
-        source: "Custom".into(),
-    }
+    let (account, region) =
+        ("111111111111".parse().expect("12 digits"), "eu-west-1".parse().expect("a Region"));
+    Channel::configured(account, region, "shop".parse().expect("a name"), "Custom".into())
 }
 
 impl World {

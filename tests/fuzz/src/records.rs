@@ -286,17 +286,10 @@ fn selectors(bytes: &[u8]) {
     if trails::selector::check(&selectors).is_err() {
         return;
     }
-    let trail = |selectors| Trail {
-        arn: "arn:aws:cloudtrail:eu-west-1:111111111111:trail/all".parse().expect("an ARN"),
-        bucket: "bucket".parse().expect("a bucket"),
-        prefix: None,
-        topic: None,
-        kms_key: None,
-        is_multi_region: true,
-        include_global_service_events: true,
-        is_organization: false,
-        is_logging: true,
-        selectors,
+    let trail = |selectors: Vec<AdvancedEventSelector>| {
+        let arn = "arn:aws:cloudtrail:eu-west-1:111111111111:trail/all".parse().expect("an ARN");
+        let trail = Trail::new(arn, "bucket".parse().expect("a bucket"));
+        Trail { is_multi_region: true, selectors: selectors.into(), ..trail }
     };
     let takes = |selectors: Vec<AdvancedEventSelector>| {
         let set = TrailSet { trails: vec![trail(selectors)], ..TrailSet::default() };

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{AccountId, TopicArn, TopicName, TrailArn};
 use toml::de::DeValue;
-use trails::{Channel, Definitions, InvalidTrail, Organization, Trail};
+use trails::{
+    Channel, Definitions, EventSelectors, InvalidTrail, Organization, Trail, TrailDefinition,
+};
 
 use super::reader::{Reader, expected};
 use super::selectors;
@@ -28,10 +30,10 @@ pub(super) fn read(root: &mut Reader<'_, '_>) -> Definitions {
     let (accounts, organization) = (accounts(root), organization(root));
     let are_sound = root.mistakes() == before;
     let owners = Owners { accounts, organization, are_sound };
-    let trails = trails(root, &owners);
+    let trails = trails(root, &owners).into_iter().map(TrailDefinition::from).collect();
     let channels = channels(root, &owners);
     let Owners { accounts, organization, .. } = owners;
-    Definitions { accounts, organization, trails, channels }
+    Definitions { accounts, organization, trails, channels, ..Definitions::default() }
 }
 
 fn accounts(root: &mut Reader<'_, '_>) -> Vec<AccountId> {
@@ -92,8 +94,8 @@ fn trail(reader: &mut Reader<'_, '_>) -> Trail {
         account: reader.required("account", ACCOUNT),
         home_region: reader.required("region", REGION),
     };
+    let bucket = reader.required("bucket", "stand-in");
     Trail {
-        bucket: reader.required("bucket", "stand-in"),
         prefix: reader.optional("prefix"),
         topic: topic(reader, &arn),
         kms_key: kms_key(reader),
@@ -101,8 +103,8 @@ fn trail(reader: &mut Reader<'_, '_>) -> Trail {
         include_global_service_events: reader.flag("include_global_service_events", true),
         is_organization: reader.flag("organization", false),
         is_logging: reader.flag("logging", true),
-        selectors: selectors::read(reader),
-        arn,
+        selectors: selectors::read(reader).into(),
+        ..Trail::new(arn, bucket)
     }
 }
 
@@ -155,7 +157,7 @@ fn check_rules(reader: &mut Reader<'_, '_>, trail: &Trail) {
             }
             InvalidTrail::Selectors(_) => {
                 reader.mistake("advanced_event_selectors", why);
-                rest.selectors.clear();
+                rest.selectors = EventSelectors::Default;
             }
         }
     }
@@ -195,13 +197,11 @@ fn check_served(reader: &mut Reader<'_, '_>, account: &AccountId, owners: &Owner
 fn channels(root: &mut Reader<'_, '_>, owners: &Owners) -> Vec<Channel> {
     let mut names = BTreeMap::new();
     root.each("channels", |reader, index| {
-        let channel = Channel {
-            name: reader.required("name", NAME),
-            account: reader.required("account", ACCOUNT),
-            region: reader.required("region", REGION),
-            source: source(reader),
-        };
-        check_name(reader, &mut names, channel.id(), &format!("channels[{index}]"));
+        let name = reader.required("name", NAME);
+        let account = reader.required("account", ACCOUNT);
+        let region = reader.required("region", REGION);
+        let channel = Channel::configured(account, region, name, source(reader));
+        check_name(reader, &mut names, channel.id.clone(), &format!("channels[{index}]"));
         check_served(reader, &channel.account, owners);
         channel
     })

@@ -68,8 +68,10 @@ fn no_file_means_the_defaults_and_no_trails() {
                 definitions: Definitions {
                     accounts: [],
                     organization: None,
+                    delegated_administrators: [],
                     trails: [],
                     channels: [],
+                    logging: {},
                 },
                 fanout: [],
             }"#]],
@@ -115,134 +117,179 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                             ],
                         },
                     ),
+                    delegated_administrators: [],
                     trails: [
-                        Trail {
-                            arn: arn:aws:cloudtrail:eu-west-1:111111111111:trail/organization,
-                            bucket: "audit-logs",
-                            prefix: Some(
-                                "audit",
+                        TrailDefinition {
+                            trail: Trail {
+                                arn: arn:aws:cloudtrail:eu-west-1:111111111111:trail/organization,
+                                bucket: "audit-logs",
+                                prefix: Some(
+                                    "audit",
+                                ),
+                                topic: Some(
+                                    arn:aws:sns:eu-west-1:111111111111:audit-files,
+                                ),
+                                kms_key: Some(
+                                    "alias/audit",
+                                ),
+                                is_multi_region: true,
+                                include_global_service_events: true,
+                                is_organization: true,
+                                is_logging: true,
+                                selectors: Default,
+                                recursive_logging: true,
+                            },
+                            origin: Configuration,
+                            topic_name: Some(
+                                "arn:aws:sns:eu-west-1:111111111111:audit-files",
                             ),
-                            topic: Some(
-                                arn:aws:sns:eu-west-1:111111111111:audit-files,
-                            ),
-                            kms_key: Some(
-                                "alias/audit",
-                            ),
-                            is_multi_region: true,
-                            include_global_service_events: true,
-                            is_organization: true,
-                            is_logging: true,
-                            selectors: [],
+                            validates_log_files: false,
+                            log_group: None,
+                            has_custom_selectors: false,
+                            tags: [],
+                            aggregations: [],
                         },
-                        Trail {
-                            arn: arn:aws:cloudtrail:eu-west-1:222222222222:trail/data,
-                            bucket: "data-logs",
-                            prefix: None,
-                            topic: Some(
-                                arn:aws:sns:eu-west-1:111111111111:audit-files,
+                        TrailDefinition {
+                            trail: Trail {
+                                arn: arn:aws:cloudtrail:eu-west-1:222222222222:trail/data,
+                                bucket: "data-logs",
+                                prefix: None,
+                                topic: Some(
+                                    arn:aws:sns:eu-west-1:111111111111:audit-files,
+                                ),
+                                kms_key: None,
+                                is_multi_region: false,
+                                include_global_service_events: true,
+                                is_organization: false,
+                                is_logging: true,
+                                selectors: Advanced(
+                                    [
+                                        AdvancedEventSelector {
+                                            name: Some(
+                                                "objects",
+                                            ),
+                                            field_selectors: [
+                                                FieldSelector {
+                                                    field: "eventCategory",
+                                                    equals: [
+                                                        "Data",
+                                                    ],
+                                                    starts_with: [],
+                                                    ends_with: [],
+                                                    not_equals: [],
+                                                    not_starts_with: [],
+                                                    not_ends_with: [],
+                                                },
+                                                FieldSelector {
+                                                    field: "resources.type",
+                                                    equals: [
+                                                        "AWS::S3::Object",
+                                                    ],
+                                                    starts_with: [],
+                                                    ends_with: [],
+                                                    not_equals: [],
+                                                    not_starts_with: [],
+                                                    not_ends_with: [],
+                                                },
+                                            ],
+                                        },
+                                        AdvancedEventSelector {
+                                            name: None,
+                                            field_selectors: [
+                                                FieldSelector {
+                                                    field: "eventCategory",
+                                                    equals: [
+                                                        "ActivityAuditLog",
+                                                    ],
+                                                    starts_with: [],
+                                                    ends_with: [],
+                                                    not_equals: [],
+                                                    not_starts_with: [],
+                                                    not_ends_with: [],
+                                                },
+                                            ],
+                                        },
+                                    ],
+                                ),
+                                recursive_logging: true,
+                            },
+                            origin: Configuration,
+                            topic_name: Some(
+                                "arn:aws:sns:eu-west-1:111111111111:audit-files",
                             ),
-                            kms_key: None,
-                            is_multi_region: false,
-                            include_global_service_events: true,
-                            is_organization: false,
-                            is_logging: true,
-                            selectors: [
-                                AdvancedEventSelector {
-                                    name: Some(
-                                        "objects",
-                                    ),
-                                    field_selectors: [
-                                        FieldSelector {
-                                            field: "eventCategory",
-                                            equals: [
-                                                "Data",
-                                            ],
-                                            starts_with: [],
-                                            ends_with: [],
-                                            not_equals: [],
-                                            not_starts_with: [],
-                                            not_ends_with: [],
-                                        },
-                                        FieldSelector {
-                                            field: "resources.type",
-                                            equals: [
-                                                "AWS::S3::Object",
-                                            ],
-                                            starts_with: [],
-                                            ends_with: [],
-                                            not_equals: [],
-                                            not_starts_with: [],
-                                            not_ends_with: [],
-                                        },
-                                    ],
-                                },
-                                AdvancedEventSelector {
-                                    name: None,
-                                    field_selectors: [
-                                        FieldSelector {
-                                            field: "eventCategory",
-                                            equals: [
-                                                "ActivityAuditLog",
-                                            ],
-                                            starts_with: [],
-                                            ends_with: [],
-                                            not_equals: [],
-                                            not_starts_with: [],
-                                            not_ends_with: [],
-                                        },
-                                    ],
-                                },
-                            ],
+                            validates_log_files: false,
+                            log_group: None,
+                            has_custom_selectors: true,
+                            tags: [],
+                            aggregations: [],
                         },
-                        Trail {
-                            arn: arn:aws:cloudtrail:eu-west-1:222222222222:trail/lambda,
-                            bucket: "data-logs",
-                            prefix: None,
-                            topic: None,
-                            kms_key: None,
-                            is_multi_region: false,
-                            include_global_service_events: true,
-                            is_organization: false,
-                            is_logging: true,
-                            selectors: [
-                                AdvancedEventSelector {
-                                    name: None,
-                                    field_selectors: [
-                                        FieldSelector {
-                                            field: "eventCategory",
-                                            equals: [
-                                                "Data",
+                        TrailDefinition {
+                            trail: Trail {
+                                arn: arn:aws:cloudtrail:eu-west-1:222222222222:trail/lambda,
+                                bucket: "data-logs",
+                                prefix: None,
+                                topic: None,
+                                kms_key: None,
+                                is_multi_region: false,
+                                include_global_service_events: true,
+                                is_organization: false,
+                                is_logging: true,
+                                selectors: Advanced(
+                                    [
+                                        AdvancedEventSelector {
+                                            name: None,
+                                            field_selectors: [
+                                                FieldSelector {
+                                                    field: "eventCategory",
+                                                    equals: [
+                                                        "Data",
+                                                    ],
+                                                    starts_with: [],
+                                                    ends_with: [],
+                                                    not_equals: [],
+                                                    not_starts_with: [],
+                                                    not_ends_with: [],
+                                                },
+                                                FieldSelector {
+                                                    field: "resources.type",
+                                                    equals: [
+                                                        "AWS::Lambda::Function",
+                                                    ],
+                                                    starts_with: [],
+                                                    ends_with: [],
+                                                    not_equals: [],
+                                                    not_starts_with: [],
+                                                    not_ends_with: [],
+                                                },
                                             ],
-                                            starts_with: [],
-                                            ends_with: [],
-                                            not_equals: [],
-                                            not_starts_with: [],
-                                            not_ends_with: [],
-                                        },
-                                        FieldSelector {
-                                            field: "resources.type",
-                                            equals: [
-                                                "AWS::Lambda::Function",
-                                            ],
-                                            starts_with: [],
-                                            ends_with: [],
-                                            not_equals: [],
-                                            not_starts_with: [],
-                                            not_ends_with: [],
                                         },
                                     ],
-                                },
-                            ],
+                                ),
+                                recursive_logging: true,
+                            },
+                            origin: Configuration,
+                            topic_name: None,
+                            validates_log_files: false,
+                            log_group: None,
+                            has_custom_selectors: true,
+                            tags: [],
+                            aggregations: [],
                         },
                     ],
                     channels: [
                         Channel {
+                            id: "fd05158e-b26e-8b06-b401-9edf85024937",
                             account: "222222222222",
                             region: "eu-west-1",
                             name: "shop",
                             source: "Custom",
+                            origin: Configuration,
+                            destinations: [],
+                            tags: [],
+                            policy: None,
                         },
                     ],
+                    logging: {},
                 },
                 fanout: [
                     FanoutSettings {
@@ -361,8 +408,10 @@ fn every_scalar_key_has_a_variable() {
                 definitions: Definitions {
                     accounts: [],
                     organization: None,
+                    delegated_administrators: [],
                     trails: [],
                     channels: [],
+                    logging: {},
                 },
                 fanout: [],
             }"#]],

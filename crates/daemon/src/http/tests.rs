@@ -72,12 +72,8 @@ impl World {
         let metrics = Arc::new(Metrics::default());
         let connections = Connections::new(connections_max, Arc::clone(&metrics));
         let room = Room::new(room_bytes);
-        let channel = Channel {
-            account: account(1),
-            region: "us-east-1".parse().unwrap(),
-            name: "app".parse().unwrap(),
-            source: "Custom".into(),
-        };
+        let (region, name) = ("us-east-1".parse().unwrap(), "app".parse().unwrap());
+        let channel = Channel::configured(account(1), region, name, "Custom".into());
         let definitions = Definitions { channels: vec![channel], ..Definitions::default() };
         let definitions = watch::channel(Arc::new(definitions)).1;
         let look = Arc::new(look);

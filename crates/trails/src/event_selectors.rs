@@ -1,0 +1,165 @@
+//! Which events a trail takes: by basic event selectors, by advanced ones, or by neither, which stands
+//! for all management events.
+//!
+//! Basic selectors are ORed. One takes management events, unless it says otherwise, and the data events
+//! of the resources that it names; `ReadWriteType` holds for both.
+//! Source: AWS CloudTrail API Reference, `EventSelector`, `DataResource`, `PutEventSelectors`.
+
+use model::Category;
+use serde::{Deserialize, Serialize};
+
+use crate::selector::{self, AdvancedEventSelector, InvalidSelector};
+use crate::trail_set::Facts;
+
+/// The selectors of one trail.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub enum EventSelectors {
+    /// None was ever put: all management events.
+    #[default]
+    Default,
+    /// `EventSelectors`.
+    Basic(Vec<EventSelector>),
+    /// `AdvancedEventSelectors`.
+    Advanced(Vec<AdvancedEventSelector>),
+}
+
+/// A basic event selector, in the shape of the AWS API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventSelector {
+    /// Reading calls, writing calls, or both.
+    pub read_write_type: ReadWriteType,
+    /// Whether it takes management events.
+    pub include_management_events: bool,
+    /// The resources whose data events it takes.
+    pub data_resources: Vec<DataResource>,
+    /// Event sources whose management events it leaves out.
+    pub exclude_management_event_sources: Vec<String>,
+}
+
+/// `ReadWriteType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReadWriteType {
+    /// Both.
+    #[default]
+    All,
+    /// Calls that change nothing.
+    ReadOnly,
+    /// Calls that may change something.
+    WriteOnly,
+}
+
+/// Resources of one type, in the shape of the AWS API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DataResource {
+    /// `AWS::S3::Object`, `AWS::Lambda::Function` or `AWS::DynamoDB::Table`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// ARNs, or the beginnings of ARNs of objects.
+    pub values: Vec<String>,
+}
+
+/// As they are written down: a list is of advanced selectors, and an empty one the default.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Advanced(Vec<AdvancedEventSelector>),
+    Basic {
+        #[serde(rename = "EventSelectors")]
+        basic: Vec<EventSelector>,
+    },
+}
+
+impl From<Stored> for EventSelectors {
+    fn from(stored: Stored) -> EventSelectors {
+        match stored {
+            Stored::Advanced(none) if none.is_empty() => EventSelectors::Default,
+            Stored::Advanced(selectors) => EventSelectors::Advanced(selectors),
+            Stored::Basic { basic } => EventSelectors::Basic(basic),
+        }
+    }
+}
+
+impl From<EventSelectors> for Stored {
+    fn from(selectors: EventSelectors) -> Stored {
+        match selectors {
+            EventSelectors::Default => Stored::Advanced(Vec::new()),
+            EventSelectors::Advanced(selectors) => Stored::Advanced(selectors),
+            EventSelectors::Basic(basic) => Stored::Basic { basic },
+        }
+    }
+}
+
+impl Default for EventSelector {
+    fn default() -> EventSelector {
+        EventSelector {
+            read_write_type: ReadWriteType::All,
+            include_management_events: true,
+            data_resources: Vec::new(),
+            exclude_management_event_sources: Vec::new(),
+        }
+    }
+}
+
+impl From<Vec<AdvancedEventSelector>> for EventSelectors {
+    /// Advanced selectors; none of them are the default.
+    fn from(selectors: Vec<AdvancedEventSelector>) -> EventSelectors {
+        Stored::Advanced(selectors).into()
+    }
+}
+
+impl EventSelectors {
+    /// Checks the rules of `PutEventSelectors`.
+    pub fn check(&self) -> Result<(), InvalidSelector> {
+        match self {
+            EventSelectors::Default | EventSelectors::Basic(_) => Ok(()),
+            EventSelectors::Advanced(selectors) => selector::check(selectors),
+        }
+    }
+
+    /// Whether one of them takes an event.
+    pub fn take(&self, facts: &Facts<'_>) -> bool {
+        match self {
+            EventSelectors::Default => facts.category == Category::Management,
+            EventSelectors::Basic(selectors) => selectors.iter().any(|one| one.takes(facts)),
+            EventSelectors::Advanced(selectors) => selectors.iter().any(|one| one.matches(facts)),
+        }
+    }
+}
+
+impl EventSelector {
+    fn takes(&self, facts: &Facts<'_>) -> bool {
+        let is_of_type = match (self.read_write_type, facts.text("readOnly").as_deref()) {
+            (ReadWriteType::All, _) => true,
+            (ReadWriteType::ReadOnly, read_only) => read_only == Some("true"),
+            (ReadWriteType::WriteOnly, read_only) => read_only != Some("true"),
+        };
+        is_of_type
+            && match facts.category {
+                Category::Management => self.include_management_events && !self.excludes(facts),
+                Category::Data => self.data_resources.iter().any(|one| one.names(facts)),
+                _ => false,
+            }
+    }
+
+    fn excludes(&self, facts: &Facts<'_>) -> bool {
+        let source = facts.text("eventSource");
+        let excluded = &self.exclude_management_event_sources;
+        source.is_some_and(|source| excluded.iter().any(|one| *one == source))
+    }
+}
+
+impl DataResource {
+    fn names(&self, facts: &Facts<'_>) -> bool {
+        let resources = facts.resources();
+        let mut of_type =
+            resources.iter().filter(|resource| resource.kind.as_deref() == Some(&self.kind));
+        of_type.any(|resource| {
+            resource.arn.as_deref().is_some_and(|arn| {
+                self.values.iter().any(|value| arn == value || arn.starts_with(value.as_str()))
+            })
+        })
+    }
+}
