@@ -1,7 +1,7 @@
 //! Trails drawn at random: buckets, prefixes, topics, keys, Regions, selectors, an organization.
 
 use model::Category;
-use trails::{AdvancedEventSelector, Definitions, Organization, Trail};
+use trails::{AdvancedEventSelector, Definitions, Organization, Trail, TrailDefinition};
 
 use crate::dice::Dice;
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use disk::{Disk, SimulatedDisk};
 use model::{Timestamp, TrailArn};
 use producer::{Batch, Now, window};
-use trails::{Definitions, TrailSet};
+use trails::{Definitions, TrailDefinition, TrailSet};
 
 use crate::calls::{Answer, Call};
 use crate::definitions::{BUCKETS, TOPICS};
@@ -44,7 +44,7 @@ pub struct Registered {
 
 impl Registered {
     pub fn note_keys(&mut self, definitions: &Definitions) {
-        for trail in &definitions.trails {
+        for TrailDefinition { trail, .. } in &definitions.trails {
             self.keys.entry(trail.arn.clone()).or_default().insert(trail.kms_key.clone());
         }
     }

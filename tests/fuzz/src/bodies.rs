@@ -498,7 +498,7 @@ fn put_seeds() -> Vec<Vec<u8>> {
     let calls = [
         format!("channelArn={arn}\n{}", call(&[("a", ACTIVITY), ("b", RECORD)])),
         format!("channelArn={arn}&externalId=x-1\n{}", call(&[("a", ACTIVITY), ("b", ACTIVITY)])),
-        format!("channelArn={}\n{}", channel().id(), call(&[("a", "nonsense"), ("b", AGGREGATED)])),
+        format!("channelArn={}\n{}", channel().id, call(&[("a", "nonsense"), ("b", AGGREGATED)])),
         format!("channelArn={arn}\n{{\"auditEvents\":[]}}"),
         "\n{}".to_owned(),
     ];
