@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["model", "disk"],
     &["trails", "outbox"],
     &["producer", "delivery", "notifier"],
-    &["consumer"],
+    &["consumer", "api"],
     &["daemon"],
 ];
 

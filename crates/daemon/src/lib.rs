@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod advice;
+pub mod api_site;
 pub mod aws;
 pub mod cli;
 pub mod config;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use producer::Intake;
-use tokio::sync::{Mutex, watch};
-use trails::{Changes, Definitions, Registry};
+use tokio::sync::{Mutex, MutexGuard, watch};
+use trails::{Changes, Definitions, Registry, TrailSet};
 
 use crate::parts::Parts;
 
@@ -19,6 +19,12 @@ pub struct Registrar {
     intake: Intake,
     parts: Parts,
     definitions: watch::Sender<Arc<Definitions>>,
+}
+
+/// A change that is under way: no other one is. Dropped, it changes nothing.
+pub struct Change<'a> {
+    registrar: &'a Registrar,
+    registry: MutexGuard<'a, Registry>,
 }
 
 impl Registrar {
@@ -34,36 +40,51 @@ impl Registrar {
         Registrar { registry: Mutex::new(registry), journal, intake, parts, definitions }
     }
 
+    /// The definitions in force.
+    #[must_use]
+    pub fn in_force(&self) -> Arc<Definitions> {
+        Arc::clone(&self.definitions.borrow())
+    }
+
     /// The definitions in force, now and later.
     #[must_use]
     pub fn definitions(&self) -> watch::Receiver<Arc<Definitions>> {
         self.definitions.subscribe()
     }
 
-    /// Makes the definitions what `change` makes of those in force. Nothing else changes them
-    /// meanwhile, also not while `change` awaits.
-    pub async fn change<E: From<anyhow::Error>>(
-        &self,
-        change: impl AsyncFnOnce(&Definitions) -> Result<Definitions, E>,
-    ) -> Result<Changes, E> {
-        let mut registry = self.registry.lock().await;
-        let definitions = change(registry.definitions()).await?;
-        Ok(self.put_in_force(&mut registry, definitions).await?)
+    /// Begins a change, when no other is under way.
+    pub async fn begin(&self) -> Change<'_> {
+        Change { registrar: self, registry: self.registry.lock().await }
+    }
+}
+
+impl Change<'_> {
+    /// The definitions that are stored.
+    #[must_use]
+    pub fn definitions(&self) -> &Definitions {
+        self.registry.definitions()
     }
 
-    async fn put_in_force(
-        &self,
-        registry: &mut Registry,
-        definitions: Definitions,
-    ) -> anyhow::Result<Changes> {
-        self.journal.check(&definitions.trail_set(u64::MAX))?;
-        let changes = registry.apply(definitions, self.parts.now().wall)?;
-        if changes == Changes::default() {
-            return Ok(changes);
+    /// Makes the definitions these. It must be driven to its end: dropped half-way, what is stored
+    /// comes into force at the next start only.
+    pub async fn commit(mut self, definitions: Definitions) -> anyhow::Result<Changes> {
+        let Registrar { journal, intake, parts, definitions: published, .. } = self.registrar;
+        journal.check(&definitions.trail_set(u64::MAX))?;
+        let before = self.registry.snapshot();
+        let changes = self.registry.apply(definitions, parts.now().wall)?;
+        let after = self.registry.snapshot();
+        // Most of what the API keeps is nothing to routing: then the open segment goes on.
+        if !is_same(&before, &after) {
+            let in_force = intake.set_trails(after).await;
+            in_force
+                .context("the definitions are stored, and come into force at the next start")?;
         }
-        let in_force = self.intake.set_trails(registry.snapshot()).await;
-        in_force.context("the definitions are stored, and come into force at the next start")?;
-        self.definitions.send_replace(Arc::new(registry.definitions().clone()));
+        published.send_replace(Arc::new(self.registry.definitions().clone()));
         Ok(changes)
     }
+}
+
+/// Whether two sets of trails route alike.
+fn is_same(before: &TrailSet, after: &TrailSet) -> bool {
+    before.trails == after.trails && before.organization == after.organization
 }

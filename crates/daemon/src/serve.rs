@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
+use api::{Api, Quotas};
 use delivery::{Delivery, ObjectStore};
 use disk::{Disk, RealDisk};
+use futures_util::FutureExt;
 use model::Timestamp;
 use notifier::{Notifier, Topic};
 use outbox::{Outbox, RetrySettings};
@@ -22,6 +24,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use trails::{Changes, Definitions, Registry};
 
+use crate::api_site::ApiSite;
 use crate::config::Settings;
 use crate::health::{Snapshot, Watch};
 use crate::http::connections::{self, Connections};
@@ -127,6 +130,12 @@ where
         let seen = registrar.definitions();
         let look = look(&intake, &journal, &pipeline.state(), &delivery, &notifier, &ledger, seen);
         let metrics = Arc::new(Metrics::default());
+        let api_site = ApiSite {
+            parts: parts.clone(),
+            intake: intake.clone(),
+            registrar: Arc::clone(&registrar),
+            metrics: Arc::clone(&metrics),
+        };
         let site = Arc::new(Site {
             parts: parts.clone(),
             intake: intake.clone(),
@@ -134,6 +143,7 @@ where
             room: Room::new(ROOM_BYTES),
             drains: Semaphore::new(http::DRAINS_MAX),
             connections: Connections::new(connections::connections_max(), Arc::clone(&metrics)),
+            api: cloudtrail(Api::new(api_site, Quotas::default())),
             metrics,
             look: Arc::clone(&look),
         });
@@ -172,7 +182,7 @@ where
     /// The trails, channels and accounts in force.
     #[must_use]
     pub fn definitions(&self) -> Arc<Definitions> {
-        Arc::clone(&self.registrar.definitions().borrow())
+        self.registrar.in_force()
     }
 
     /// How the configuration differs from the definitions that the start found.
@@ -195,8 +205,9 @@ where
 
     /// The configuration says this from now on.
     pub async fn configure(&self, configured: Definitions) -> anyhow::Result<Changes> {
-        let change = async |now: &Definitions| anyhow::Ok(now.with_configuration(configured));
-        self.registrar.change(change).await
+        let change = self.registrar.begin().await;
+        let definitions = change.definitions().with_configuration(configured);
+        change.commit(definitions).await
     }
 
     /// Waits until a task ends that should not, and tells which.
@@ -285,6 +296,15 @@ where
             }
         }
     }
+}
+
+/// The API as the listener calls it.
+fn cloudtrail(api: Api<ApiSite>) -> http::CloudTrail {
+    let api = Arc::new(api);
+    Arc::new(move |caller, request| {
+        let api = Arc::clone(&api);
+        async move { api.answer(&caller, &request).await }.boxed()
+    })
 }
 
 fn open_journal(

@@ -341,6 +341,7 @@ impl World {
             connections: Connections::new(1, Arc::clone(&metrics)),
             parts: Parts { disk: Arc::new(disk.clone()), clock, entropy },
             intake,
+            api: Arc::new(|_, _| unreachable!("the bodies are of other routes")),
             definitions: watch::Sender::new(Arc::new(definitions)).subscribe(),
             metrics,
             look: Arc::new(|| -> Snapshot { unreachable!("intake does not look at health") }),

@@ -2,6 +2,7 @@
 //!
 //! | route | what it does |
 //! | --- | --- |
+//! | `POST /` | CloudTrail's own API ([`cloudtrail`]) |
 //! | `POST /PutAuditEvents` | CloudTrail's own API for audit events ([`put_audit_events`]) |
 //! | `POST /v1/events` | CloudTrail records in bulk ([`bulk`]) |
 //! | `GET /healthz` | 200 while the process runs |
@@ -10,6 +11,7 @@
 
 pub mod bulk;
 pub mod caller;
+pub mod cloudtrail;
 pub mod connections;
 pub mod guard;
 pub mod ops;
@@ -24,6 +26,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{Answer, Caller};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, Request};
@@ -32,6 +35,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::TryStreamExt;
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyStream, Limited};
 use model::AccountId;
 use producer::{Intake, JournalError, Outcome, Refusal};
@@ -53,6 +57,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// Bodies at a time of which that is read. They are not counted in the room.
 pub const DRAINS_MAX: usize = 64;
 
+/// Answers a call of CloudTrail's own API.
+pub type CloudTrail = Arc<dyn Fn(Caller, api::Request) -> BoxFuture<'static, Answer> + Send + Sync>;
+
 /// What the handlers stand on.
 pub struct Site {
     /// Clocks and randomness.
@@ -61,6 +68,8 @@ pub struct Site {
     pub intake: Intake,
     /// Channels and accounts in force.
     pub definitions: watch::Receiver<Arc<Definitions>>,
+    /// CloudTrail's own API.
+    pub api: CloudTrail,
     /// What was counted and timed.
     pub metrics: Arc<Metrics>,
     /// The memory of calls.
@@ -86,6 +95,7 @@ pub struct Pressure {
 pub fn router(site: Arc<Site>) -> Router {
     let entropy = Arc::clone(&site.parts.entropy);
     Router::new()
+        .route("/", post(cloudtrail::handle))
         .route("/PutAuditEvents", post(put_audit_events::handle))
         .route("/v1/events", post(bulk::handle))
         .route("/healthz", get(ops::healthz))
@@ -101,9 +111,14 @@ pub fn router(site: Arc<Site>) -> Router {
         .with_state(site)
 }
 
+/// The id of a request, as its answer carries it.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
 /// Every answer carries a request id, as AWS's do.
-async fn stamp(request: Request, next: Next, hex: String) -> Response {
+async fn stamp(mut request: Request, next: Next, hex: String) -> Response {
     let id = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).await;
     let value = HeaderValue::from_str(&id).expect("hex digits and hyphens");
     response.headers_mut().insert("x-amzn-requestid", value);
@@ -112,7 +127,7 @@ async fn stamp(request: Request, next: Next, hex: String) -> Response {
 
 async fn not_found(request: Request) -> Response {
     let message = format!(
-        "{} {} is no route of this version; see POST /PutAuditEvents, POST /v1/events, GET /healthz, GET /readyz, GET /metrics",
+        "{} {} is no route of this version; see POST /, POST /PutAuditEvents, POST /v1/events, GET /healthz, GET /readyz, GET /metrics",
         request.method(),
         request.uri().path(),
     );

@@ -1,0 +1,178 @@
+//! The way of a call: parse, authorize, plan, check, record, change, answer.
+
+use std::collections::BTreeMap;
+
+use model::{Timestamp, TrailArn};
+use serde_json::Value;
+use trails::Definitions;
+use uuid::Uuid;
+
+use crate::caller::Caller;
+use crate::context::{Context, Quotas};
+use crate::exception::Exception;
+use crate::operation::{Check, Handler, Operation, Run, Table, WirePlan};
+use crate::operations;
+use crate::record::Told;
+use crate::site::{Change, Site};
+use crate::wire::{self, Answer, Request};
+
+/// The API on a site.
+pub struct Api<S> {
+    site: S,
+    operations: Table,
+    quotas: Quotas,
+}
+
+/// A call whose operation and members are known.
+struct Call<'a> {
+    caller: &'a Caller,
+    request: &'a Request,
+    operation: &'static str,
+    members: Value,
+    now: Timestamp,
+    /// The id of what the call makes.
+    id: Uuid,
+}
+
+/// ARNs of KMS keys, by what the call names them.
+type Keys = BTreeMap<String, String>;
+
+impl<S: Site> Api<S> {
+    /// The API of a site.
+    #[must_use]
+    pub fn new(site: S, quotas: Quotas) -> Api<S> {
+        Api { site, operations: operations::table(), quotas }
+    }
+
+    /// Answers a call. It must be driven to its end: dropped in the midst of a change, it may leave
+    /// what is stored ahead of what is in force.
+    pub async fn answer(&self, caller: &Caller, request: &Request) -> Answer {
+        match self.call(caller, request) {
+            Ok((call, operation)) => Answer::of(&self.run(&call, operation).await),
+            Err(exception) => Answer::refused(&exception),
+        }
+    }
+
+    fn call<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: &'a Request,
+    ) -> Result<(Call<'a>, &'a Operation), Exception> {
+        let name = wire::operation_of(&request.target)?;
+        let (operation, found) =
+            self.operations.get_key_value(name).ok_or_else(wire::unknown_operation)?;
+        let members = wire::members(&request.body)?;
+        let (now, id) = (self.site.now(), self.site.draw());
+        Ok((Call { caller, request, operation, members, now, id }, found))
+    }
+
+    async fn run(&self, call: &Call<'_>, operation: &Operation) -> Result<Value, Exception> {
+        let authorized = self.authorize(call, operation);
+        let result = match (authorized, &operation.handler) {
+            (Ok(()), Handler::Change(run)) => return self.change(call, run).await,
+            (Ok(()), Handler::Read(run)) => {
+                self.apply(call, run, &self.site.definitions(), &Keys::new())
+            }
+            (Ok(()), Handler::Unsupported) => {
+                let message = format!("Cairn does not have the operation {}.", call.operation);
+                Err(Exception::new("UnsupportedOperationException", message))
+            }
+            (Err(exception), _) => Err(exception),
+        };
+        self.note(call, !matches!(operation.handler, Handler::Change(_)), &result).await;
+        result
+    }
+
+    fn authorize(&self, call: &Call<'_>, operation: &Operation) -> Result<(), Exception> {
+        (operation.resource)(call.caller, &call.members).map(drop)
+    }
+
+    /// What the operation says of these definitions.
+    fn apply<T>(
+        &self,
+        call: &Call<'_>,
+        run: &Run<T>,
+        definitions: &Definitions,
+        keys: &Keys,
+    ) -> Result<T, Exception> {
+        let context = Context {
+            caller: call.caller,
+            definitions,
+            status: &|trail: &TrailArn| self.site.status(trail),
+            now: call.now,
+            id: call.id,
+            quotas: &self.quotas,
+            keys,
+        };
+        run(&context, &call.members)
+    }
+
+    async fn change(&self, call: &Call<'_>, run: &Run<WirePlan>) -> Result<Value, Exception> {
+        let (change, plan) = match self.begin(call, run).await {
+            Ok(begun) => begun,
+            Err(exception) => return self.refuse(call, exception).await,
+        };
+        let result = Ok(plan.output);
+        // What can't be recorded is not changed.
+        self.record(call, false, &result).await?;
+        match change.commit(plan.definitions).await {
+            Ok(()) => result,
+            Err(exception) => self.refuse(call, exception).await,
+        }
+    }
+
+    /// A change that is planned, and whose checks held.
+    async fn begin<'a>(
+        &'a self,
+        call: &Call<'_>,
+        run: &Run<WirePlan>,
+    ) -> Result<(S::Change<'a>, WirePlan), Exception> {
+        let planned = self.apply(call, run, &self.site.definitions(), &Keys::new())?;
+        let keys = self.check(&planned.checks).await?;
+        let change = self.site.begin().await;
+        let plan = self.apply(call, run, change.definitions(), &keys)?;
+        if plan.checks != planned.checks {
+            let message = "Another request changed the resource meanwhile. Try again.";
+            return Err(Exception::new("ConflictException", message));
+        }
+        Ok((change, plan))
+    }
+
+    async fn check(&self, checks: &[Check]) -> Result<Keys, Exception> {
+        let mut keys = Keys::new();
+        for check in checks {
+            let found = self.site.check(check).await?;
+            if let (Check::Key { key, .. }, Some(arn)) = (check, found) {
+                keys.insert(key.clone(), arn);
+            }
+        }
+        Ok(keys)
+    }
+
+    async fn refuse(&self, call: &Call<'_>, exception: Exception) -> Result<Value, Exception> {
+        let result = Err(exception);
+        self.note(call, false, &result).await;
+        result
+    }
+
+    /// Records a call that is answered all the same if that fails.
+    async fn note(&self, call: &Call<'_>, read_only: bool, result: &Result<Value, Exception>) {
+        if self.record(call, read_only, result).await.is_err() {
+            self.site.count_unrecorded();
+        }
+    }
+
+    async fn record(
+        &self,
+        call: &Call<'_>,
+        read_only: bool,
+        result: &Result<Value, Exception>,
+    ) -> Result<(), Exception> {
+        let Call { caller, request, operation, members, .. } = call;
+        let (event_id, now) = (self.site.draw(), self.site.now());
+        let parameters = Some(members);
+        let told =
+            Told { caller, request, operation, read_only, parameters, result, event_id, now };
+        self.site.record(&caller.account, &caller.region, told.record()).await
+    }
+}

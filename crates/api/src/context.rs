@@ -1,0 +1,45 @@
+//! What an operation knows.
+
+use std::collections::BTreeMap;
+
+use model::{Timestamp, TrailArn};
+use trails::Definitions;
+use uuid::Uuid;
+
+use crate::caller::Caller;
+use crate::site::TrailStatus;
+
+/// What an operation knows besides its input.
+pub struct Context<'a> {
+    /// Who calls, and where.
+    pub caller: &'a Caller,
+    /// What is defined.
+    pub definitions: &'a Definitions,
+    /// How a trail's deliveries fare.
+    pub status: &'a dyn Fn(&TrailArn) -> TrailStatus,
+    /// When the call came.
+    pub now: Timestamp,
+    /// Drawn for this call: the id of what it makes.
+    pub id: Uuid,
+    /// What is allowed.
+    pub quotas: &'a Quotas,
+    /// The ARNs of KMS keys, by what the call names them; empty before the checks outside.
+    pub keys: &'a BTreeMap<String, String>,
+}
+
+/// How much an account may have. The defaults are AWS's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    /// Trails in a Region; a multi-Region trail counts in each.
+    pub trails_per_region: usize,
+    /// Channels in a Region.
+    pub channels: usize,
+    /// Tags on one resource.
+    pub tags: usize,
+}
+
+impl Default for Quotas {
+    fn default() -> Quotas {
+        Quotas { trails_per_region: 5, channels: 25, tags: 50 }
+    }
+}

@@ -1,0 +1,90 @@
+//! What CloudTrail's API stands on in the daemon: the registrar, the journal, clocks, AWS.
+
+use std::sync::Arc;
+
+use api::{Check, Exception, Problem, Site, TrailStatus};
+use bytes::Bytes;
+use model::{AccountId, Event, Region, Sender, Timestamp, TrailArn};
+use producer::Intake;
+use producer::intake::WAIT_MAX;
+use trails::Definitions;
+use uuid::Uuid;
+
+use crate::metrics::Metrics;
+use crate::parts::Parts;
+use crate::registrar::{self, Registrar};
+
+/// The daemon, as the API sees it.
+pub struct ApiSite {
+    /// Clocks and randomness.
+    pub parts: Parts,
+    /// The way to the journal.
+    pub intake: Intake,
+    /// The definitions.
+    pub registrar: Arc<Registrar>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Site for ApiSite {
+    type Change<'a> = registrar::Change<'a>;
+
+    fn definitions(&self) -> Arc<Definitions> {
+        self.registrar.in_force()
+    }
+
+    fn status(&self, _trail: &TrailArn) -> TrailStatus {
+        TrailStatus::default()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.now().wall
+    }
+
+    fn draw(&self) -> Uuid {
+        let drawn = [(self.parts.entropy)(), (self.parts.entropy)()].map(u64::to_le_bytes);
+        let bytes = drawn.concat().try_into().expect("twice 8 bytes are 16");
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    async fn check(&self, _check: &Check) -> Result<Option<String>, Problem> {
+        Ok(None)
+    }
+
+    async fn record(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        record: Bytes,
+    ) -> Result<(), Exception> {
+        let sender = Sender { account: account.clone(), region: region.clone() };
+        let accepted = Event::from_record(record, &sender).map_err(|error| {
+            tracing::error!(%error, "the record of a call makes no sense");
+            Exception::internal()
+        })?;
+        self.metrics.accepted(&accepted);
+        let recorded = self.intake.record_for(account, vec![accepted.event], WAIT_MAX).await;
+        recorded.map(drop).map_err(|refusal| Exception::unavailable(refusal.to_string()))
+    }
+
+    fn count_unrecorded(&self) {
+        self.metrics.refused_call("unrecorded");
+    }
+
+    async fn begin(&self) -> registrar::Change<'_> {
+        self.registrar.begin().await
+    }
+}
+
+impl api::Change for registrar::Change<'_> {
+    fn definitions(&self) -> &Definitions {
+        registrar::Change::definitions(self)
+    }
+
+    async fn commit(self, definitions: Definitions) -> Result<(), Exception> {
+        registrar::Change::commit(self, definitions).await.map(drop).map_err(|error| {
+            tracing::error!(error = format!("{error:#}"), "a change of definitions failed");
+            Exception::internal()
+        })
+    }
+}
