@@ -129,7 +129,7 @@ impl<S: Site> Api<S> {
     ) -> Result<(S::Change<'a>, WirePlan), Exception> {
         let planned = self.apply(call, run, &self.site.definitions(), &Keys::new())?;
         let keys = self.check(&planned.checks).await?;
-        let change = self.site.begin().await;
+        let change = self.site.begin().await?;
         let plan = self.apply(call, run, change.definitions(), &keys)?;
         if plan.checks != planned.checks {
             let message = "Another request changed the resource meanwhile. Try again.";

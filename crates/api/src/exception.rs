@@ -35,6 +35,12 @@ impl Exception {
         Exception { code, message: message.into(), status: 503 }
     }
 
+    /// Too much is asked at a time. The SDKs wait and try again.
+    #[must_use]
+    pub fn throttled(message: impl Into<String>) -> Exception {
+        Exception::new("ThrottlingException", message)
+    }
+
     /// The body is not what the operation takes.
     #[must_use]
     pub fn serialization(message: impl Into<String>) -> Exception {

@@ -64,8 +64,9 @@ pub trait Site: Send + Sync {
     /// Counts a call that was answered and could not be recorded.
     fn count_unrecorded(&self);
 
-    /// Begins a change: waits until no other is under way.
-    fn begin(&self) -> impl Future<Output = Self::Change<'_>> + Send;
+    /// Begins a change: waits until no other is under way. Refuses with `ThrottlingException` when
+    /// there were too many lately.
+    fn begin(&self) -> impl Future<Output = Result<Self::Change<'_>, Exception>> + Send;
 }
 
 /// A change that is under way; dropped, it changes nothing.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use api::{Check, Exception, Problem, Site, TrailStatus};
 use bytes::Bytes;
 use model::{AccountId, Event, Region, Sender, Timestamp, TrailArn};
-use producer::Intake;
 use producer::intake::WAIT_MAX;
+use producer::{Intake, JournalState};
+use tokio::sync::watch;
 use trails::Definitions;
 use uuid::Uuid;
 
@@ -20,6 +21,8 @@ pub struct ApiSite {
     pub parts: Parts,
     /// The way to the journal.
     pub intake: Intake,
+    /// How the journal stands.
+    pub journal: watch::Receiver<JournalState>,
     /// The definitions.
     pub registrar: Arc<Registrar>,
     /// What is counted.
@@ -71,8 +74,17 @@ impl Site for ApiSite {
         self.metrics.refused_call("unrecorded");
     }
 
-    async fn begin(&self) -> registrar::Change<'_> {
-        self.registrar.begin().await
+    async fn begin(&self) -> Result<registrar::Change<'_>, Exception> {
+        let change = self.registrar.begin().await;
+        // A change of trails ends a segment, however little is in it: senders of events must not
+        // find the journal full of them.
+        let journal = self.journal.borrow();
+        if journal.sealed.len() > journal.files_max / 2 {
+            let message = "Too many changes of trails wait to be delivered. Try again in a moment.";
+            return Err(Exception::throttled(message));
+        }
+        drop(journal);
+        Ok(change)
     }
 }
 

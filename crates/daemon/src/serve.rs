@@ -133,6 +133,7 @@ where
         let api_site = ApiSite {
             parts: parts.clone(),
             intake: intake.clone(),
+            journal: journal.clone(),
             registrar: Arc::clone(&registrar),
             metrics: Arc::clone(&metrics),
         };

@@ -217,9 +217,9 @@ impl Site for MemorySite {
         self.0.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
-    async fn begin(&self) -> MemoryChange<'_> {
+    async fn begin(&self) -> Result<MemoryChange<'_>, Exception> {
         let turn = self.0.changing.lock().await;
-        MemoryChange { site: self, _turn: turn, before: self.definitions() }
+        Ok(MemoryChange { site: self, _turn: turn, before: self.definitions() })
     }
 }
 
