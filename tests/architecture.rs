@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A crate may depend only on crates of a line above its own.
 const LAYERS: &[&[&str]] = &[
-    &["model", "disk"],
+    &["model", "disk", "sigv4"],
     &["trails", "outbox"],
     &["producer", "delivery", "notifier"],
     &["consumer", "api"],
@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Crates that know nothing of the network, of async, or of clocks.
-const PURE: &[&str] = &["model", "disk", "trails", "outbox"];
+const PURE: &[&str] = &["model", "disk", "sigv4", "trails", "outbox"];
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
