@@ -260,25 +260,23 @@ fn payload(
 }
 
 fn check_moment(moment: Moment, expires: Option<i64>, now: i64) -> Result<(), SignatureError> {
-    let (signed, written) = (moment.as_str(), Moment::at(now));
-    let (age_max, name) = match expires {
-        None => (SKEW_SECONDS, "15 min.".to_owned()),
-        Some(expires) => (expires, format!("{expires} s.")),
-    };
-    let (earliest, latest) = (now.saturating_sub(age_max), now.saturating_add(SKEW_SECONDS));
-    if moment.seconds < earliest {
-        return Err(SignatureError::invalid(format!(
-            "Signature expired: {signed} is now earlier than {} ({} - {name})",
-            Moment::at(earliest).as_str(),
-            written.as_str()
-        )));
+    let earliest = now.saturating_sub(expires.unwrap_or(SKEW_SECONDS));
+    let latest = now.saturating_add(SKEW_SECONDS);
+    if (earliest..=latest).contains(&moment.seconds) {
+        return Ok(());
     }
-    if moment.seconds > latest {
-        return Err(SignatureError::invalid(format!(
-            "Signature not yet current: {signed} is still later than {} ({} + 15 min.)",
-            Moment::at(latest).as_str(),
-            written.as_str()
-        )));
-    }
-    Ok(())
+    let (signed, now) = (moment.as_str(), Moment::at(now));
+    let now = now.as_str();
+    Err(SignatureError::invalid(if moment.seconds > latest {
+        let latest = Moment::at(latest);
+        let latest = latest.as_str();
+        format!(
+            "Signature not yet current: {signed} is still later than {latest} ({now} + 15 min.)"
+        )
+    } else {
+        let age_max = expires.map_or("15 min.".to_owned(), |seconds| format!("{seconds} s."));
+        let earliest = Moment::at(earliest);
+        let earliest = earliest.as_str();
+        format!("Signature expired: {signed} is now earlier than {earliest} ({now} - {age_max})")
+    }))
 }
