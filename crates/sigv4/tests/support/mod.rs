@@ -2,6 +2,8 @@
 #![allow(dead_code)] // each test file uses a part
 
 use cairn_sigv4::{Request, SignatureError, Signed, SigningKey};
+pub mod signer;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
@@ -63,9 +65,12 @@ impl Sent {
         Signed::read(self.request(), now)
     }
 
-    /// Reads it, and verifies it with a key made of this secret.
+    /// Reads it, and verifies it with a key made of this secret, which is that of [`KEY_ID`].
     pub fn verify(&self, secret: &str, now: i64) -> Result<(), SignatureError> {
         let signed = self.read(now)?;
+        if signed.access_key_id() != KEY_ID {
+            return Err(SignatureError::UnknownKey);
+        }
         let key = SigningKey::derive(secret, signed.scope());
         signed.verify(&key, &Sha256::digest(&self.body).into())
     }
