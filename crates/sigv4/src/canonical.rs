@@ -115,9 +115,9 @@ fn push_as_sent(out: &mut Vec<u8>, path: &[u8]) {
     while let Some((byte, after)) = split_decoded(rest) {
         // An encoded slash is part of a name, and stays told from one between names.
         if rest[0] == b'/' {
-            out.push(b'/')
+            out.push(b'/');
         } else {
-            push_encoded(out, byte)
+            push_encoded(out, byte);
         }
         rest = after;
     }

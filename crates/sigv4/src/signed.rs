@@ -12,6 +12,7 @@ use crate::credential::Credential;
 use crate::encoding::{Hash, from_hex, to_hex};
 use crate::error::SignatureError;
 use crate::key::SigningKey;
+use crate::payload::{Payload, UNSIGNED, is_s3};
 use crate::presigned;
 use crate::time::{Moment, SKEW_SECONDS};
 
@@ -26,20 +27,6 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// All headers, `host` among them.
     pub headers: &'a HeaderMap,
-}
-
-/// What the signature says of the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Payload {
-    /// Its hash is part of the signature.
-    Hashed,
-    /// Nothing. S3 only.
-    Unsigned,
-    /// It comes in chunks, each with its own signature: [`Signed::chunks`]. S3 only.
-    Chunked {
-        /// Whether signed headers follow the last chunk.
-        has_trailer: bool,
-    },
 }
 
 /// What a signature says, in the header or in the query, before anything is believed of it.
@@ -104,8 +91,8 @@ impl<'a> Signed<'a> {
             )));
         }
         let is_presigned = claims.expires.is_some();
-        let payload =
-            payload(credential.service(), is_presigned, claims.content_sha256.as_deref())?;
+        let said = claims.content_sha256.as_deref();
+        let payload = Payload::read(credential.service(), is_presigned, said)?;
         Ok(Signed {
             request,
             credential,
@@ -229,33 +216,6 @@ impl<'a> Signed<'a> {
         })?;
         let place = format!("{}\n{}\n", self.moment.as_str(), self.scope());
         Ok(Some(Chunks::new(key.clone(), place, &self.signature, length, has_trailer)))
-    }
-}
-
-const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-const CHUNKED: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
-const CHUNKED_WITH_TRAILER: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
-
-/// S3 and the services that speak as it does.
-fn is_s3(service: &str) -> bool {
-    matches!(service, "s3" | "s3express" | "s3-object-lambda" | "s3-outposts")
-}
-
-fn payload(
-    service: &str,
-    is_presigned: bool,
-    content_sha256: Option<&str>,
-) -> Result<Payload, SignatureError> {
-    match content_sha256 {
-        _ if !is_s3(service) => Ok(Payload::Hashed),
-        Some(UNSIGNED) => Ok(Payload::Unsigned),
-        None if is_presigned => Ok(Payload::Unsigned),
-        Some(CHUNKED) => Ok(Payload::Chunked { has_trailer: false }),
-        Some(CHUNKED_WITH_TRAILER) => Ok(Payload::Chunked { has_trailer: true }),
-        Some(other) if other.starts_with("STREAMING-") => Err(SignatureError::incomplete(format!(
-            "'{other}' is not supported; {CHUNKED}, {CHUNKED_WITH_TRAILER} and {UNSIGNED} are."
-        ))),
-        _ => Ok(Payload::Hashed),
     }
 }
 
