@@ -18,6 +18,7 @@ pub mod json;
 pub mod mutate;
 pub mod reading;
 pub mod records;
+pub mod signature;
 pub mod text;
 
 /// Something that reads outside bytes, and what must hold of it.
@@ -54,6 +55,8 @@ pub const TARGETS: &[Target] = &[
     reading::UNPACK,
     configuration::CONFIGURATION,
     text::TEXT,
+    signature::SIGNATURE,
+    signature::CHUNKS,
 ];
 
 /// The target of a name.
