@@ -7,6 +7,10 @@
 //! `sync` is `fdatasync`, which covers the size; names are synced by `fsync` of their directory, on a
 //! handle that is kept: a process that has no file descriptor left must still be able to sync.
 //!
+//! A few files of the directory may belong to another program than the one that holds it:
+//! [`RealDisk::open_beside`] takes a lock of another name for them. What it makes belongs to the owner
+//! of the directory, also when root makes it: the program that holds the directory must read it.
+//!
 //! A file of some size is made only where twice its size is free: what is kept beside it, such as
 //! parked payloads, must find room when the large files have taken what they could. And a disk that is
 //! full says so before anything is written.
@@ -26,7 +30,7 @@ use crate::path::{LOCK_NAME, check_directory, check_file, check_rename, with_par
 use crate::{Disk, File};
 use steps::{
     check_room, create_durably, create_filled, create_root, file_names, fill_with_zeros,
-    open_directory, open_lock, read_full, rename_file,
+    foreign_owner, give, open_directory, open_lock, read_full, rename_file,
 };
 
 /// A locked directory. See the module header.
@@ -36,6 +40,8 @@ pub struct RealDisk {
     /// Directories that were synced or made.
     directories: Mutex<HashMap<PathBuf, Arc<fs::File>>>,
     lock: Arc<fs::File>,
+    /// Whom new files are given to, when it is not us.
+    owner: Option<(u32, u32)>,
 }
 
 impl RealDisk {
@@ -50,6 +56,7 @@ impl RealDisk {
                 root: root.to_owned(),
                 directories: Mutex::default(),
                 lock: Arc::new(lock),
+                owner: None,
             }),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
                 ErrorKind::WouldBlock,
@@ -60,6 +67,20 @@ impl RealDisk {
             )),
             Err(TryLockError::Error(error)) => Err(located(root, "lock the directory", &error)),
         }
+    }
+
+    /// Opens the directory, making it when missing, beside whoever holds it: with a lock of its own on
+    /// the file `lock`, which it waits for. Whoever uses this touches only files that no other does.
+    pub fn open_beside(root: &Path, lock: &str) -> io::Result<RealDisk> {
+        check_file(lock)?;
+        create_root(root).map_err(|error| located(root, "create the directory", &error))?;
+        let owner = foreign_owner(root).map_err(|error| located(root, "read the owner", &error))?;
+        let path = root.join(lock);
+        let opened = open_lock(&path).and_then(|file| give(&file, owner).map(|()| file));
+        let lock = opened.map_err(|error| located(&path, "open the lock", &error))?;
+        lock.lock().map_err(|error| located(&path, "lock", &error))?;
+        let directories = Mutex::default();
+        Ok(RealDisk { root: root.to_owned(), directories, lock: Arc::new(lock), owner })
     }
 
     fn locate(&self, path: &str) -> PathBuf {
@@ -107,7 +128,12 @@ impl Disk for RealDisk {
         check_file(path)?;
         let path = self.locate(path);
         let file = check_room(&path, size_bytes)
-            .and_then(|()| create_filled(&path, |file| fill_with_zeros(file, size_bytes)))
+            .and_then(|()| {
+                create_filled(&path, |file| {
+                    give(file, self.owner)?;
+                    fill_with_zeros(file, size_bytes)
+                })
+            })
             .map_err(|error| located(&path, "create", &error))?;
         Ok(self.handle(file, path))
     }
@@ -204,6 +230,38 @@ mod tests {
         RealDisk::open(directory.path()).unwrap_err();
         drop(file);
         RealDisk::open(directory.path()).unwrap();
+    }
+
+    #[test]
+    fn a_disk_beside_another_needs_only_its_own_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let whole = RealDisk::open(directory.path()).unwrap();
+        let beside = RealDisk::open_beside(directory.path(), "part.lock").unwrap();
+        let file = fs::File::open(directory.path().join("part.lock")).unwrap();
+        assert!(matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+        beside.create("part", 0).unwrap().write_all_at(b"new", 0).unwrap();
+        assert_eq!(crate::read(&whole, "part").unwrap(), b"new");
+        drop(beside);
+        file.try_lock().unwrap();
+        let error = RealDisk::open_beside(directory.path(), LOCK_NAME).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn what_root_makes_beside_another_belongs_to_the_directorys_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        // Anybody else makes only what is theirs.
+        let is_root = rustix::process::geteuid().is_root();
+        if is_root {
+            std::os::unix::fs::chown(directory.path(), Some(4711), Some(4712)).unwrap();
+        }
+        let owner = fs::metadata(directory.path()).unwrap();
+        let beside = RealDisk::open_beside(directory.path(), "part.lock").unwrap();
+        beside.create("part", 1).unwrap();
+        for name in ["part", "part.lock"] {
+            let made = fs::metadata(directory.path().join(name)).unwrap();
+            assert_eq!((made.uid(), made.gid()), (owner.uid(), owner.gid()), "{name}");
+        }
     }
 
     #[test]

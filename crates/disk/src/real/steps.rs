@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 use rustix::fs::FallocateFlags;
@@ -15,6 +15,19 @@ pub(super) fn open_lock(path: &Path) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.open(path)
+}
+
+/// The owner and group of a directory, when it is not us who own it.
+pub(super) fn foreign_owner(directory: &Path) -> io::Result<Option<(u32, u32)>> {
+    let directory = fs::metadata(directory)?;
+    let is_ours = directory.uid() == rustix::process::geteuid().as_raw();
+    Ok((!is_ours).then(|| (directory.uid(), directory.gid())))
+}
+
+/// Makes a file belong to another owner, if there is one.
+pub(super) fn give(file: &fs::File, owner: Option<(u32, u32)>) -> io::Result<()> {
+    let Some((owner, group)) = owner else { return Ok(()) };
+    fchown(file, Some(owner), Some(group))
 }
 
 /// Makes the root and its missing parents, each synced into the directory that holds it. The name
