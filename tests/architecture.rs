@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 /// A crate may depend only on crates of a line above its own.
 const LAYERS: &[&[&str]] = &[
     &["model", "disk", "sigv4"],
-    &["trails", "outbox"],
+    &["trails", "outbox", "accounts"],
     &["producer", "delivery", "notifier"],
     &["consumer", "api"],
     &["daemon"],
 ];
 
 /// Crates that know nothing of the network, of async, or of clocks.
-const PURE: &[&str] = &["model", "disk", "sigv4", "trails", "outbox"];
+const PURE: &[&str] = &["model", "disk", "sigv4", "trails", "outbox", "accounts"];
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
