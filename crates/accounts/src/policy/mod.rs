@@ -9,11 +9,11 @@
 //! more than [`POLICY_BYTES_MAX`]. So a policy that is accepted is understood in full.
 //!
 //! Why the evaluator is Cairn's own: the crate `iam-rs` 0.8.0 was read and tried. It fills in
-//! variables in `Resource` only, lets wildcards inside their values count, takes an absent one for
-//! empty text, ignores a `Deny` whose ARN has a wildcard for its service, compares `ArnEquals` as
-//! text and lets `ArnLike` reach over colons, tells condition keys apart by case, and does not know
-//! that an account in `Principal` stands for its users. Where none of that is touched it serves as
-//! the second opinion in `tests/second_opinion.rs`.
+//! variables in `Resource` only, lets wildcards in their values count, takes an absent one for empty
+//! text, compares `ArnEquals` as text and lets `ArnLike` reach over colons, passes over elements that
+//! it does not know, lets a `Deny` on ARNs of all services deny nothing, and does not know that an
+//! account in `Principal` stands for its users. `tests/second_opinion.rs` shows each of these; where
+//! none of them is touched, both must judge alike.
 
 mod condition;
 mod context;
