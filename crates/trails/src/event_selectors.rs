@@ -5,10 +5,15 @@
 //! of the resources that it names; `ReadWriteType` holds for both.
 //! Source: AWS CloudTrail API Reference, `EventSelector`, `DataResource`, `PutEventSelectors`.
 
+use std::str::FromStr;
+
 use model::Category;
 use serde::{Deserialize, Serialize};
 
-use crate::selector::{self, AdvancedEventSelector, InvalidSelector};
+use crate::check_advanced::{self, Form};
+use crate::check_basic;
+use crate::invalid_selector::InvalidSelector;
+use crate::selector::AdvancedEventSelector;
 use crate::trail_set::Facts;
 
 /// The selectors of one trail.
@@ -48,6 +53,19 @@ pub enum ReadWriteType {
     ReadOnly,
     /// Calls that may change something.
     WriteOnly,
+}
+
+impl FromStr for ReadWriteType {
+    type Err = InvalidSelector;
+
+    fn from_str(text: &str) -> Result<ReadWriteType, InvalidSelector> {
+        match text {
+            "All" => Ok(ReadWriteType::All),
+            "ReadOnly" => Ok(ReadWriteType::ReadOnly),
+            "WriteOnly" => Ok(ReadWriteType::WriteOnly),
+            other => Err(InvalidSelector::ReadWriteType(other.into())),
+        }
+    }
 }
 
 /// Resources of one type, in the shape of the AWS API.
@@ -111,11 +129,34 @@ impl From<Vec<AdvancedEventSelector>> for EventSelectors {
 }
 
 impl EventSelectors {
-    /// Checks the rules of `PutEventSelectors`.
+    /// What PutEventSelectors asks for: basic selectors, or advanced ones, by AWS's rules.
+    pub fn of_call(
+        basic: Option<Vec<EventSelector>>,
+        advanced: Option<Vec<AdvancedEventSelector>>,
+    ) -> Result<EventSelectors, InvalidSelector> {
+        match (basic, advanced) {
+            (Some(_), Some(_)) => Err(InvalidSelector::Both),
+            (None, Some(advanced)) => {
+                check_advanced::check(&advanced, Form::Api)?;
+                Ok(EventSelectors::Advanced(advanced))
+            }
+            (basic, None) => {
+                let basic = basic.unwrap_or_default();
+                check_basic::check(&basic)?;
+                Ok(EventSelectors::Basic(basic))
+            }
+        }
+    }
+
+    /// Checks what any trail may have: what [`EventSelectors::of_call`] gives, and besides what
+    /// the configuration may say.
     pub fn check(&self) -> Result<(), InvalidSelector> {
         match self {
-            EventSelectors::Default | EventSelectors::Basic(_) => Ok(()),
-            EventSelectors::Advanced(selectors) => selector::check(selectors),
+            EventSelectors::Default => Ok(()),
+            EventSelectors::Basic(selectors) => check_basic::check(selectors),
+            EventSelectors::Advanced(selectors) => {
+                check_advanced::check(selectors, Form::Configuration)
+            }
         }
     }
 

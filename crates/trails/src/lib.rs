@@ -6,9 +6,14 @@
 //! random numbers.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod arn;
 pub mod channel;
+mod check_advanced;
+mod check_basic;
 pub mod definitions;
 pub mod event_selectors;
+pub mod field;
+pub mod invalid_selector;
 pub mod registry;
 pub mod selector;
 pub mod trail;
@@ -19,7 +24,9 @@ pub use definitions::{
     AggregationConfiguration, Definitions, LogGroup, LoggingTimes, Origin, Tag, TrailDefinition,
 };
 pub use event_selectors::{DataResource, EventSelector, EventSelectors, ReadWriteType};
+pub use field::{Field, Operator};
+pub use invalid_selector::InvalidSelector;
 pub use registry::{Changes, Registry, RegistryError};
-pub use selector::{AdvancedEventSelector, FieldSelector, InvalidSelector};
+pub use selector::{AdvancedEventSelector, FieldSelector};
 pub use trail::{InvalidTrail, Trail};
 pub use trail_set::{Facts, Organization, TrailSet};

@@ -17,24 +17,10 @@ use model::Category;
 use model::record::Resource;
 use serde::{Deserialize, Serialize};
 
+use crate::check_advanced::{self, Form};
+use crate::field::Operator;
+use crate::invalid_selector::InvalidSelector;
 use crate::trail_set::Facts;
-
-/// The fields that a selector may name.
-pub const FIELDS: [&str; 11] = [
-    "errorCode",
-    "eventCategory",
-    "eventName",
-    "eventSource",
-    "eventType",
-    "readOnly",
-    "resources.ARN",
-    "resources.type",
-    "sessionCredentialFromConsole",
-    "userIdentity.arn",
-    "vpcEndpointId",
-];
-/// Most values over all conditions of one trail.
-pub const VALUES_MAX: usize = 500;
 
 /// One selector, in the shape of the AWS API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +37,7 @@ pub struct AdvancedEventSelector {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct FieldSelector {
-    /// One of [`FIELDS`].
+    /// The name of a [`Field`](crate::Field).
     pub field: String,
     /// The value is one of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -71,45 +57,6 @@ pub struct FieldSelector {
     /// The value ends with none of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_ends_with: Vec<String>,
-}
-
-/// Selectors that CloudTrail refuses with `InvalidEventSelectorsException`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidSelector {
-    /// No field selector on `eventCategory` with `Equals`.
-    #[error("The following fields are required: [eventCategory].")]
-    NoCategory,
-    /// An unknown category.
-    #[error(
-        "eventCategory {0:?} is unknown; use one of Management, Data, NetworkActivity, Insight, Aggregated, ActivityAuditLog"
-    )]
-    UnknownCategory(String),
-    /// An unknown field.
-    #[error("field {0:?} is unknown; use one of {list}", list = FIELDS.join(", "))]
-    UnknownField(String),
-    /// A field selector without an operator.
-    #[error(
-        "field {0:?} needs at least one value under Equals, StartsWith, EndsWith, NotEquals, NotStartsWith or NotEndsWith"
-    )]
-    NoValues(String),
-    /// A value outside 1 to 2048 characters.
-    #[error("field {0:?} has a value outside 1 to 2048 characters")]
-    ValueLength(String),
-    /// Too many values.
-    #[error("the selectors hold {0} values; at most {VALUES_MAX} are allowed")]
-    TooManyValues(usize),
-}
-
-/// Checks the selectors of one trail; none at all stand for the default and are valid.
-pub fn check(selectors: &[AdvancedEventSelector]) -> Result<(), InvalidSelector> {
-    for selector in selectors {
-        selector.check()?;
-    }
-    let fields = selectors.iter().flat_map(|selector| &selector.field_selectors);
-    match fields.map(|field| field.values().count()).sum() {
-        count if count > VALUES_MAX => Err(InvalidSelector::TooManyValues(count)),
-        _ => Ok(()),
-    }
 }
 
 impl AdvancedEventSelector {
@@ -135,40 +82,28 @@ impl AdvancedEventSelector {
         self.field_selectors.iter().all(|field| field.matches(facts))
     }
 
-    fn check(&self) -> Result<(), InvalidSelector> {
-        let mut categories =
-            self.field_selectors.iter().filter(|field| field.field == "eventCategory");
-        let category = categories.next().filter(|field| !field.equals.is_empty());
-        let category = category.ok_or(InvalidSelector::NoCategory)?;
-        for name in &category.equals {
-            Category::from_name(name)
-                .ok_or_else(|| InvalidSelector::UnknownCategory(name.clone()))?;
-        }
-        self.field_selectors.iter().try_for_each(FieldSelector::check)
+    /// Checks one selector of a configuration, whatever others the trail has.
+    pub fn check(&self) -> Result<(), InvalidSelector> {
+        check_advanced::check_one(self, Form::Configuration)
     }
 }
 
 impl FieldSelector {
-    fn check(&self) -> Result<(), InvalidSelector> {
-        if !FIELDS.contains(&self.field.as_str()) {
-            return Err(InvalidSelector::UnknownField(self.field.clone()));
-        }
-        if self.values().next().is_none() {
-            return Err(InvalidSelector::NoValues(self.field.clone()));
-        }
-        let fits = |value: &String| (1..=2048).contains(&value.chars().count());
-        if self.values().all(fits) {
-            Ok(())
-        } else {
-            Err(InvalidSelector::ValueLength(self.field.clone()))
-        }
+    /// Its operators with their values.
+    pub(crate) fn operators(&self) -> [(Operator, &[String]); 6] {
+        [
+            (Operator::Equals, &self.equals),
+            (Operator::StartsWith, &self.starts_with),
+            (Operator::EndsWith, &self.ends_with),
+            (Operator::NotEquals, &self.not_equals),
+            (Operator::NotStartsWith, &self.not_starts_with),
+            (Operator::NotEndsWith, &self.not_ends_with),
+        ]
     }
 
-    fn values(&self) -> impl Iterator<Item = &String> {
-        [&self.equals, &self.starts_with, &self.ends_with]
-            .into_iter()
-            .chain([&self.not_equals, &self.not_starts_with, &self.not_ends_with])
-            .flatten()
+    /// The values of all operators.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &String> {
+        self.operators().into_iter().flat_map(|(_, values)| values)
     }
 
     fn matches(&self, facts: &Facts<'_>) -> bool {
@@ -236,7 +171,7 @@ mod tests {
         let event =
             Event::from_record(Bytes::from_static(RECORD.as_bytes()), &sender).unwrap().event;
         let selectors = selectors(fields);
-        check(&selectors).unwrap();
+        selectors.iter().try_for_each(AdvancedEventSelector::check).unwrap();
         let facts = Facts::of(&event);
         assert_eq!(selectors.iter().any(|selector| selector.matches(&facts)), expected, "{fields}");
     }
@@ -259,8 +194,8 @@ mod tests {
             (r#",{"Field":"eventName","StartsWith":["Get"],"NotEquals":["GetObject"]}"#, false),
             (r#",{"Field":"eventName","NotEndsWith":["Bucket"]}"#, true),
             (r#",{"Field":"eventName","Equals":["getobject"]}"#, false),
-            (r#",{"Field":"errorCode","Equals":["AccessDenied"]}"#, false),
-            (r#",{"Field":"errorCode","NotEquals":["AccessDenied"]}"#, true),
+            (r#",{"Field":"eventType","Equals":["AwsApiCall"]}"#, false),
+            (r#",{"Field":"eventType","NotEquals":["AwsApiCall"]}"#, true),
             (
                 r#",{"Field":"userIdentity.arn","StartsWith":["arn:aws:sts::1:assumed-role/R/"]}"#,
                 true,
@@ -268,30 +203,5 @@ mod tests {
         ] {
             check_match(fields, expected);
         }
-    }
-
-    #[test]
-    fn what_the_api_refuses_is_refused() {
-        let refuse =
-            |text: &str| check(&serde_json::from_str::<Vec<_>>(text).unwrap()).unwrap_err();
-        assert_eq!(refuse(r#"[{"FieldSelectors":[]}]"#), InvalidSelector::NoCategory);
-        let unknown = r#"[{"FieldSelectors":[{"Field":"eventCategory","Equals":["Dat"]}]}]"#;
-        assert_eq!(refuse(unknown), InvalidSelector::UnknownCategory("Dat".into()));
-        let field = |field: &str| {
-            format!(
-                r#"[{{"FieldSelectors":[{{"Field":"eventCategory","Equals":["Data"]}},{field}]}}]"#
-            )
-        };
-        assert_eq!(
-            refuse(&field(r#"{"Field":"x","Equals":["1"]}"#)),
-            InvalidSelector::UnknownField("x".into())
-        );
-        assert_eq!(
-            refuse(&field(r#"{"Field":"eventName"}"#)),
-            InvalidSelector::NoValues("eventName".into())
-        );
-        let many: Vec<String> = (0..500).map(|n| format!("\"{n}\"")).collect();
-        let many = field(&format!(r#"{{"Field":"eventName","Equals":[{}]}}"#, many.join(",")));
-        assert_eq!(refuse(&many), InvalidSelector::TooManyValues(501));
     }
 }

@@ -11,7 +11,7 @@ use model::{BucketName, Destination, KeyPrefix, Region, TopicArn, TrailArn};
 use serde::{Deserialize, Serialize};
 
 use crate::event_selectors::EventSelectors;
-use crate::selector::InvalidSelector;
+use crate::invalid_selector::InvalidSelector;
 use crate::trail_set::Facts;
 
 /// One trail.

@@ -6,7 +6,7 @@ use model::depth::{DEPTH_MAX, too_deep};
 use model::limits::{self, CUT_ORDER, RECORD_BYTES_MAX};
 use model::{ActivityChannel, Envelope, Event, Sender, Timestamp};
 use serde_json::Value;
-use trails::{AdvancedEventSelector, Facts, Trail, TrailSet};
+use trails::{AdvancedEventSelector, EventSelectors, Facts, Trail, TrailSet};
 
 use crate::Target;
 use crate::json::{self, ACTIVITY as ACTIVITY_DATA, AGGREGATED, RECORD as RECORD_TEXT, Second};
@@ -283,7 +283,7 @@ fn selectors(bytes: &[u8]) {
     );
     let event = Event::from_record(Bytes::from_static(RECORD_TEXT.as_bytes()), &sender());
     let event = event.expect("a record").event;
-    if trails::selector::check(&selectors).is_err() {
+    if EventSelectors::from(selectors.clone()).check().is_err() {
         return;
     }
     let trail = |selectors: Vec<AdvancedEventSelector>| {

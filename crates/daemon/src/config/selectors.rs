@@ -3,7 +3,6 @@
 
 use serde_json::Value;
 use toml::de::DeValue;
-use trails::selector;
 use trails::{AdvancedEventSelector, FieldSelector};
 
 use super::reader::Reader;
@@ -33,7 +32,7 @@ fn from_tables(trail: &mut Reader<'_, '_>) -> Vec<AdvancedEventSelector> {
         if reader.mistakes() > before {
             return None;
         }
-        match selector::check(std::slice::from_ref(&selector)) {
+        match selector.check() {
             Ok(()) => return Some(selector),
             Err(error) => reader.mistake("FieldSelectors", error.to_string()),
         }
@@ -73,7 +72,7 @@ fn from_json(trail: &mut Reader<'_, '_>) -> Vec<AdvancedEventSelector> {
     for (index, value) in values.into_iter().enumerate() {
         let parsed = serde_json::from_value::<AdvancedEventSelector>(value)
             .map_err(|error| error.to_string())
-            .and_then(|selector| match selector::check(std::slice::from_ref(&selector)) {
+            .and_then(|selector| match selector.check() {
                 Ok(()) => Ok(selector),
                 Err(error) => Err(error.to_string()),
             });
