@@ -15,7 +15,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -306,16 +306,24 @@ impl<'a> Envelope<'a> {
     /// `resources`: entries that are not objects are left out.
     #[must_use]
     pub fn resources(&self) -> Vec<Resource<'a>> {
-        let Some(raw) = self.members.resources else { return Vec::new() };
-        let entries: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-        entries
-            .into_iter()
-            .filter(|entry| entry.get().starts_with('{'))
-            .map(|entry| Resource {
-                kind: member(entry, "type").and_then(string),
-                arn: member(entry, "ARN").or_else(|| member(entry, "ARNPrefix")).and_then(string),
-            })
-            .collect()
+        let mut all = Vec::new();
+        self.any_resource(|resource| {
+            all.push(resource);
+            false
+        });
+        all
+    }
+
+    /// Whether one of [`Envelope::resources`] meets a test; those behind it are not asked. Allocates
+    /// nothing when their texts have no escapes.
+    pub fn any_resource(&self, test: impl FnMut(Resource<'a>) -> bool) -> bool {
+        match self.members.resources.map(RawValue::get) {
+            Some(list) if list.starts_with('[') => {
+                let mut deserializer = serde_json::Deserializer::from_str(list);
+                deserializer.deserialize_seq(AnyResource(test)).unwrap_or(false)
+            }
+            _ => false,
+        }
     }
 
     fn window_end(&self) -> Option<&'a RawValue> {
@@ -395,6 +403,33 @@ impl Visitor<'_> for IsName<'_> {
     }
 }
 
+/// Asks about the entries of `resources`, one after the other.
+struct AnyResource<T>(T);
+
+impl<'de, T: FnMut(Resource<'de>) -> bool> Visitor<'de> for AnyResource<T> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut entries: A) -> Result<bool, A::Error> {
+        let mut found = false;
+        while let Some(entry) = entries.next_element::<&RawValue>()? {
+            let is_object = entry.get().starts_with('{');
+            found = found || (is_object && (self.0)(Resource::of(entry)));
+        }
+        Ok(found)
+    }
+}
+
+impl<'a> Resource<'a> {
+    fn of(entry: &'a RawValue) -> Resource<'a> {
+        let text = |name| member(entry, name).and_then(string);
+        Resource { kind: text("type"), arn: text("ARN").or_else(|| text("ARNPrefix")) }
+    }
+}
+
 /// A member of a JSON object, borrowed from it; of a repeated one, the last.
 fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
     struct Find<'n>(&'n str);
@@ -415,6 +450,9 @@ fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
             }
             Ok(found)
         }
+    }
+    if !object.get().starts_with('{') {
+        return None;
     }
     let mut deserializer = serde_json::Deserializer::from_str(object.get());
     deserializer.deserialize_map(Find(name)).ok().flatten()

@@ -5,14 +5,14 @@
 //! a fixed order, and events in a file in the order of their recording. Trails that select the same
 //! events of an account and Region share one content, which is compressed once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use disk::Disk;
 use model::log_file::{CLOSING, OPENING, UNCOMPRESSED_BYTES_MAX};
 use model::{
     AccountId, BatchId, Destination, Folder, Identity, LogFileName, Region, Timestamp, TrailArn,
 };
-use trails::{Facts, Trail, TrailSet};
+use trails::{Facts, Rules, Trail, TrailSet};
 
 use crate::frame::{self, Stored};
 use crate::segment::{self, Contents, Damage, SegmentError};
@@ -125,13 +125,10 @@ impl Batch {
     pub fn plan(&self) -> Result<Plan, Damage> {
         let trails = self.trails();
         let mut taken = vec![0_u64; trails.trails.len()];
-        let mut seeing: HashMap<AccountId, Vec<usize>> = HashMap::new();
+        let rules = Rules::of(trails);
         let mut partitions: BTreeMap<Partition, BTreeMap<usize, Parts>> = BTreeMap::new();
         for index in 0..u32::try_from(self.len()).expect("a segment holds fewer than 2^32 events") {
             let event = self.event(index)?;
-            let seeing = seeing
-                .entry(event.account.clone())
-                .or_insert_with(|| trails.places_of(&event.account).collect());
             let facts = Facts::new(
                 &event.account,
                 &event.region,
@@ -139,12 +136,12 @@ impl Batch {
                 event.is_global,
                 event.record,
             );
-            let mut takers = seeing.iter().filter(|place| trails.trails[**place].takes(&facts));
+            let mut takers = rules.takers(&facts);
             let Some(first) = takers.next() else { continue };
             let files = partitions.entry(Partition::of(&event)).or_default();
             for place in std::iter::once(first).chain(takers) {
-                taken[*place] += 1;
-                files.entry(*place).or_default().push(index, event.record.len());
+                taken[place] += 1;
+                files.entry(place).or_default().push(index, event.record.len());
             }
         }
         let contents = partitions

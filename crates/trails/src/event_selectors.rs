@@ -7,14 +7,12 @@
 
 use std::str::FromStr;
 
-use model::Category;
 use serde::{Deserialize, Serialize};
 
 use crate::check_advanced::{self, Form};
 use crate::check_basic;
 use crate::invalid_selector::InvalidSelector;
 use crate::selector::AdvancedEventSelector;
-use crate::trail_set::Facts;
 
 /// The selectors of one trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,49 +156,5 @@ impl EventSelectors {
                 check_advanced::check(selectors, Form::Configuration)
             }
         }
-    }
-
-    /// Whether one of them takes an event.
-    pub fn take(&self, facts: &Facts<'_>) -> bool {
-        match self {
-            EventSelectors::Default => facts.category == Category::Management,
-            EventSelectors::Basic(selectors) => selectors.iter().any(|one| one.takes(facts)),
-            EventSelectors::Advanced(selectors) => selectors.iter().any(|one| one.matches(facts)),
-        }
-    }
-}
-
-impl EventSelector {
-    fn takes(&self, facts: &Facts<'_>) -> bool {
-        let is_of_type = match (self.read_write_type, facts.text("readOnly").as_deref()) {
-            (ReadWriteType::All, _) => true,
-            (ReadWriteType::ReadOnly, read_only) => read_only == Some("true"),
-            (ReadWriteType::WriteOnly, read_only) => read_only != Some("true"),
-        };
-        is_of_type
-            && match facts.category {
-                Category::Management => self.include_management_events && !self.excludes(facts),
-                Category::Data => self.data_resources.iter().any(|one| one.names(facts)),
-                _ => false,
-            }
-    }
-
-    fn excludes(&self, facts: &Facts<'_>) -> bool {
-        let source = facts.text("eventSource");
-        let excluded = &self.exclude_management_event_sources;
-        source.is_some_and(|source| excluded.iter().any(|one| *one == source))
-    }
-}
-
-impl DataResource {
-    fn names(&self, facts: &Facts<'_>) -> bool {
-        let resources = facts.resources();
-        let mut of_type =
-            resources.iter().filter(|resource| resource.kind.as_deref() == Some(&self.kind));
-        of_type.any(|resource| {
-            resource.arn.as_deref().is_some_and(|arn| {
-                self.values.iter().any(|value| arn == value || arn.starts_with(value.as_str()))
-            })
-        })
     }
 }

@@ -140,6 +140,16 @@ impl Field {
     }
 }
 
+impl Operator {
+    /// Whether it bars values rather than wanting them.
+    pub(crate) fn is_negative(self) -> bool {
+        match self {
+            Operator::Equals | Operator::StartsWith | Operator::EndsWith => false,
+            Operator::NotEquals | Operator::NotStartsWith | Operator::NotEndsWith => true,
+        }
+    }
+}
+
 impl fmt::Display for Field {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())

@@ -10,23 +10,31 @@ mod arn;
 pub mod channel;
 mod check_advanced;
 mod check_basic;
+mod clause;
 pub mod definitions;
 pub mod event_selectors;
+pub mod explain;
+pub mod facts;
 pub mod field;
 pub mod invalid_selector;
 pub mod registry;
+pub mod rules;
 pub mod selector;
 pub mod trail;
 pub mod trail_set;
+mod values;
 
 pub use channel::{Channel, ChannelDestination};
 pub use definitions::{
     AggregationConfiguration, Definitions, LogGroup, LoggingTimes, Origin, Tag, TrailDefinition,
 };
 pub use event_selectors::{DataResource, EventSelector, EventSelectors, ReadWriteType};
+pub use explain::{Condition, Explanation, Selector};
+pub use facts::Facts;
 pub use field::{Field, Operator};
 pub use invalid_selector::InvalidSelector;
 pub use registry::{Changes, Registry, RegistryError};
+pub use rules::Rules;
 pub use selector::{AdvancedEventSelector, FieldSelector};
 pub use trail::{InvalidTrail, Trail};
-pub use trail_set::{Facts, Organization, TrailSet};
+pub use trail_set::{Organization, TrailSet};

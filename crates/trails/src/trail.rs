@@ -1,18 +1,11 @@
-//! A trail: which events of which accounts go to which bucket, and whether one event is among them.
-//!
-//! | rule | source: AWS CloudTrail User Guide |
-//! | --- | --- |
-//! | a trail sees its own account's events; an organization trail those of every member account | "Creating a trail for an organization" |
-//! | a single-Region trail sees its home Region; a multi-Region trail every Region | "Multi-Region trails" |
-//! | events of global services are recorded in the leading Region; a single-Region trail there takes them unless told not to | "Global service events" |
-//! | without selectors a trail takes management events, read and write | "Logging management events" |
+//! A trail: which events of which accounts go to which bucket. Whether one event is among them is for
+//! [`crate::rules`] to say.
 
-use model::{BucketName, Destination, KeyPrefix, Region, TopicArn, TrailArn};
+use model::{BucketName, Destination, KeyPrefix, TopicArn, TrailArn};
 use serde::{Deserialize, Serialize};
 
 use crate::event_selectors::EventSelectors;
 use crate::invalid_selector::InvalidSelector;
-use crate::trail_set::Facts;
 
 /// One trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,18 +91,5 @@ impl Trail {
             kms_key: self.kms_key.clone(),
             topic: self.topic.clone(),
         }
-    }
-
-    /// Whether the trail takes an event of an account that it sees.
-    pub fn takes(&self, facts: &Facts<'_>) -> bool {
-        self.is_logging
-            && self.covers(facts.region, facts.is_global)
-            && self.selectors.take(facts)
-            && (self.recursive_logging || !facts.is_own_delivery())
-    }
-
-    fn covers(&self, region: &Region, is_global: bool) -> bool {
-        let in_region = self.is_multi_region || *region == self.arn.home_region;
-        in_region && (!is_global || self.include_global_service_events)
     }
 }

@@ -1,12 +1,10 @@
 //! All trails at one moment, and which of them take an event.
 
-use std::borrow::Cow;
-use std::cell::OnceCell;
-
-use model::record::Resource;
-use model::{AccountId, Category, Envelope, Event, OrganizationId, Region};
+use model::{AccountId, OrganizationId};
 use serde::{Deserialize, Serialize};
 
+use crate::facts::Facts;
+use crate::rules::Rules;
 use crate::trail::Trail;
 
 /// Accounts that one management account holds together.
@@ -39,95 +37,11 @@ pub struct TrailSet {
     pub trails: Vec<Trail>,
 }
 
-/// What the rules may ask about an event. The record is parsed at most once, and only when a
-/// selector asks for more than the journal keeps beside it.
-pub struct Facts<'a> {
-    /// The account that the event is filed under.
-    pub account: &'a AccountId,
-    /// The Region that it is filed under.
-    pub region: &'a Region,
-    /// Its category.
-    pub category: Category,
-    /// Whether a global service recorded it.
-    pub is_global: bool,
-    record: &'a [u8],
-    envelope: OnceCell<Option<Envelope<'a>>>,
-}
-
-impl<'a> Facts<'a> {
-    /// The facts of one event.
-    #[must_use]
-    pub fn of(event: &'a Event) -> Facts<'a> {
-        let Event { account, region, category, is_global, record, .. } = event;
-        Facts::new(account, region, *category, *is_global, record)
-    }
-
-    /// The facts of an event that is kept in parts; `record` are its bytes.
-    #[must_use]
-    pub fn new(
-        account: &'a AccountId,
-        region: &'a Region,
-        category: Category,
-        is_global: bool,
-        record: &'a [u8],
-    ) -> Facts<'a> {
-        Facts { account, region, category, is_global, record, envelope: OnceCell::new() }
-    }
-
-    /// The value of a selector's field that holds one text; `None` when the record lacks it.
-    pub(crate) fn text(&self, field: &str) -> Option<Cow<'a, str>> {
-        let envelope = self.envelope()?;
-        match field {
-            "eventCategory" => Some(self.category.name().into()),
-            "eventName" => envelope.event_name(),
-            "eventSource" => envelope.event_source(),
-            "eventType" => envelope.event_type(),
-            "errorCode" => envelope.error_code(),
-            "readOnly" => {
-                envelope.read_only().map(|flag| if flag { "true" } else { "false" }.into())
-            }
-            "sessionCredentialFromConsole" => envelope.session_credential_from_console(),
-            "userIdentity.arn" => envelope.user_arn(),
-            "vpcEndpointId" => envelope.vpc_endpoint_id(),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn resources(&self) -> Vec<Resource<'a>> {
-        self.envelope().map(Envelope::resources).unwrap_or_default()
-    }
-
-    /// Whether it is the record of one of CloudTrail's own deliveries.
-    pub(crate) fn is_own_delivery(&self) -> bool {
-        let Some(envelope) = self.envelope() else { return false };
-        let is = |text: Option<Cow<'_, str>>, wanted: &str| text.as_deref() == Some(wanted);
-        let put = is(envelope.event_source(), "s3.amazonaws.com")
-            && is(envelope.event_name(), "PutObject");
-        let logged = is(envelope.event_source(), "logs.amazonaws.com")
-            && is(envelope.event_name(), "PutLogEvents");
-        (put || logged) && is(envelope.invoked_by(), "cloudtrail.amazonaws.com")
-    }
-
-    fn envelope(&self) -> Option<&Envelope<'a>> {
-        self.envelope.get_or_init(|| Envelope::parse(self.record).ok()).as_ref()
-    }
-}
-
 impl TrailSet {
-    /// The places, among [`TrailSet::trails`], of those that see an account's events at all: its
-    /// own, and its organization's.
-    pub fn places_of<'a>(&'a self, account: &'a AccountId) -> impl Iterator<Item = usize> + 'a {
-        let is_member = self.organization.as_ref().is_some_and(|o| o.contains(account));
-        let sees = move |trail: &Trail| {
-            trail.arn.account == *account || (trail.is_organization && is_member)
-        };
-        self.trails.iter().enumerate().filter(move |(_, trail)| sees(trail)).map(|(place, _)| place)
-    }
-
-    /// The trails that take an event: each gets it exactly once.
-    pub fn takers<'a>(&'a self, facts: &'a Facts<'a>) -> impl Iterator<Item = &'a Trail> {
-        let seeing = self.places_of(facts.account).map(|place| &self.trails[place]);
-        seeing.filter(|trail| trail.takes(facts))
+    /// The trails that take an event: each gets it exactly once. For many events make [`Rules`] once.
+    pub fn takers(&self, facts: &Facts<'_>) -> impl Iterator<Item = &Trail> {
+        let places: Vec<usize> = Rules::of(self).takers(facts).collect();
+        places.into_iter().map(|place| &self.trails[place])
     }
 
     /// The organization whose id stands in the keys of a trail's files.
@@ -141,7 +55,7 @@ impl TrailSet {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use model::Sender;
+    use model::{Category, Event, Sender};
 
     use super::*;
     use crate::selector::AdvancedEventSelector;
