@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::{BehaviorVersion, SdkConfig};
 use bytes::Bytes;
+use daemon::checks::Checks;
 use daemon::config::{Flags, Settings};
 use daemon::serve::{Daemon, real_parts};
 use delivery::memory::MemoryStore;
@@ -81,8 +83,10 @@ impl World {
             Settings::parse(&text, "cairn.toml", environment, &Flags::default(), data_dir).unwrap();
         let parts = real_parts(directory.path()).unwrap();
         let bucket = Bucket::default();
-        let daemon =
-            Daemon::start(&settings, parts, bucket.clone(), MemoryTopic::new()).await.unwrap();
+        let checks =
+            Checks::new(&SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build());
+        let topics = MemoryTopic::new();
+        let daemon = Daemon::start(&settings, parts, bucket.clone(), topics, checks).await.unwrap();
         World { daemon, bucket, _directory: directory }
     }
 

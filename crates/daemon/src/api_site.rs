@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use trails::Definitions;
 use uuid::Uuid;
 
+use crate::checks::Checks;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::registrar::{self, Registrar};
@@ -27,6 +28,8 @@ pub struct ApiSite {
     pub registrar: Arc<Registrar>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// AWS, as changes try it.
+    pub checks: Checks,
 }
 
 impl Site for ApiSite {
@@ -50,8 +53,8 @@ impl Site for ApiSite {
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
-    async fn check(&self, _check: &Check) -> Result<Option<String>, Problem> {
-        Ok(None)
+    async fn check(&self, check: &Check) -> Result<Option<String>, Problem> {
+        self.checks.check(check, &self.definitions()).await
     }
 
     async fn record(

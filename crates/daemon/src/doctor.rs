@@ -9,7 +9,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::error::ProvideErrorMetadata;
 use clap::Args;
 use delivery::{ObjectStore, S3Store};
 use http_body_util::BodyExt;
@@ -173,7 +172,7 @@ async fn check_trail(config: &SdkConfig, trail: &Trail, checks: &mut Vec<Check>)
     let result = store.read(bucket, &key).await.map(|_| ()).map_err(|error| error.to_string());
     let what = format!("trail {name}: read s3://{bucket}/{key} (a retry compares what is there)");
     checks.push(Check::new(what, result, || write_statement(trail)));
-    let result = read_acl(config, trail).await;
+    let result = store.read_acl(bucket).await.map_err(|error| error.to_string());
     checks.push(Check::new(format!("trail {name}: read the ACL of {bucket}"), result, || {
         acl_statement(trail)
     }));
@@ -186,17 +185,6 @@ async fn check_trail(config: &SdkConfig, trail: &Trail, checks: &mut Vec<Check>)
         "Sid": "AWSCloudTrailSNSPolicy20131101", "Effect": "Allow", "Principal": { "AWS": "THE DAEMON'S ROLE OR USER" },
         "Action": "SNS:Publish", "Resource": topic.to_string(),
     })));
-}
-
-async fn read_acl(config: &SdkConfig, trail: &Trail) -> Result<(), String> {
-    let builder =
-        aws_sdk_s3::config::Builder::from(config).force_path_style(aws::is_path_style(config));
-    let client = aws_sdk_s3::Client::from_conf(builder.build());
-    let answer = client.get_bucket_acl().bucket(trail.bucket.as_str()).send().await;
-    answer.map(|_| ()).map_err(|error| match (error.code(), error.message()) {
-        (Some(code), message) => format!("{code}: {}", message.unwrap_or_default()),
-        _ => outbox::brief(&error),
-    })
 }
 
 async fn check_fan_out(config: &SdkConfig, settings: &FanoutSettings, checks: &mut Vec<Check>) {

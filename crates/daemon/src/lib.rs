@@ -5,6 +5,7 @@
 pub mod advice;
 pub mod api_site;
 pub mod aws;
+pub mod checks;
 pub mod cli;
 pub mod config;
 pub mod consume;

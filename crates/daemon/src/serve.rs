@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use trails::{Changes, Definitions, Registry};
 
 use crate::api_site::ApiSite;
+use crate::checks::Checks;
 use crate::config::Settings;
 use crate::health::{Snapshot, Watch};
 use crate::http::connections::{self, Connections};
@@ -98,6 +99,7 @@ where
         parts: Parts,
         store: S,
         topics: T,
+        checks: Checks,
     ) -> anyhow::Result<Daemon<S, T>> {
         let (registry, changes, intake, journal) = open_journal(settings, &parts)?;
         let retry = RetrySettings {
@@ -136,6 +138,7 @@ where
             journal: journal.clone(),
             registrar: Arc::clone(&registrar),
             metrics: Arc::clone(&metrics),
+            checks,
         };
         let site = Arc::new(Site {
             parts: parts.clone(),

@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use trails::{Changes, Trail};
 
+use crate::checks::Checks;
 use crate::cli::{Serve, Verdict};
 use crate::config::{FanoutSettings, Settings};
 use crate::serve::{self, Daemon};
@@ -29,7 +30,8 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
         fanned_out = timeout(FAN_OUT_MAX, set_up::fan_out(&config, &settings.fanout)) => fanned_out,
         () = signals.stop() => return Ok(Verdict::Good),
     };
-    let daemon = Daemon::start(&settings, parts, aws::store(&config), aws::topics(&config)).await?;
+    let (store, topics) = (aws::store(&config), aws::topics(&config));
+    let daemon = Daemon::start(&settings, parts, store, topics, Checks::new(&config)).await?;
     let directory = settings.data_dir.display();
     tracing::info!(address = %daemon.address(), data_dir = %directory, version = env!("CARGO_PKG_VERSION"), "cairn is ready");
     for channel in &daemon.definitions().channels {

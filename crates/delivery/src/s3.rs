@@ -36,6 +36,8 @@ use outbox::brief;
 
 use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
 
+mod trial;
+
 /// How long one call takes at most, the SDK's own second attempt included.
 const CALL_MAX: Duration = Duration::from_secs(55);
 /// Larger objects are not read back: no log file of Cairn's is.
@@ -285,17 +287,22 @@ async fn is_taken(client: &Client, put: &Put) -> Result<Option<bool>, PutFailure
 }
 
 fn put_failure(error: &SdkError<PutObjectError>) -> Result<PutOutcome, PutFailure> {
-    let response = error.raw_response();
-    let region = response.and_then(|response| response.headers().get("x-amz-bucket-region"));
-    match (error.code(), response.map(|response| response.status().as_u16())) {
+    match (error.code(), error.raw_response().map(|response| response.status().as_u16())) {
         (Some("PreconditionFailed"), _) | (_, Some(412)) => Ok(PutOutcome::Exists),
         (Some("NotImplemented"), _) | (_, Some(501)) => Err(PutFailure::NotImplemented),
-        (_, Some(301 | 307 | 400)) if region.is_some() => {
-            let region = region.expect("checked").to_owned();
-            Err(PutFailure::Moved(region, store_error(error)))
-        }
-        _ => Err(PutFailure::Other(store_error(error))),
+        _ => Err(match region_elsewhere(error) {
+            Some(region) => PutFailure::Moved(region, store_error(error)),
+            None => PutFailure::Other(store_error(error)),
+        }),
     }
+}
+
+/// The Region where the bucket is, when the answer says that it was asked for in another.
+fn region_elsewhere<E>(error: &SdkError<E>) -> Option<String> {
+    let response = error.raw_response()?;
+    let is_elsewhere = matches!(response.status().as_u16(), 301 | 307 | 400);
+    let region = response.headers().get("x-amz-bucket-region").filter(|_| is_elsewhere);
+    region.map(str::to_owned)
 }
 
 fn store_error<E>(error: &SdkError<E>) -> StoreError

@@ -189,6 +189,16 @@ identifier!(
 );
 
 identifier!(
+    /// The name of a log group of CloudWatch Logs: 1 to 512 letters, digits and `. - _ / #`.
+    LogGroupName(Arc<str>),
+    "a log group name of 1 to 512 letters, digits and . - _ / #",
+    |text| {
+        (1..=512).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/#".contains(&byte))
+    }
+);
+
+identifier!(
     /// The name of an SNS topic or an SQS queue: 1 to 256 letters, digits, `_` and `-`, or that and
     /// `.fifo`.
     TopicName(Arc<str>),
@@ -320,6 +330,49 @@ impl FromStr for TopicArn {
     }
 }
 
+/// A log group, and all of its streams: `arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME:*`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LogGroupArn {
+    /// The group's Region.
+    pub region: Region,
+    /// The group's owner.
+    pub account: AccountId,
+    /// The group's name.
+    pub name: LogGroupName,
+}
+
+impl fmt::Display for LogGroupArn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LogGroupArn { region, account, name } = self;
+        write!(formatter, "arn:{}:logs:{region}:{account}:log-group:{name}:*", partition_of(region))
+    }
+}
+
+impl fmt::Debug for LogGroupArn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl FromStr for LogGroupArn {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let refuse = || {
+            InvalidId::new(text, "a log group ARN: arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*")
+        };
+        let [region, account, resource] = arn_parts(text, "logs").ok_or_else(refuse)?;
+        let name = resource.strip_prefix("log-group:").and_then(|rest| rest.strip_suffix(":*"));
+        let arn = LogGroupArn {
+            region: region.parse().map_err(|_| refuse())?,
+            account: account.parse().map_err(|_| refuse())?,
+            name: name.ok_or_else(refuse)?.parse().map_err(|_| refuse())?,
+        };
+        if arn.to_string() == text { Ok(arn) } else { Err(refuse()) }
+    }
+}
+
 macro_rules! arn_as_string {
     ($name:ident) => {
         impl TryFrom<String> for $name {
@@ -340,6 +393,7 @@ macro_rules! arn_as_string {
 
 arn_as_string!(TrailArn);
 arn_as_string!(TopicArn);
+arn_as_string!(LogGroupArn);
 
 /// Region, account and resource of an ARN of one service.
 fn arn_parts<'a>(text: &'a str, service: &str) -> Option<[&'a str; 3]> {
@@ -416,6 +470,15 @@ mod tests {
                 "arn:aws:cloudtrail:cn-north-1:111111111111:trail/all",
                 "arn:aws:cloudtrail:eu-west-1:1:trail/all",
                 "all",
+            ],
+        );
+        check::<LogGroupArn>(
+            &["arn:aws:logs:eu-west-1:111111111111:log-group:/a/b.c-d_e#1:*"],
+            &[
+                "arn:aws:logs:eu-west-1:111111111111:log-group:a",
+                "arn:aws:logs:eu-west-1:111111111111:log-group::*",
+                "arn:aws:logs:eu-west-1:111111111111:log-group:a:log-stream:b:*",
+                "arn:aws:logs:cn-north-1:111111111111:log-group:a:*",
             ],
         );
         check::<TopicArn>(

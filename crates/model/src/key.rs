@@ -103,6 +103,25 @@ pub fn marker_key(prefix: Option<&KeyPrefix>, account: &AccountId) -> String {
     account_root(prefix, None, account) + "CloudTrail/"
 }
 
+/// All the zero-byte objects by which a trail proves that it may write where its files go: log
+/// files, and digests if it writes them. An organization trail proves it for its own account too,
+/// as the bucket policy of AWS has it: the trail may be turned back into an account's own.
+#[must_use]
+pub fn marker_keys(
+    prefix: Option<&KeyPrefix>,
+    organization: Option<&OrganizationId>,
+    account: &AccountId,
+    writes_digests: bool,
+) -> Vec<String> {
+    let organizations = [Some(None), organization.map(Some)].into_iter().flatten();
+    let roots = organizations.map(|organization| account_root(prefix, organization, account));
+    let folders = |root: String| {
+        let digests = writes_digests.then(|| format!("{root}CloudTrail-Digest/"));
+        [Some(root + "CloudTrail/"), digests].into_iter().flatten()
+    };
+    roots.flat_map(folders).collect()
+}
+
 /// `[PREFIX/]AWSLogs/[O-ID/]ACCT/`
 fn account_root(
     prefix: Option<&KeyPrefix>,
@@ -184,6 +203,23 @@ mod tests {
             ],
         );
         assert_eq!(marker_key(None, &name().account), "AWSLogs/111111111111/CloudTrail/");
+    }
+
+    #[test]
+    fn a_trail_marks_each_place_that_it_writes_to() {
+        let (prefix, account) = ("logs".parse().unwrap(), "111111111111".parse().unwrap());
+        let organization = "o-abc123defg".parse().unwrap();
+        let account_alone = marker_keys(None, None, &account, false);
+        assert_eq!(account_alone, [marker_key(None, &account)]);
+        assert_eq!(
+            marker_keys(Some(&prefix), Some(&organization), &account, true),
+            [
+                "logs/AWSLogs/111111111111/CloudTrail/",
+                "logs/AWSLogs/111111111111/CloudTrail-Digest/",
+                "logs/AWSLogs/o-abc123defg/111111111111/CloudTrail/",
+                "logs/AWSLogs/o-abc123defg/111111111111/CloudTrail-Digest/",
+            ]
+        );
     }
 
     #[test]

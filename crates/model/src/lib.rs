@@ -22,8 +22,8 @@ pub use activity::{ActivityChannel, RefusedActivity};
 pub use category::{Category, Folder};
 pub use event::{Event, Identity, Sender};
 pub use ids::{
-    AccountId, BatchId, BucketName, ChannelName, InvalidId, KeyPrefix, OrganizationId, Region,
-    TopicArn, TopicName, TrailArn, TrailName,
+    AccountId, BatchId, BucketName, ChannelName, InvalidId, KeyPrefix, LogGroupArn, LogGroupName,
+    OrganizationId, Region, TopicArn, TopicName, TrailArn, TrailName,
 };
 pub use key::LogFileName;
 pub use log_file::{Destination, LogFile};

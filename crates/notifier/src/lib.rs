@@ -33,7 +33,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod error;
+pub mod failure;
 pub mod fanout;
+pub mod logs;
 pub mod memory;
 mod notifier;
 pub mod sns;

@@ -5,37 +5,17 @@
 //! 4): three attempts of at most three seconds.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_sns::config::retry::RetryConfig;
-use aws_sdk_sns::config::timeout::TimeoutConfig;
-use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::{Client, Config};
 use model::ids::{Region, TopicArn};
-use outbox::brief;
 
+use crate::failure::{Failure, bounds};
 use crate::{PublishError, Topic};
 
 /// How long one publish takes at most, the SDK's own retries included.
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
-
-const ATTEMPTS_MAX: u32 = 3;
-
-/// Codes, in whole or in part, that say nothing about the topic: the service is busy, or our
-/// credentials or our clock are wrong.
-const NOT_THE_TOPIC: [&str; 9] = [
-    "Throttl",
-    "TooManyRequests",
-    "ExpiredToken",
-    "InvalidClientTokenId",
-    "UnrecognizedClient",
-    "SignatureDoesNotMatch",
-    "IncompleteSignature",
-    "MissingAuthenticationToken",
-    "RequestExpired",
-];
 
 /// Topics of Amazon SNS, or of an endpoint that speaks its protocol.
 #[derive(Debug)]
@@ -55,17 +35,8 @@ impl SnsTopic {
     /// The same, with another bound on one publish.
     #[must_use]
     pub fn with_timeout(config: &Config, timeout: Duration) -> SnsTopic {
-        let attempt = timeout * 3 / 10;
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(attempt)
-            .operation_attempt_timeout(attempt)
-            .operation_timeout(timeout);
-        let retries = RetryConfig::standard()
-            .with_max_attempts(ATTEMPTS_MAX)
-            .with_initial_backoff(timeout / 50)
-            .with_max_backoff(timeout / 20);
-        let config =
-            config.to_builder().timeout_config(timeouts.build()).retry_config(retries).build();
+        let (timeouts, retries) = bounds(timeout);
+        let config = config.to_builder().timeout_config(timeouts).retry_config(retries).build();
         SnsTopic { config, clients: Mutex::default() }
     }
 
@@ -81,7 +52,14 @@ impl Topic for SnsTopic {
     async fn publish(&self, topic: &TopicArn, message: &str) -> Result<(), PublishError> {
         let request = self.client(&topic.region).publish();
         let sent = request.topic_arn(topic.to_string()).message(message).send().await;
-        sent.map(|_| ()).map_err(|error| publish_error(&error))
+        sent.map(|_| ()).map_err(|error| PublishError::from(Failure::of(&error)))
+    }
+}
+
+impl From<Failure> for PublishError {
+    fn from(failure: Failure) -> PublishError {
+        let Failure { code, message, is_refusal } = failure;
+        PublishError { code, message, topic_at_fault: is_refusal }
     }
 }
 
@@ -89,22 +67,4 @@ impl Topic for SnsTopic {
 pub(crate) fn client_in(config: &Config, region: &Region) -> Client {
     let region = aws_sdk_sns::config::Region::new(region.as_str().to_owned());
     Client::from_conf(config.to_builder().region(region).build())
-}
-
-fn publish_error<E>(error: &SdkError<E>) -> PublishError
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    let Some((status, service)) = status.zip(error.as_service_error()) else {
-        return PublishError::no_answer(&brief(error));
-    };
-    let code = service.code().map_or_else(|| format!("Http{status}"), str::to_owned);
-    PublishError {
-        message: service.message().unwrap_or("the service said nothing more").to_owned(),
-        topic_at_fault: (400..500).contains(&status)
-            && status != 429
-            && !NOT_THE_TOPIC.iter().any(|part| code.contains(part)),
-        code,
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use daemon::checks::Checks;
 use daemon::config::{Flags, Settings};
 use daemon::parts::Parts;
 use daemon::serve::{Daemon, real_parts};
@@ -96,7 +97,8 @@ impl Inside {
         let s3 = aws_sdk_s3::config::Builder::from(&config);
         let store = S3Store::with_timeout(s3, true, s3_timeout);
         let topics = daemon::aws::topics(&config);
-        let daemon = Daemon::start(&settings, parts, store, topics).await.unwrap();
+        let checks = Checks::new(&config);
+        let daemon = Daemon::start(&settings, parts, store, topics, checks).await.unwrap();
         Inside { daemon, http: Http::new() }
     }
 

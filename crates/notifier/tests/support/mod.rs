@@ -13,6 +13,8 @@ pub const ACCOUNT: &str = "111122223333";
 /// One HTTP request, as far as AWS's protocols care.
 #[derive(Debug)]
 pub struct Request {
+    /// Method and path, such as `PUT /bucket/key`.
+    pub target: String,
     /// Header values by lower-case name.
     pub headers: BTreeMap<String, String>,
     pub body: String,
@@ -21,8 +23,16 @@ pub struct Request {
 /// Status and body; `None` never answers.
 pub type Answer = Option<(u16, String)>;
 
+/// Status, lines of the head, body.
+pub type HeadedAnswer = Option<(u16, String, String)>;
+
 /// Serves every connection on a thread of its own; returns the endpoint's URL.
 pub fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> String {
+    serve_headed(move |request| answer(request).map(|(status, body)| (status, String::new(), body)))
+}
+
+/// The same, with more in the head.
+pub fn serve_headed(answer: impl Fn(&Request) -> HeadedAnswer + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = Arc::new(answer);
@@ -35,17 +45,17 @@ pub fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Str
     url
 }
 
-fn converse(mut stream: TcpStream, answer: &dyn Fn(&Request) -> Answer) -> Option<()> {
+fn converse(mut stream: TcpStream, answer: &dyn Fn(&Request) -> HeadedAnswer) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
         let request = read_request(&mut reader)?;
-        let Some((status, body)) = answer(&request) else {
+        let Some((status, more, body)) = answer(&request) else {
             // Holds the connection open until the client leaves.
             let _ = reader.read(&mut [0]);
             return None;
         };
         let length = body.len();
-        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!("HTTP/1.1 {status} X\r\n{more}content-length: {length}\r\n\r\n");
         stream.write_all((head + &body).as_bytes()).ok()?;
     }
 }
@@ -54,6 +64,7 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     let mut headers = BTreeMap::new();
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|bytes| *bytes > 0)?;
+    let target = line.split(['?', ' ']).take(2).collect::<Vec<_>>().join(" ");
     loop {
         line.clear();
         reader.read_line(&mut line).ok()?;
@@ -63,7 +74,7 @@ fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     let length = headers.get("content-length").map_or(0, |text| text.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Request { headers, body: String::from_utf8(body).unwrap() })
+    Some(Request { target, headers, body: String::from_utf8(body).unwrap() })
 }
 
 impl Request {
