@@ -13,6 +13,7 @@
 #![allow(clippy::unwrap_used)] // a test that panics has failed
 
 mod bulk;
+mod checks;
 mod commands;
 mod consume;
 mod corpus;
