@@ -79,12 +79,12 @@ impl<S: Site> Api<S> {
             }
             (Err(exception), _) => Err(exception),
         };
-        self.note(call, !matches!(operation.handler, Handler::Change(_)), &result).await;
+        self.note(call, &result).await;
         result
     }
 
     fn authorize(&self, call: &Call<'_>, operation: &Operation) -> Result<(), Exception> {
-        (operation.resource)(call.caller, &call.members).map(drop)
+        (operation.resources)(call.caller, &call.members).map(drop)
     }
 
     /// What the operation says of these definitions.
@@ -114,7 +114,7 @@ impl<S: Site> Api<S> {
         };
         let result = Ok(plan.output);
         // What can't be recorded is not changed.
-        self.record(call, false, &result).await?;
+        self.record(call, &result).await?;
         match change.commit(plan.definitions).await {
             Ok(()) => result,
             Err(exception) => self.refuse(call, exception).await,
@@ -151,13 +151,13 @@ impl<S: Site> Api<S> {
 
     async fn refuse(&self, call: &Call<'_>, exception: Exception) -> Result<Value, Exception> {
         let result = Err(exception);
-        self.note(call, false, &result).await;
+        self.note(call, &result).await;
         result
     }
 
     /// Records a call that is answered all the same if that fails.
-    async fn note(&self, call: &Call<'_>, read_only: bool, result: &Result<Value, Exception>) {
-        if self.record(call, read_only, result).await.is_err() {
+    async fn note(&self, call: &Call<'_>, result: &Result<Value, Exception>) {
+        if self.record(call, result).await.is_err() {
             self.site.count_unrecorded();
         }
     }
@@ -165,14 +165,13 @@ impl<S: Site> Api<S> {
     async fn record(
         &self,
         call: &Call<'_>,
-        read_only: bool,
         result: &Result<Value, Exception>,
     ) -> Result<(), Exception> {
         let Call { caller, request, operation, members, .. } = call;
         let (event_id, now) = (self.site.draw(), self.site.now());
-        let parameters = Some(members);
-        let told =
-            Told { caller, request, operation, read_only, parameters, result, event_id, now };
+        let is_denied = |exception: &Exception| exception.code == "AccessDeniedException";
+        let parameters = (!result.as_ref().is_err_and(is_denied)).then_some(members);
+        let told = Told { caller, request, operation, parameters, result, event_id, now };
         self.site.record(&caller.account, &caller.region, told.record()).await
     }
 }

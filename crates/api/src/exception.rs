@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+const MESSAGE_CHARACTERS_MAX: usize = 4096;
+
 /// An exception of the API: its short name, its message, and the status of HTTP. All that CloudTrail
 /// declares are 400; what the SDKs should try again is 5xx.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +20,12 @@ impl Exception {
     /// One that CloudTrail declares: 400.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>) -> Exception {
-        Exception { code, message: message.into(), status: 400 }
+        let mut message = message.into();
+        // Messages quote callers, who may have sent megabytes.
+        if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARACTERS_MAX) {
+            message.truncate(end);
+        }
+        Exception { code, message, status: 400 }
     }
 
     /// Something failed here that is no business of the caller's; the log has it.

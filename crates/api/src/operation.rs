@@ -18,6 +18,11 @@ pub trait Input: DeserializeOwned {
     fn resource(&self, _caller: &Caller) -> String {
         "*".into()
     }
+
+    /// The ARNs of all that it acts on, where that may be several: policies must allow each.
+    fn resources(&self, caller: &Caller) -> Vec<String> {
+        vec![self.resource(caller)]
+    }
 }
 
 /// What a change wants.
@@ -65,7 +70,7 @@ pub enum Check {
 /// A plan whose answer is on the wire's form.
 pub(crate) type WirePlan = Plan<Value>;
 pub(crate) type Run<T> = Box<dyn Fn(&Context<'_>, &Value) -> Result<T, Exception> + Send + Sync>;
-type Resource = Box<dyn Fn(&Caller, &Value) -> Result<String, Exception> + Send + Sync>;
+type Resources = Box<dyn Fn(&Caller, &Value) -> Result<Vec<String>, Exception> + Send + Sync>;
 
 /// What an operation does.
 pub(crate) enum Handler {
@@ -80,7 +85,7 @@ pub(crate) enum Handler {
 /// An operation of the API.
 pub(crate) struct Operation {
     pub(crate) handler: Handler,
-    pub(crate) resource: Resource,
+    pub(crate) resources: Resources,
 }
 
 /// Operations by their names.
@@ -93,7 +98,7 @@ pub(crate) fn read<I: Input, O: Serialize>(
     let run = move |context: &Context<'_>, input: &Value| {
         Ok(wire::output(&run(context, &wire::input::<I>(input)?)?))
     };
-    Operation { handler: Handler::Read(Box::new(run)), resource: resource::<I>() }
+    Operation { handler: Handler::Read(Box::new(run)), resources: resources::<I>() }
 }
 
 /// An operation that changes what is defined.
@@ -104,14 +109,14 @@ pub(crate) fn change<I: Input, O: Serialize>(
         let Plan { definitions, output, checks } = run(context, &wire::input::<I>(input)?)?;
         Ok(Plan { definitions, output: wire::output(&output), checks })
     };
-    Operation { handler: Handler::Change(Box::new(run)), resource: resource::<I>() }
+    Operation { handler: Handler::Change(Box::new(run)), resources: resources::<I>() }
 }
 
 /// An operation that Cairn has not.
 pub(crate) fn unsupported() -> Operation {
-    Operation { handler: Handler::Unsupported, resource: Box::new(|_, _| Ok("*".into())) }
+    Operation { handler: Handler::Unsupported, resources: Box::new(|_, _| Ok(vec!["*".into()])) }
 }
 
-fn resource<I: Input>() -> Resource {
-    Box::new(|caller, input| Ok(wire::input::<I>(input)?.resource(caller)))
+fn resources<I: Input>() -> Resources {
+    Box::new(|caller, input| Ok(wire::input::<I>(input)?.resources(caller)))
 }

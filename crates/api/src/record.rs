@@ -1,25 +1,27 @@
 //! The record of a call to the API, as CloudTrail records the calls of `cloudtrail.amazonaws.com`.
 //!
 //! Parameters keep the caller's spelling but for their first letters, which are small. Reads have no
-//! `responseElements`, and neither have refused calls.
+//! `responseElements`, and neither have refused calls. What is longer than CloudTrail's limit for
+//! its member is cut here, so that no call is too large to be recorded.
 //! Source: AWS CloudTrail User Guide, "CloudTrail record contents".
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use model::{AccountId, Timestamp};
+use model::{AccountId, Timestamp, limits};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::exception::Exception;
-use crate::wire::Request;
+use crate::wire::{Request, with_small_letter};
 
 /// What a call was, and what became of it.
 pub(crate) struct Told<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) request: &'a Request,
     pub(crate) operation: &'a str,
-    pub(crate) read_only: bool,
     /// The members of the call; `None` of one whose caller may not see what they name.
     pub(crate) parameters: Option<&'a Value>,
     pub(crate) result: &'a Result<Value, Exception>,
@@ -39,11 +41,11 @@ struct Record<'a> {
     #[serde(rename = "sourceIPAddress")]
     source_ip_address: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<&'a str>,
+    user_agent: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_message: Option<&'a str>,
+    error_message: Option<Cow<'a, str>>,
     request_parameters: Value,
     response_elements: Value,
     #[serde(rename = "requestID")]
@@ -63,7 +65,8 @@ impl Told<'_> {
     /// The record's bytes.
     pub(crate) fn record(&self) -> Bytes {
         let exception = self.result.as_ref().err();
-        let elements = self.result.as_ref().ok().filter(|_| !self.read_only);
+        let read_only = is_read_only(self.operation);
+        let elements = self.result.as_ref().ok().filter(|_| !read_only);
         let record = Record {
             event_version: "1.11",
             user_identity: self.caller.user_identity(),
@@ -72,14 +75,14 @@ impl Told<'_> {
             event_name: self.operation,
             aws_region: self.caller.region.as_str(),
             source_ip_address: &self.request.source_ip,
-            user_agent: self.request.user_agent.as_deref(),
+            user_agent: self.request.user_agent.as_deref().map(limits::short),
             error_code: exception.map(|exception| error_code(exception.code)),
-            error_message: exception.map(|exception| exception.message.as_str()),
+            error_message: exception.map(|exception| limits::short(&exception.message)),
             request_parameters: self.parameters.map_or(Value::Null, elements_of),
             response_elements: elements.map_or(Value::Null, elements_of),
             request_id: &self.request.request_id,
             event_id: self.event_id.to_string(),
-            read_only: self.read_only,
+            read_only,
             event_type: "AwsApiCall",
             management_event: true,
             recipient_account_id: &self.caller.account,
@@ -90,15 +93,24 @@ impl Told<'_> {
     }
 }
 
+/// Whether an operation only tells: its name says so.
+fn is_read_only(operation: &str) -> bool {
+    const VERBS: [&str; 5] = ["Describe", "Get", "List", "Lookup", "Search"];
+    VERBS.iter().any(|verb| operation.starts_with(verb))
+}
+
 /// Records say `AccessDenied` where the wire says `AccessDeniedException`.
 fn error_code(code: &str) -> &str {
     if code == "AccessDeniedException" { "AccessDenied" } else { code }
 }
 
-/// An object with small first letters; nothing, where it is empty.
+/// An object with small first letters; nothing, where it is empty; a mark, where it is too long.
 fn elements_of(members: &Value) -> Value {
     match members {
         Value::Object(members) if members.is_empty() => Value::Null,
+        members if members.to_string().len() > limits::PARAMETERS_BYTES_MAX => {
+            json!({ "omitted": true })
+        }
         members => with_small_letters(members),
     }
 }
@@ -107,9 +119,7 @@ fn with_small_letters(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let small = |(name, value): (&String, &Value)| {
-                let mut rest = name.chars();
-                let first = rest.next().map(|first| first.to_ascii_lowercase());
-                (first.into_iter().chain(rest).collect(), with_small_letters(value))
+                (with_small_letter(name), with_small_letters(value))
             };
             Value::Object(members.iter().map(small).collect::<Map<_, _>>())
         }

@@ -5,6 +5,8 @@
 //! without blanks. Members that no operation knows are passed over; members of a wrong type are
 //! refused. Times are numbers of seconds.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use model::Timestamp;
 use serde::de::DeserializeOwned;
@@ -17,6 +19,8 @@ use crate::exception::Exception;
 pub const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 /// The largest body: 500 selector values of 2,048 characters, and room for the JSON around them.
 pub const BODY_BYTES_MAX: usize = 2 << 20;
+/// Levels of objects and lists in a body. Records, which hold it, take 100.
+const DEPTH_MAX: usize = 32;
 /// What stands before the operation's name; both are in use.
 const PREFIXES: [&str; 2] =
     ["CloudTrail_20131101", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"];
@@ -58,23 +62,74 @@ pub(crate) fn unknown_operation() -> Exception {
     Exception::new("UnknownOperationException", "")
 }
 
-/// The members of a call; none where there is no body.
+/// The members of a call; none where there is no body. A member that is `null` is absent.
 pub(crate) fn members(body: &[u8]) -> Result<Value, Exception> {
     if body.trim_ascii().is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
-    let members: Value = serde_json::from_slice(body)
+    let mut members: Value = serde_json::from_slice(body)
         .map_err(|error| Exception::serialization(format!("The body is not JSON: {error}")))?;
-    if members.is_object() {
-        Ok(members)
-    } else {
-        Err(Exception::serialization("The body must be a JSON object."))
+    if !members.is_object() {
+        return Err(Exception::serialization("The body must be a JSON object."));
+    }
+    tidy(&mut members, DEPTH_MAX)?;
+    Ok(members)
+}
+
+/// Takes out what is `null`, and refuses what no operation has: lists of lists, which would pass for
+/// lists of objects, and deep values, which no record may hold.
+fn tidy(value: &mut Value, depth_max: usize) -> Result<(), Exception> {
+    let Some(depth_max) = depth_max.checked_sub(1) else {
+        let message = format!("The body is nested deeper than {DEPTH_MAX} levels.");
+        return Err(Exception::serialization(message));
+    };
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().try_for_each(|member| tidy(member, depth_max))
+        }
+        Value::Array(elements) if elements.iter().any(Value::is_array) => {
+            Err(Exception::serialization("A list cannot hold lists."))
+        }
+        Value::Array(elements) => {
+            elements.iter_mut().try_for_each(|element| tidy(element, depth_max))
+        }
+        _ => Ok(()),
     }
 }
 
 /// The input of an operation.
 pub(crate) fn input<I: DeserializeOwned>(members: &Value) -> Result<I, Exception> {
-    I::deserialize(members).map_err(|error| Exception::serialization(error.to_string()))
+    I::deserialize(members).map_err(|error| {
+        let text = error.to_string();
+        // serde's words for a member that is not optional.
+        let missing = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+        match missing {
+            Some(name) => missing_member(name),
+            None => Exception::serialization(text),
+        }
+    })
+}
+
+/// A member that must be there is not.
+pub(crate) fn missing_member(name: &str) -> Exception {
+    invalid_member(format!(
+        "Value null at '{}' failed to satisfy constraint: Member must not be null",
+        with_small_letter(name)
+    ))
+}
+
+/// A member breaks a rule that the operation's model states, such as a length.
+pub(crate) fn invalid_member(problem: impl Display) -> Exception {
+    let message = format!("1 validation error detected: {problem}");
+    Exception::new("ValidationException", message)
+}
+
+/// A member's name as records and messages spell it.
+pub(crate) fn with_small_letter(name: &str) -> String {
+    let mut rest = name.chars();
+    let first = rest.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(rest).collect()
 }
 
 /// The output of an operation.

@@ -16,6 +16,8 @@
 //! order is the one documented for event data stores, since none is for trails). The three dots are
 //! seen in real records, whose truncated `errorMessage` has 1,024 characters with them.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use crate::record::{Envelope, InvalidRecord};
@@ -24,7 +26,8 @@ use crate::record::{Envelope, InvalidRecord};
 pub const RECORD_BYTES_MAX: usize = 256 * 1024;
 const TEXT_BYTES_MAX: usize = 1024;
 const TRUNCATED: &str = "...";
-const PARAMETERS_BYTES_MAX: usize = 100 * 1024;
+/// Most bytes of `requestParameters` and `responseElements`.
+pub const PARAMETERS_BYTES_MAX: usize = 100 * 1024;
 const DETAILS_BYTES_MAX: usize = 28 * 1024;
 const OMITTED: &str = r#"{"omitted":true}"#;
 
@@ -124,12 +127,20 @@ fn truncated(raw: &RawValue) -> Option<String> {
         return None;
     }
     let text: String = serde_json::from_str(raw.get()).ok()?;
-    if text.len() <= TEXT_BYTES_MAX {
-        return None;
+    match short(&text) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(short) => serde_json::to_string(&short).ok(),
     }
-    let kept_max = TEXT_BYTES_MAX - TRUNCATED.len();
-    let end = (0..=kept_max).rev().find(|at| text.is_char_boundary(*at))?;
-    serde_json::to_string(&format!("{}{TRUNCATED}", &text[..end])).ok()
+}
+
+/// A text of at most 1 KB: as it is, or truncated.
+#[must_use]
+pub fn short(text: &str) -> Cow<'_, str> {
+    if text.len() <= TEXT_BYTES_MAX {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX - TRUNCATED.len());
+    Cow::Owned(format!("{}{TRUNCATED}", &text[..end]))
 }
 
 fn emptied(raw: &RawValue) -> String {
