@@ -13,6 +13,7 @@
 //! | `events_per_s.LOAD`, `ack_p50_ms.LOAD`, `ack_p99_ms.LOAD` | [`throughput`] |
 //! | `rss_growth_mb`, `rss_peak_mb.pairs*` | [`memory`] |
 //! | `recovery_s_per_gb`, `recovery_cpu_s_per_gb`, `rss_peak_mb.recovery` | [`recovery`] |
+//! | `sigv4_us` | [`signature`] |
 //!
 //! Seconds of CPU and bytes of memory hold on a machine that others use too; rates and waits do not.
 
@@ -28,6 +29,7 @@ mod process;
 mod records;
 mod recovery;
 mod requests;
+mod signature;
 mod throughput;
 mod versus;
 
@@ -74,6 +76,9 @@ fn run() -> Result<()> {
     }
     if wanted.any(&recovery::names()) {
         recovery::measure(&wanted)?;
+    }
+    if wanted.any(&signature::names()) {
+        signature::measure(&wanted)?;
     }
     Ok(())
 }
