@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
-use crate::{consume, doctor, put, salvage, serve_command};
+use crate::{account, consume, doctor, put, salvage, serve_command};
 
 /// Records API activity and delivers it as AWS CloudTrail does.
 #[derive(Debug, Parser)]
@@ -46,6 +46,11 @@ enum Command {
         after_help = "Example, for a daemon whose health names a damaged segment:\n  systemctl stop cairn\n  mv /var/lib/cairn/journal/0000019a01c2b3d4.segment /root/\n  systemctl start cairn\n  cairn salvage /root/0000019a01c2b3d4.segment > records.json\n  cairn put records.json\n\nWrites {\"Records\":[…]} to stdout, each record as it was recorded, and says on stderr which bytes are\nlost. Records that do not name their account and Region are written by --account and --region; which\nthere are is said. The daemon must have been started without the segment before its records are put again: one\nthat knows them takes them for retries. Files of the segment that were delivered before it was\ndamaged are then delivered twice; readers drop the doubles by eventID. Exit code 1: something is lost."
     )]
     Salvage(salvage::Salvage),
+    /// Create accounts, users and access keys, and say what users may do
+    #[command(
+        after_help = "Examples:\n  cairn account create 111122223333 --alias acme\n  cairn account create-user 111122223333 amy --administrator\n  eval \"$(cairn account create-key 111122223333 amy)\"\n  cairn account create-user 111122223333 auditor --policy read-only.json\n  eval \"$(cairn account create-session 111122223333 auditor --duration 1h)\"\n  cairn account show 111122223333\n\nA secret is shown once, when it is created. A daemon that runs sees changes within a second.\nChanges are kept in accounts.json of the data directory; its secrets are encrypted with\naccounts.key beside it, or with the key that accounts_key names: keep that one apart, and a copy\nof the data directory gives no secret away. Exit code 1: the change was refused."
+    )]
+    Account(account::Account),
 }
 
 /// Flags of `cairn serve`.
@@ -77,6 +82,7 @@ impl Serve {
     pub fn flags(&self) -> Flags {
         Flags {
             data_dir: self.data_dir.clone(),
+            accounts_key: None,
             listen: self.listen.clone(),
             interval: self.interval.clone(),
             log_format: self.log_format.clone(),
@@ -103,6 +109,7 @@ impl Cli {
             Command::Consume(consume) => consume.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Salvage(salvage) => salvage.run(),
+            Command::Account(account) => account.run(),
         }
     }
 }

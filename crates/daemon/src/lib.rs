@@ -2,6 +2,7 @@
 //! the command line. System tests start it from here.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod account;
 pub mod advice;
 pub mod api_site;
 pub mod aws;

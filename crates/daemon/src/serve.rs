@@ -73,7 +73,7 @@ pub fn real_parts(data_dir: &Path) -> std::io::Result<Parts> {
 }
 
 #[allow(clippy::disallowed_methods)] // the one place where the daemon's randomness is made
-fn entropy() -> u64 {
+pub(crate) fn entropy() -> u64 {
     rand::random()
 }
 
@@ -83,7 +83,7 @@ fn steady_clock() -> Instant {
 }
 
 #[allow(clippy::disallowed_methods)] // the one place where the daemon's clocks are made
-fn wall_clock() -> Timestamp {
+pub(crate) fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -71,6 +71,11 @@ const FOLDER: Kind<PathBuf> = Kind {
     expected: "a folder's path (~ and variables are not expanded)",
     parse: values::folder,
 };
+const FILE: Kind<PathBuf> = Kind {
+    form: Form::Text,
+    expected: "a file's path, from data_dir on if it is relative (~ and variables are not expanded)",
+    parse: values::folder,
+};
 const SIZE: Kind<u64> = Kind {
     form: Form::Either,
     expected: "a size, such as 64MiB, 50MB or a number of bytes,",
@@ -104,6 +109,13 @@ pub(super) const AUTH: Key<Auth> = Key {
     limits: None,
     kind: Kind { form: Form::Text, expected: "\"localstack\"", parse: Auth::from_name },
     meaning: "How callers prove who they are: \"localstack\" believes any access key.",
+};
+pub(super) const ACCOUNTS_KEY: Key<PathBuf> = Key {
+    name: "accounts_key",
+    default: "\"accounts.key\"",
+    limits: None,
+    kind: FILE,
+    meaning: "The key that the secrets of access keys are encrypted with; cairn account makes it.",
 };
 pub(super) const SEGMENT_SIZE: Key<u64> = Key {
     name: "journal.segment_size",
@@ -182,11 +194,12 @@ pub(super) const LOG_LEVEL: Key<LogLevel> = Key {
 
 /// Every scalar key, in the order of the sample file.
 #[must_use]
-pub fn all() -> [About; 13] {
+pub fn all() -> [About; 14] {
     [
         DATA_DIR.about(),
         LISTEN.about(),
         AUTH.about(),
+        ACCOUNTS_KEY.about(),
         SEGMENT_SIZE.about(),
         QUOTA.about(),
         DEDUP_WINDOW.about(),

@@ -11,6 +11,8 @@ use super::mistake::{Mistake, Place, nearest, shown};
 pub struct Flags {
     /// `--data-dir`
     pub data_dir: Option<String>,
+    /// `--accounts-key`
+    pub accounts_key: Option<String>,
     /// `--listen`
     pub listen: Option<String>,
     /// `--interval`
@@ -83,6 +85,7 @@ impl Layers {
     fn flags(&mut self, flags: &Flags) {
         for (key, flag, text) in [
             (keys::DATA_DIR.name, "--data-dir", &flags.data_dir),
+            (keys::ACCOUNTS_KEY.name, "--accounts-key", &flags.accounts_key),
             (keys::LISTEN.name, "--listen", &flags.listen),
             (keys::INTERVAL.name, "--interval", &flags.interval),
             (keys::LOG_FORMAT.name, "--log-format", &flags.log_format),

@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use accounts::KeyPlace;
 use trails::Definitions;
 
 pub use self::fanout::{FanoutQueueSettings, FanoutSettings};
@@ -37,6 +38,7 @@ pub use self::layers::Flags;
 use self::layers::Layers;
 pub use self::mistake::{ConfigError, Mistake, Place};
 use self::reader::{Input, Reader};
+pub use self::values::duration as parse_duration;
 use crate::logging::{LogFormat, LogLevel};
 
 /// Everything that is configured, checked.
@@ -48,6 +50,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How callers prove who they are.
     pub auth: Auth,
+    /// Where the key of the accounts' secrets is.
+    pub accounts_key: KeyPlace,
     /// The journal.
     pub journal: JournalSettings,
     /// Delivery to buckets.
@@ -152,9 +156,10 @@ fn read(root: &mut Reader<'_, '_>, default_data_dir: Option<&Path>) -> Settings 
     let data_dir = data_dir(root, default_data_dir);
     let auth = root.scalar_or_default(&keys::AUTH);
     Settings {
-        data_dir,
         listen: listen(root, auth),
         auth,
+        accounts_key: accounts_key(root, &data_dir),
+        data_dir,
         journal: root.section("journal", journal),
         delivery: root.section("delivery", delivery),
         log: root.section("log", |log| LogSettings {
@@ -174,6 +179,14 @@ fn data_dir(root: &mut Reader<'_, '_>, default: Option<&Path>) -> PathBuf {
         root.mistake("data_dir", why.into());
     }
     given.or_else(|| default.map(Path::to_owned)).unwrap_or_default()
+}
+
+fn accounts_key(root: &mut Reader<'_, '_>, data_dir: &Path) -> KeyPlace {
+    let path = root.scalar_or_default(&keys::ACCOUNTS_KEY);
+    if path == Path::new(accounts::KEY_FILE) {
+        return KeyPlace::DataDirectory;
+    }
+    KeyPlace::File(data_dir.join(path))
 }
 
 fn listen(root: &mut Reader<'_, '_>, auth: Auth) -> SocketAddr {

@@ -49,6 +49,7 @@ fn no_file_means_the_defaults_and_no_trails() {
                 data_dir: "/data",
                 listen: 127.0.0.1:4580,
                 auth: Localstack,
+                accounts_key: DataDirectory,
                 journal: JournalSettings {
                     segment_bytes: 67108864,
                     quota_bytes: 8589934592,
@@ -87,6 +88,7 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                 data_dir: "/var/lib/cairn",
                 listen: 127.0.0.1:4580,
                 auth: Localstack,
+                accounts_key: DataDirectory,
                 journal: JournalSettings {
                     segment_bytes: 67108864,
                     quota_bytes: 8589934592,
@@ -368,6 +370,7 @@ fn every_scalar_key_has_a_variable() {
         ("CAIRN_DATA_DIR", "/elsewhere"),
         ("CAIRN_LISTEN", "[::1]:1"),
         ("CAIRN_AUTH", "localstack"),
+        ("CAIRN_ACCOUNTS_KEY", "keys/cairn"),
         ("CAIRN_JOURNAL_SEGMENT_SIZE", "1MiB"),
         ("CAIRN_JOURNAL_QUOTA", "4MiB"),
         ("CAIRN_JOURNAL_DEDUP_WINDOW", "0"),
@@ -389,6 +392,9 @@ fn every_scalar_key_has_a_variable() {
                 data_dir: "/elsewhere",
                 listen: [::1]:1,
                 auth: Localstack,
+                accounts_key: File(
+                    "/elsewhere/keys/cairn",
+                ),
                 journal: JournalSettings {
                     segment_bytes: 1048576,
                     quota_bytes: 4194304,
@@ -515,8 +521,8 @@ fn an_unknown_key_is_told_the_one_that_was_meant() {
         expect![[r#"
             cairn.toml:1: data-dir: unknown key; did you mean data_dir?
             cairn.toml:2: interval: unknown key; did you mean delivery.interval?
-            cairn.toml:3: secret: unknown key; known here are data_dir, auth, listen, journal, delivery, log, accounts, organization, trails, channels, fanout
-            cairn.toml:4: "a\u{1b}": unknown key; known here are data_dir, auth, listen, journal, delivery, log, accounts, organization, trails, channels, fanout
+            cairn.toml:3: secret: unknown key; known here are data_dir, auth, listen, accounts_key, journal, delivery, log, accounts, organization, trails, channels, fanout
+            cairn.toml:4: "a\u{1b}": unknown key; known here are data_dir, auth, listen, accounts_key, journal, delivery, log, accounts, organization, trails, channels, fanout
             cairn.toml:5: aws: unknown key; endpoint, Region and credentials of AWS come from its own settings (AWS_ENDPOINT_URL, AWS_PROFILE, ~/.aws/config, …)
             cairn.toml:7: trail: unknown key; did you mean trails?
             cairn.toml:13: trails[0].is_multi_region: unknown key; did you mean multi_region?

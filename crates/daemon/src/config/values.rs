@@ -32,8 +32,8 @@ pub(super) fn size(text: &str) -> Option<u64> {
     in_units(number, unit, &SIZES)
 }
 
-/// A duration, to the millisecond.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+/// A duration with its unit (ms, s, m, h, d), to the millisecond.
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     in_units(number, unit, &DURATIONS).map(Duration::from_millis)
 }
@@ -49,7 +49,7 @@ pub(super) fn address(text: &str) -> Option<SocketAddr> {
     text.parse().ok()
 }
 
-/// A folder. `~` would become a folder of that name, so it is refused.
+/// A folder or a file. `~` would become one of that name, so it is refused.
 pub(super) fn folder(text: &str) -> Option<PathBuf> {
     let usable = !text.is_empty() && !text.starts_with('~') && !text.contains('\0');
     usable.then(|| Path::new(text).to_owned())
