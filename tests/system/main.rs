@@ -12,6 +12,7 @@
 //! | `CAIRN_SKIP_NAMESPACES=1` | leaves out what needs unprivileged namespaces, and says so |
 #![allow(clippy::unwrap_used)] // a test that panics has failed
 
+mod accounts;
 mod bulk;
 mod checks;
 mod commands;

@@ -16,6 +16,7 @@ pub mod configuration;
 pub mod files;
 pub mod json;
 pub mod mutate;
+pub mod policies;
 pub mod reading;
 pub mod records;
 pub mod signature;
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     files::SPOOL,
     files::LOG_FILE,
     files::REGISTRY,
+    policies::POLICY,
     reading::ANNOUNCEMENT,
     reading::UNPACK,
     configuration::CONFIGURATION,

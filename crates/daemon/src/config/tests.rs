@@ -428,6 +428,7 @@ fn every_scalar_key_has_a_variable() {
 fn every_flag_reaches_its_key() {
     let flags = Flags {
         data_dir: Some("~".into()),
+        accounts_key: Some("~/key".into()),
         listen: Some("localhost:1".into()),
         interval: Some("5".into()),
         log_format: Some("xml".into()),
@@ -438,6 +439,7 @@ fn every_flag_reaches_its_key() {
         &[],
         &flags,
         &expect![[r#"
+            --accounts-key: accounts_key = "~/key": expected a file's path, from data_dir on if it is relative (~ and variables are not expanded)
             --data-dir: data_dir = "~": expected a folder's path (~ and variables are not expanded)
             --interval: delivery.interval = "5": expected a duration with its unit (ms, s, m, h, d) from 1s to 1h
             --listen: listen = "localhost:1": expected an IP address and a port, such as 127.0.0.1:4580 or [::1]:4580
