@@ -3,13 +3,13 @@
 //!
 //! | the caller is | allowed when no policy denies and |
 //! | --- | --- |
-//! | root of the resource's account | always: policies do not bind it, so that nobody locks it out |
+//! | root of the resource's account | always: no policy binds it, so nobody locks it out |
 //! | a user of that account | a policy of the user or of the resource allows it |
 //! | root of another account | the resource's policy allows it |
 //! | a user of another account | a policy of the user allows it, and the resource's policy too |
 //!
-//! A resource's policy that names the account of the user, and not the user, allows it only together
-//! with a policy of the user.
+//! A resource's policy that names the account of the user, and not the user, allows it only
+//! together with a policy of the user.
 //!
 //! Sources: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic",
 //! "Troubleshoot access denied error messages" (the texts).

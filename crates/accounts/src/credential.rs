@@ -41,7 +41,8 @@ pub enum TokenRefused {
 }
 
 impl Credential {
-    /// Checks the session token of a call (`X-Amz-Security-Token`): access keys that stay have none.
+    /// Checks the session token of a call (`X-Amz-Security-Token`): access keys that stay have
+    /// none.
     pub fn check_token(&self, token: Option<&str>, now: Timestamp) -> Result<(), TokenRefused> {
         let (session, token) = match (&self.session, token) {
             (None, None) => return Ok(()),

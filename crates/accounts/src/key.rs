@@ -1,8 +1,8 @@
 //! The key that secrets are encrypted with: 32 bytes, kept apart from them.
 //!
 //! By default it is the file `accounts.key` beside `accounts.json`, made when the first secret is
-//! kept. Whoever keeps it elsewhere (as a credential of systemd, on another disk) gives its path: then
-//! a copy of the data directory gives no secret away. The file holds 64 hexadecimal digits, as
+//! kept. Whoever keeps it elsewhere (as a credential of systemd, on another disk) gives its path:
+//! then a copy of the data directory gives no secret away. The file holds 64 hexadecimal digits, as
 //! `openssl rand -hex 32` writes them.
 //!
 //! Why secrets are not hashed: a signature is verified by making it again, which takes the secret.

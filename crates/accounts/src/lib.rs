@@ -12,8 +12,9 @@
 //! ```
 //!
 //! What always holds: the file holds no secret in the clear, and the hash of session tokens only; a
-//! change is durable when it returns and atomic whatever happens; an [`Accounts`] that was given out
-//! never changes; a policy grants nothing that it does not name, and what one denies no other allows.
+//! change is durable when it returns and atomic whatever happens; an [`Accounts`] that was given
+//! out never changes; a policy grants nothing that it does not name, and what one denies no other
+//! allows.
 //!
 //! Time and randomness are passed in. What fails: [`AccountsError`], for each a sentence that says
 //! what to do.

@@ -1,7 +1,7 @@
 //! Who calls: an account's root, or a user of it; and how records name the caller.
 //!
-//! A principal is small and complete: it carries the policies that were in force when the caller was
-//! authenticated, so that judging a call needs no second look at the accounts. The root of any
+//! A principal is small and complete: it carries the policies that were in force when the caller
+//! was authenticated, so that judging a call needs no second look at the accounts. The root of any
 //! account can be made without any accounts, as the mode `localstack` does.
 //!
 //! Sources: IAM User Guide, "IAM identifiers"; CloudTrail User Guide, "CloudTrail userIdentity

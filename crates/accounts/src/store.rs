@@ -1,8 +1,9 @@
 //! Changing accounts, also while a daemon runs.
 //!
 //! A change is made on a copy, written, and in force when the file is replaced: a crash leaves what
-//! was before or what is after. Whoever changes holds a lock of its own (`accounts.lock`), never the
-//! daemon's, and waits for another that does. A secret is given out once, by the change that draws it.
+//! was before or what is after. Whoever changes holds a lock of its own (`accounts.lock`), never
+//! the daemon's, and waits for another that does. A secret is given out once, by the change that
+//! draws it.
 //!
 //! Limits: two access keys for a root and for each user, as in AWS; ten inline policies for a user.
 

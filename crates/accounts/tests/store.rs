@@ -291,6 +291,9 @@ fn keys_that_were_deactivated_or_deleted_are_not_found() {
     assert!(read(&disk).unwrap().find(&of_amy.id).is_none());
     store.set_key_active(&of_amy.id, true, at(6)).unwrap();
     assert!(read(&disk).unwrap().find(&of_amy.id).is_some());
+    assert_eq!(store.set_key_active(&of_root.id, false, at(6)).unwrap(), owner(None));
+    assert!(read(&disk).unwrap().find(&of_root.id).is_none());
+    store.set_key_active(&of_root.id, true, at(6)).unwrap();
     assert_eq!(store.delete_key(&of_root.id, at(6)).unwrap(), owner(None));
     assert_eq!(store.delete_key(&session.id, at(6)).unwrap(), owner(Some("amy")));
     let accounts = read(&disk).unwrap();

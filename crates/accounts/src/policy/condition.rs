@@ -1,16 +1,17 @@
 //! Condition operators: one operator, one key, and the values that it is compared with.
 //!
-//! | the key is | `StringEquals` | `StringNotEquals` | `…IfExists` | `ForAllValues:` | `ForAnyValue:` |
-//! | --- | --- | --- | --- | --- | --- |
-//! | absent | no | yes | yes | yes | no, but with `IfExists` yes |
-//! | one value | any of the policy's | none of the policy's | as without | as without | as without |
-//! | several | one of them does | none of them is equal | as without | each of them does | one of them does |
+//! | the key is | `…Equals`, `…Like`, … | `…Not…` | `ForAllValues:` | `ForAnyValue:` |
+//! | --- | --- | --- | --- | --- |
+//! | absent | no | yes | yes | no |
+//! | absent, with `IfExists` | yes | yes | yes | yes |
+//! | there | a value fits one of the policy's | no value fits any | each value does | a value does |
 //!
 //! A value that is none of the operator's type (no number, no date, no address) equals nothing.
 //! Numbers, dates, addresses and booleans of the policy are parsed once, so that a policy in which
 //! one is wrong is refused when it is put, not when it is needed.
 //!
-//! Source: IAM User Guide, "IAM JSON policy elements: Condition operators", "Multivalued context keys".
+//! Source: IAM User Guide, "IAM JSON policy elements: Condition operators", "Multivalued context
+//! keys".
 
 use std::cmp::Ordering;
 use std::net::IpAddr;

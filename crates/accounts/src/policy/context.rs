@@ -1,7 +1,9 @@
 //! What is known of a call beside who makes it, what is done, and to what: condition keys and their
 //! values.
 //!
-//! Keys are compared without regard to case. A key without values is absent.
+//! Keys are compared without regard to case. A key without values is absent. A pattern of a policy
+//! is compared in at most its length times the value's steps: whoever sets a value that comes from
+//! outside bounds it (records keep 1 KB of a user agent).
 //! Source: IAM User Guide, "AWS global condition context keys".
 
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! JSON in which no member stands twice: of two `Condition`s of a statement, one would vanish unseen.
+//! JSON in which no member stands twice: of two `Condition`s of a statement, one would vanish
+//! unseen.
 
 use std::fmt;
 

@@ -9,11 +9,11 @@
 //! more than [`POLICY_BYTES_MAX`]. So a policy that is accepted is understood in full.
 //!
 //! Why the evaluator is Cairn's own: the crate `iam-rs` 0.8.0 was read and tried. It fills in
-//! variables in `Resource` only, lets wildcards in their values count, takes an absent one for empty
-//! text, compares `ArnEquals` as text and lets `ArnLike` reach over colons, passes over elements that
-//! it does not know, lets a `Deny` on ARNs of all services deny nothing, and does not know that an
-//! account in `Principal` stands for its users. `tests/second_opinion.rs` shows each of these; where
-//! none of them is touched, both must judge alike.
+//! variables in `Resource` only, lets wildcards in their values count, takes an absent one for
+//! empty text, compares `ArnEquals` as text and lets `ArnLike` reach over colons, passes over
+//! elements that it does not know, lets a `Deny` on ARNs of all services deny nothing, and does not
+//! know that an account in `Principal` stands for its users. `tests/second_opinion.rs` shows each
+//! of these; where none of them is touched, both must judge alike.
 
 mod condition;
 mod context;
@@ -28,8 +28,8 @@ pub use self::context::Context;
 use self::statement::{Named, Statement};
 use crate::principal::Principal;
 
-/// The longest policy, in bytes of its text. IAM takes 2,048 characters for all inline policies of a
-/// user and 6,144 for a managed policy, without white space.
+/// The longest policy, in bytes of its text. IAM takes 2,048 characters for all inline policies of
+/// a user and 6,144 for a managed policy, without white space.
 pub const POLICY_BYTES_MAX: usize = 10_240;
 
 /// Whose policy it is.

@@ -1,9 +1,9 @@
 //! Text with wildcards and policy variables, and ARNs made of it.
 //!
 //! `*` stands for any text, `?` for one character, `${key}` for the value of a condition key,
-//! `${key, 'default'}` likewise, `${*}`, `${?}` and `${$}` for the character itself. What a variable
-//! stands for is compared as it is: a user named `*` gains nothing. A variable without a value and
-//! default leaves the pattern unresolved, which is neither a match nor none.
+//! `${key, 'default'}` likewise, `${*}`, `${?}` and `${$}` for the character itself. What a
+//! variable stands for is compared as it is: a user named `*` gains nothing. A variable without a
+//! value and default leaves the pattern unresolved, which is neither a match nor none.
 //!
 //! Sources: IAM User Guide, "IAM policy elements: Variables and tags", "IAM JSON policy elements:
 //! Resource"; for ARNs "Amazon Resource Name (ARN) condition operators": each of the six parts is

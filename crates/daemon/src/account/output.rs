@@ -1,7 +1,8 @@
 //! What `cairn account` prints: sentences for people, or JSON in the shapes of `aws iam` and
 //! `aws sts`.
 //!
-//! Credentials are printed as lines for a shell, to be kept or evaluated; a comment goes before them.
+//! Credentials are printed as lines for a shell, to be kept or evaluated; a comment goes before
+//! them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

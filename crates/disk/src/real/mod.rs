@@ -8,8 +8,8 @@
 //! handle that is kept: a process that has no file descriptor left must still be able to sync.
 //!
 //! A few files of the directory may belong to another program than the one that holds it:
-//! [`RealDisk::open_beside`] takes a lock of another name for them. What it makes belongs to the owner
-//! of the directory, also when root makes it: the program that holds the directory must read it.
+//! [`RealDisk::open_beside`] takes a lock of another name for them. What it makes belongs to the
+//! owner of the directory, also when root makes it: who holds the directory must read it.
 //!
 //! A file of some size is made only where twice its size is free: what is kept beside it, such as
 //! parked payloads, must find room when the large files have taken what they could. And a disk that is
@@ -69,8 +69,8 @@ impl RealDisk {
         }
     }
 
-    /// Opens the directory, making it when missing, beside whoever holds it: with a lock of its own on
-    /// the file `lock`, which it waits for. Whoever uses this touches only files that no other does.
+    /// Opens the directory, making it when missing, beside whoever holds it: with a lock of its own
+    /// on the file `lock`, which it waits for. Its user touches only files that no other does.
     pub fn open_beside(root: &Path, lock: &str) -> io::Result<RealDisk> {
         check_file(lock)?;
         create_root(root).map_err(|error| located(root, "create the directory", &error))?;
