@@ -150,15 +150,15 @@ impl clause::Condition<'_> {
         if let Some((value, (comparison, wanted))) = self.find(facts, &self.wanted) {
             return format!("{name} is {value:?}, as selected{}", how(comparison, &value, wanted));
         }
-        let values = self.values(facts);
+        let (values, barred, wanted) = (self.values(facts), list(&self.barred), list(&self.wanted));
         match (values.is_empty(), self.wanted.is_empty()) {
-            (true, true) => format!("the record has no {name}, so nothing is left out"),
-            (true, false) => format!("the record has no {name}; selected: {}", list(&self.wanted)),
+            (true, true) => format!("the record has no {name}, so nothing leaves it out"),
+            (true, false) => format!("the record has no {name}, which must be there ({wanted})"),
             (false, true) => {
-                format!("{name} is {}, and left out: {}", join(&values), list(&self.barred))
+                format!("{name} is {}, which nothing leaves out ({barred})", join(&values))
             }
             (false, false) => {
-                format!("{name} is {}; selected: {}", join(&values), list(&self.wanted))
+                format!("{name} is {}, which is not selected ({wanted})", join(&values))
             }
         }
     }
@@ -199,16 +199,16 @@ fn how(comparison: Comparison, value: &str, with: &str) -> String {
 /// The values of a condition with their operators.
 fn list(values: &Values<'_>) -> String {
     let named = values.given.iter().take(NAMED_MAX);
-    let named = named.map(|(operator, value)| format!("{operator} {value:?}")).collect();
-    more(named, values.given.len())
+    let named: Vec<_> = named.map(|(operator, value)| format!("{operator} {value:?}")).collect();
+    more(&named, values.given.len())
 }
 
 fn join(values: &[String]) -> String {
-    let named = values.iter().take(NAMED_MAX).map(|value| format!("{value:?}")).collect();
-    more(named, values.len())
+    let named: Vec<_> = values.iter().take(NAMED_MAX).map(|value| format!("{value:?}")).collect();
+    more(&named, values.len())
 }
 
-fn more(named: Vec<String>, count: usize) -> String {
+fn more(named: &[String], count: usize) -> String {
     match count.saturating_sub(named.len()) {
         0 => named.join(", "),
         others => format!("{} and {others} more", named.join(", ")),
