@@ -29,6 +29,7 @@ pub mod names;
 pub mod operation;
 pub mod operations;
 pub mod record;
+mod resource_arn;
 pub mod site;
 pub mod wire;
 

@@ -112,3 +112,12 @@ pub(crate) fn changeable<'a>(
     }
     Ok(one)
 }
+
+/// The ARN that policies are asked about for a channel that is named by its ARN or its last part.
+pub(crate) fn channel_resource(caller: &Caller, arn_or_id: &str) -> String {
+    if arn_or_id.starts_with("arn:") {
+        return arn_or_id.to_owned();
+    }
+    let partition = partition_of(&caller.region);
+    format!("arn:{partition}:cloudtrail:{}:{}:channel/{arn_or_id}", caller.region, caller.account)
+}

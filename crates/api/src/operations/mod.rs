@@ -1,20 +1,95 @@
 //! The operations of CloudTrail, by name: adding one touches this table and its own module.
 
+mod channels;
+mod event_configuration;
+mod event_data_stores;
+mod event_selectors;
+mod insight_selectors;
 mod logging;
+mod organization;
+mod resource_policies;
+mod tags;
 mod trails;
 
+use ::trails::{Definitions, TrailDefinition};
+use model::TrailArn;
+
+use crate::context::Context;
 use crate::operation::{Table, change, read, unsupported};
 
 /// Operations that Cairn has not (yet): each answers with `UnsupportedOperationException`.
-const UNSUPPORTED: [&str; 1] = ["LookupEvents"];
+const UNSUPPORTED: [&str; 32] = [
+    "CancelQuery",
+    "CreateDashboard",
+    "CreateEventDataStore",
+    "DeleteDashboard",
+    "DeleteEventDataStore",
+    "DescribeQuery",
+    "DisableFederation",
+    "EnableFederation",
+    "GenerateQuery",
+    "GetDashboard",
+    "GetEventDataStore",
+    "GetImport",
+    "GetQueryResults",
+    "ListDashboards",
+    "ListEventDataStores",
+    "ListImportFailures",
+    "ListImports",
+    "ListInsightsData",
+    "ListInsightsMetricData",
+    "ListPublicKeys",
+    "ListQueries",
+    "LookupEvents",
+    "RestoreEventDataStore",
+    "SearchSampleQueries",
+    "StartDashboardRefresh",
+    "StartEventDataStoreIngestion",
+    "StartImport",
+    "StartQuery",
+    "StopEventDataStoreIngestion",
+    "StopImport",
+    "UpdateDashboard",
+    "UpdateEventDataStore",
+];
 
 /// All operations.
 pub(crate) fn table() -> Table {
-    let mut table = Table::from([
+    let mut table = Table::from(UNSUPPORTED.map(|name| (name, unsupported())));
+    table.extend([
+        ("AddTags", change(tags::add)),
+        ("CreateChannel", change(channels::create)),
+        ("DeleteChannel", change(channels::delete)),
+        ("DeleteResourcePolicy", change(resource_policies::delete)),
+        ("DeregisterOrganizationDelegatedAdmin", change(organization::deregister)),
         ("DescribeTrails", read(trails::describe)),
+        ("GetChannel", read(channels::get)),
+        ("GetEventConfiguration", read(event_configuration::get)),
+        ("GetEventSelectors", read(event_selectors::get)),
+        ("GetInsightSelectors", read(insight_selectors::get)),
+        ("GetResourcePolicy", read(resource_policies::get)),
+        ("ListChannels", read(channels::list)),
+        ("ListTags", read(tags::list)),
+        ("PutEventConfiguration", change(event_configuration::put)),
+        ("PutEventSelectors", change(event_selectors::put)),
+        ("PutInsightSelectors", change(insight_selectors::put)),
+        ("PutResourcePolicy", change(resource_policies::put)),
+        ("RegisterOrganizationDelegatedAdmin", change(organization::register)),
+        ("RemoveTags", change(tags::remove)),
         ("StartLogging", change(logging::start)),
         ("StopLogging", change(logging::stop)),
+        ("UpdateChannel", change(channels::update)),
     ]);
-    table.extend(UNSUPPORTED.map(|name| (name, unsupported())));
     table
+}
+
+/// The definitions with one trail changed.
+fn with_trail(
+    context: &Context<'_>,
+    arn: &TrailArn,
+    change: impl FnOnce(&mut TrailDefinition),
+) -> Definitions {
+    let mut definitions = context.definitions.clone();
+    definitions.trails.iter_mut().find(|one| one.trail.arn == *arn).map(change);
+    definitions
 }
