@@ -46,7 +46,9 @@ mod tests {
 
     #[test]
     fn only_arns_of_cloudtrail_with_kind_and_id_are_taken() {
-        let kind_and_id = |text| ResourceArn::parse(text).map(|arn| (arn.kind, arn.id));
+        fn kind_and_id(text: &str) -> Option<(&str, &str)> {
+            ResourceArn::parse(text).map(|arn| (arn.kind, arn.id))
+        }
         let arn = "arn:aws:cloudtrail:eu-west-1:111111111111:channel/a/b:c";
         assert_eq!(kind_and_id(arn), Some(("channel", "a/b:c")));
         for (part, other) in [

@@ -18,12 +18,14 @@ use crate::context::Context;
 use crate::operation::{Table, change, read, unsupported};
 
 /// Operations that Cairn has not (yet): each answers with `UnsupportedOperationException`.
-const UNSUPPORTED: [&str; 32] = [
+const UNSUPPORTED: [&str; 38] = [
     "CancelQuery",
     "CreateDashboard",
     "CreateEventDataStore",
+    "CreateTrail",
     "DeleteDashboard",
     "DeleteEventDataStore",
+    "DeleteTrail",
     "DescribeQuery",
     "DisableFederation",
     "EnableFederation",
@@ -32,6 +34,8 @@ const UNSUPPORTED: [&str; 32] = [
     "GetEventDataStore",
     "GetImport",
     "GetQueryResults",
+    "GetTrail",
+    "GetTrailStatus",
     "ListDashboards",
     "ListEventDataStores",
     "ListImportFailures",
@@ -40,6 +44,7 @@ const UNSUPPORTED: [&str; 32] = [
     "ListInsightsMetricData",
     "ListPublicKeys",
     "ListQueries",
+    "ListTrails",
     "LookupEvents",
     "RestoreEventDataStore",
     "SearchSampleQueries",
@@ -51,6 +56,7 @@ const UNSUPPORTED: [&str; 32] = [
     "StopImport",
     "UpdateDashboard",
     "UpdateEventDataStore",
+    "UpdateTrail",
 ];
 
 /// All operations.

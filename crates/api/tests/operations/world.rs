@@ -10,7 +10,7 @@ use cairn_api::{
 };
 use model::{AccountId, Region, Timestamp, TrailArn};
 use serde_json::Value;
-use trails::{Definitions, Organization, Trail};
+use trails::{Definitions, Organization, Origin, Trail, TrailDefinition};
 use uuid::Uuid;
 
 /// Everything outside, and the API on it. Cheap to clone.
@@ -28,7 +28,7 @@ pub struct Outside {
     problems: Mutex<BTreeMap<String, Exception>>,
     checked: Mutex<Vec<Check>>,
     statuses: Mutex<BTreeMap<TrailArn, TrailStatus>>,
-    records: Mutex<Vec<Value>>,
+    records: Mutex<Vec<Bytes>>,
     is_journal_full: Mutex<bool>,
     unrecorded: AtomicU64,
     drawn: AtomicU64,
@@ -84,7 +84,16 @@ impl World {
         self
     }
 
-    fn define(&self, define: impl FnOnce(&mut Definitions)) {
+    /// A trail that the API made.
+    pub fn with_trail(self, account: &str, region: &str, name: &str) -> World {
+        let arn = format!("arn:aws:cloudtrail:{region}:{account}:trail/{name}");
+        let trail = Trail::new(arn.parse().unwrap(), "bucket".parse().unwrap());
+        let one = TrailDefinition { origin: Origin::Api, ..trail.into() };
+        self.define(|definitions| definitions.trails.push(one));
+        self
+    }
+
+    pub fn define(&self, define: impl FnOnce(&mut Definitions)) {
         let mut definitions = lock(&self.outside.definitions);
         define(Arc::make_mut(&mut definitions));
     }
@@ -119,6 +128,12 @@ impl World {
 
     /// The records of all calls.
     pub fn records(&self) -> Vec<Value> {
+        let parsed = |record: &Bytes| serde_json::from_slice(record).unwrap();
+        lock(&self.outside.records).iter().map(parsed).collect()
+    }
+
+    /// The same, byte for byte.
+    pub fn raw_records(&self) -> Vec<Bytes> {
         lock(&self.outside.records).clone()
     }
 
@@ -142,6 +157,16 @@ impl Client {
         }
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
         Err(Refused { status: answer.status, code: text("__type"), message: text("message") })
+    }
+
+    /// Calls an operation that must be refused: the exception and its message.
+    pub async fn refused(&self, operation: &str, members: Value) -> (String, String) {
+        let called = format!("{operation} {members}");
+        let Err(refused) = self.call(operation, members).await else {
+            panic!("{called:.300} is answered");
+        };
+        assert_eq!(refused.status, 400, "{called:.300}: {}", refused.message);
+        (refused.code, refused.message)
     }
 
     /// Sends a body as it is.
@@ -206,9 +231,9 @@ impl Site for MemorySite {
         if *lock(&self.0.is_journal_full) {
             return Err(Exception::unavailable("the journal is full"));
         }
-        let record: Value = serde_json::from_slice(&record).unwrap();
-        assert_eq!(record["recipientAccountId"], account.as_str());
-        assert_eq!(record["awsRegion"], region.as_str());
+        let parsed: Value = serde_json::from_slice(&record).unwrap();
+        assert_eq!(parsed["recipientAccountId"], account.as_str());
+        assert_eq!(parsed["awsRegion"], region.as_str());
         lock(&self.0.records).push(record);
         Ok(())
     }
