@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use model::{AccountId, Timestamp, limits};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ pub(crate) struct Told<'a> {
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
     event_version: &'static str,
-    user_identity: Value,
+    user_identity: Identity,
     event_time: String,
     event_source: &'static str,
     event_name: &'a str,
@@ -61,6 +61,25 @@ struct Record<'a> {
     tls_details: Option<Value>,
 }
 
+/// `userIdentity`, its members in CloudTrail's order.
+struct Identity(Value);
+
+impl Serialize for Identity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const ORDER: [&str; 7] = [
+            "type",
+            "principalId",
+            "arn",
+            "accountId",
+            "accessKeyId",
+            "userName",
+            "sessionContext",
+        ];
+        let members = ORDER.iter().filter_map(|name| Some((name, self.0.get(name)?)));
+        serializer.collect_map(members)
+    }
+}
+
 impl Told<'_> {
     /// The record's bytes.
     pub(crate) fn record(&self) -> Bytes {
@@ -69,7 +88,7 @@ impl Told<'_> {
         let elements = self.result.as_ref().ok().filter(|_| !read_only);
         let record = Record {
             event_version: "1.11",
-            user_identity: self.caller.user_identity(),
+            user_identity: Identity(self.caller.user_identity()),
             event_time: self.now.to_iso_seconds(),
             event_source: "cloudtrail.amazonaws.com",
             event_name: self.operation,

@@ -100,6 +100,12 @@ impl Policy {
         document::parse(text, kind).map(|statements| Policy { statements })
     }
 
+    /// Whether any statement names a caller, itself or by its account, whatever it says of it.
+    #[must_use]
+    pub fn names(&self, principal: &Principal) -> bool {
+        self.statements.iter().any(|statement| statement.names(principal) != Named::No)
+    }
+
     /// The strongest that any statement says.
     pub(crate) fn judge(&self, call: &Call<'_>, context: &Context) -> Verdict {
         let verdicts = self.statements.iter().map(|statement| {

@@ -55,12 +55,17 @@ pub(super) enum Named {
 }
 
 impl Statement {
+    /// How the statement names a caller.
+    pub(super) fn names(&self, principal: &Principal) -> Named {
+        self.principals.as_ref().map_or(Named::Itself, |principals| {
+            let names = principals.iter().map(|pattern| pattern.names(principal));
+            names.max().unwrap_or(Named::No)
+        })
+    }
+
     /// How the statement names the caller, if it applies to the call at all.
     pub(super) fn applies(&self, call: &Call<'_>, context: &Context) -> Named {
-        let named = self.principals.as_ref().map_or(Named::Itself, |principals| {
-            let names = principals.iter().map(|pattern| pattern.names(call.principal));
-            names.max().unwrap_or(Named::No)
-        });
+        let named = self.names(call.principal);
         let effect = self.effect;
         let applies = named != Named::No
             && self.actions.takes(effect, |pattern| pattern.matches(call.action))

@@ -100,7 +100,7 @@ async fn what_is_another_account_s_is_as_if_it_were_not() {
         (id.to_owned(), NOTHING.to_owned()),
         (channel.clone(), arn("channel", NOTHING)),
     ];
-    for operation in &operations() {
+    for operation in operations() {
         for region in ["eu-west-1", "us-east-1"] {
             for (theirs, nothing) in &pairs {
                 let about_theirs = answer(operation, region, theirs).await;
@@ -118,7 +118,7 @@ async fn what_is_another_account_s_is_as_if_it_were_not() {
 async fn the_owner_is_answered_otherwise() {
     // Else the test above would compare nothing.
     let arn = format!("arn:aws:cloudtrail:eu-west-1:{OWNER}:trail/secret-trail");
-    for operation in &operations() {
+    for operation in operations() {
         let (world, channel) = world().await;
         let owner = world.caller(OWNER, "eu-west-1");
         let named = match operation.name.as_str() {

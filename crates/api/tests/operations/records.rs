@@ -30,19 +30,19 @@ async fn of_a_read_has_no_response_elements() {
     check(
         &world,
         &expect![[r#"
-        {"eventVersion":"1.11","userIdentity":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"111111111111","arn":"arn:aws:iam::111111111111:root","principalId":"111111111111","type":"Root"},
-        "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"GetEventSelectors","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"trailName":"kept"},
-        "responseElements":null,
-        "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
+            {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
+            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"GetEventSelectors","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"trailName":"kept"},
+            "responseElements":null,
+            "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
     caller.call("DescribeTrails", json!({ "trailNameList": ["kept"] })).await.unwrap();
     check(
         &world,
         &expect![[r#"
-        {"eventVersion":"1.11","userIdentity":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"111111111111","arn":"arn:aws:iam::111111111111:root","principalId":"111111111111","type":"Root"},
-        "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"DescribeTrails","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"trailNameList":["kept"]},
-        "responseElements":null,
-        "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000003","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
+            {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
+            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"DescribeTrails","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"trailNameList":["kept"]},
+            "responseElements":null,
+            "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000003","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
 }
 
@@ -57,10 +57,10 @@ async fn of_a_change_has_what_was_answered() {
     check(
         &world,
         &expect![[r#"
-        {"eventVersion":"1.11","userIdentity":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"111111111111","arn":"arn:aws:iam::111111111111:root","principalId":"111111111111","type":"Root"},
-        "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"PutEventSelectors","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"eventSelectors":[{"dataResources":[{"type":"AWS::S3::Object","values":["arn:aws:s3"]}],"readWriteType":"ReadOnly"}],"trailName":"kept"},
-        "responseElements":{"eventSelectors":[{"dataResources":[{"type":"AWS::S3::Object","values":["arn:aws:s3"]}],"excludeManagementEventSources":[],"includeManagementEvents":true,"readWriteType":"ReadOnly"}],"trailARN":"arn:aws:cloudtrail:eu-west-1:111111111111:trail/kept"},
-        "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
+            {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
+            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"PutEventSelectors","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"eventSelectors":[{"dataResources":[{"type":"AWS::S3::Object","values":["arn:aws:s3"]}],"readWriteType":"ReadOnly"}],"trailName":"kept"},
+            "responseElements":{"eventSelectors":[{"dataResources":[{"type":"AWS::S3::Object","values":["arn:aws:s3"]}],"excludeManagementEventSources":[],"includeManagementEvents":true,"readWriteType":"ReadOnly"}],"trailARN":"arn:aws:cloudtrail:eu-west-1:111111111111:trail/kept"},
+            "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
     let arn = "arn:aws:cloudtrail:eu-west-1:111111111111:trail/kept";
     let members = json!({ "ResourceId": arn, "TagsList": [{ "Key": "team", "Value": "audit" }] });
@@ -68,19 +68,19 @@ async fn of_a_change_has_what_was_answered() {
     check(
         &world,
         &expect![[r#"
-        {"eventVersion":"1.11","userIdentity":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"111111111111","arn":"arn:aws:iam::111111111111:root","principalId":"111111111111","type":"Root"},
-        "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"AddTags","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"resourceId":"arn:aws:cloudtrail:eu-west-1:111111111111:trail/kept","tagsList":[{"key":"team","value":"audit"}]},
-        "responseElements":null,
-        "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000003","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
+            {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
+            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"AddTags","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"resourceId":"arn:aws:cloudtrail:eu-west-1:111111111111:trail/kept","tagsList":[{"key":"team","value":"audit"}]},
+            "responseElements":null,
+            "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000003","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
     caller.call("StopLogging", json!({ "Name": "kept" })).await.unwrap();
     check(
         &world,
         &expect![[r#"
-        {"eventVersion":"1.11","userIdentity":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"111111111111","arn":"arn:aws:iam::111111111111:root","principalId":"111111111111","type":"Root"},
-        "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"name":"kept"},
-        "responseElements":null,
-        "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000005","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
+            {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
+            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"name":"kept"},
+            "responseElements":null,
+            "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000005","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
 }
 
@@ -92,19 +92,19 @@ async fn of_a_refusal_says_why() {
     check(
         &world,
         &expect![[r#"
-        {"eventVersion":"1.11","userIdentity":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"111111111111","arn":"arn:aws:iam::111111111111:root","principalId":"111111111111","type":"Root"},
-        "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","errorCode":"TrailNotFoundException","errorMessage":"Unknown trail: other for the user: 111111111111","requestParameters":{"name":"other"},
-        "responseElements":null,
-        "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
+            {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
+            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","errorCode":"TrailNotFoundException","errorMessage":"Unknown trail: other for the user: 111111111111","requestParameters":{"name":"other"},
+            "responseElements":null,
+            "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
     caller.refused("CreateDashboard", json!({ "Name": "one" })).await;
     check(
         &world,
         &expect![[r#"
-        {"eventVersion":"1.11","userIdentity":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"111111111111","arn":"arn:aws:iam::111111111111:root","principalId":"111111111111","type":"Root"},
-        "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"CreateDashboard","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","errorCode":"UnsupportedOperationException","errorMessage":"Cairn does not have the operation CreateDashboard.","requestParameters":{"name":"one"},
-        "responseElements":null,
-        "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000003","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
+            {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
+            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"CreateDashboard","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","errorCode":"UnsupportedOperationException","errorMessage":"Cairn does not have the operation CreateDashboard.","requestParameters":{"name":"one"},
+            "responseElements":null,
+            "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000003","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
 }
 

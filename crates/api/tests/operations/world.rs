@@ -13,6 +13,8 @@ use serde_json::Value;
 use trails::{Definitions, Organization, Origin, Trail, TrailDefinition};
 use uuid::Uuid;
 
+use crate::table;
+
 /// Everything outside, and the API on it. Cheap to clone.
 #[derive(Clone)]
 pub struct World {
@@ -156,6 +158,7 @@ impl Client {
             return Ok(body);
         }
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        table::check_declared(operation, &text("__type"));
         Err(Refused { status: answer.status, code: text("__type"), message: text("message") })
     }
 
