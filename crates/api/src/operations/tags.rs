@@ -148,12 +148,13 @@ pub(crate) fn merged(existing: &[Tag], given: &[Tag], quota: usize) -> Result<Ve
 }
 
 fn check(given: &[Tag]) -> Result<(), Exception> {
-    if given.len() > GIVEN_MAX {
-        let message =
-            format!("A request can have at most {GIVEN_MAX} tags; this one has {}.", given.len());
-        return Err(Exception::new("TagsLimitExceededException", message));
-    }
     let refuse = |message: String| Err(Exception::new("InvalidTagParameterException", message));
+    if given.len() > GIVEN_MAX {
+        let count = given.len();
+        return refuse(format!(
+            "A request can have at most {GIVEN_MAX} tags; this one has {count}."
+        ));
+    }
     let mut keys = HashSet::new();
     for Tag { key, value } in given {
         let is_allowed = |text: &str| {
