@@ -135,12 +135,14 @@ impl<S: Site> Api<S> {
             let message = "Another request changed the resource meanwhile. Try again.";
             return Err(Exception::new("ConflictException", message));
         }
+        change.check(&plan.definitions)?;
         Ok((change, plan))
     }
 
-    async fn check(&self, checks: &[Check]) -> Result<Keys, Exception> {
+    async fn check(&self, checks: &[Result<Check, Exception>]) -> Result<Keys, Exception> {
         let mut keys = Keys::new();
         for check in checks {
+            let check = check.as_ref().map_err(Exception::clone)?;
             let found = self.site.check(check).await?;
             if let (Check::Key { key, .. }, Some(arn)) = (check, found) {
                 keys.insert(key.clone(), arn);

@@ -1,7 +1,7 @@
 //! How callers name trails: by name, in their own account and Region, or by ARN.
 
 use model::ids::partition_of;
-use model::{AccountId, TrailArn, TrailName};
+use model::{AccountId, InvalidId, TrailArn, TrailName};
 use trails::{Definitions, Origin, TrailDefinition};
 
 use crate::caller::Caller;
@@ -11,9 +11,8 @@ use crate::exception::Exception;
 /// The trail that a caller means, whether it exists or not.
 pub(crate) fn trail_arn(caller: &Caller, name_or_arn: &str) -> Result<TrailArn, Exception> {
     if name_or_arn.starts_with("arn:") {
-        return name_or_arn.parse().map_err(|_| {
-            let message = format!("{name_or_arn} is not the ARN of a trail: arn:PARTITION:cloudtrail:REGION:ACCOUNT:trail/NAME.");
-            Exception::new("CloudTrailARNInvalidException", message)
+        return name_or_arn.parse().map_err(|error: InvalidId| {
+            Exception::new("CloudTrailARNInvalidException", format!("{error}."))
         });
     }
     Ok(TrailArn {
@@ -62,6 +61,22 @@ pub(crate) fn unknown_trail(caller: &Caller, name_or_arn: &str) -> Exception {
     Exception::new("TrailNotFoundException", message)
 }
 
+/// `NotOrganizationMasterAccountException`.
+pub(crate) fn not_management_account() -> Exception {
+    let message = "Only the organization's management account, or a delegated administrator, can make or change organization trails.";
+    Exception::new("NotOrganizationMasterAccountException", message)
+}
+
+/// The management account of the caller's organization.
+pub(crate) fn management_account<'a>(context: &Context<'a>) -> Result<&'a AccountId, Exception> {
+    let organization = context.definitions.organization.as_ref();
+    let organization = organization.filter(|one| one.contains(&context.caller.account));
+    organization.map(|one| &one.management_account).ok_or_else(|| {
+        let message = "The account belongs to no organization. Organization trails need one.";
+        Exception::new("OrganizationsNotInUseException", message)
+    })
+}
+
 /// Whether an account sees a trail: its own, and its organization's.
 pub(crate) fn sees(definitions: &Definitions, account: &AccountId, one: &TrailDefinition) -> bool {
     let organization = definitions.organization.as_ref();
@@ -75,10 +90,13 @@ pub(crate) fn visible<'a>(
     name_or_arn: &str,
 ) -> Result<&'a TrailDefinition, Exception> {
     let arn = trail_arn(context.caller, name_or_arn)?;
-    let found = context.definitions.trail(&arn);
-    found
-        .filter(|one| sees(context.definitions, &context.caller.account, one))
-        .ok_or_else(|| unknown_trail(context.caller, name_or_arn))
+    find(context, &arn).ok_or_else(|| unknown_trail(context.caller, name_or_arn))
+}
+
+/// A trail, if it exists and the caller may look at it.
+pub(crate) fn find<'a>(context: &Context<'a>, arn: &TrailArn) -> Option<&'a TrailDefinition> {
+    let found = context.definitions.trail(arn);
+    found.filter(|one| sees(context.definitions, &context.caller.account, one))
 }
 
 /// A trail that the caller may change: one that it may manage, in its home Region, and not defined by
@@ -93,8 +111,7 @@ pub(crate) fn changeable<'a>(
     let is_delegate =
         one.trail.is_organization && definitions.delegated_administrators.contains(&caller.account);
     if arn.account != caller.account && !is_delegate {
-        let message = "The request could not be processed because the organization's management account, or a delegated administrator, must make it.";
-        return Err(Exception::new("NotOrganizationMasterAccountException", message));
+        return Err(not_management_account());
     }
     if arn.home_region != caller.region {
         let message = format!(

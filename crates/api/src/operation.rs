@@ -32,8 +32,9 @@ pub struct Plan<O> {
     pub definitions: Definitions,
     /// The answer.
     pub output: O,
-    /// What must hold outside, in the order in which AWS looks.
-    pub checks: Vec<Check>,
+    /// What must hold outside, in the order in which AWS looks. A rule that is known to be broken
+    /// stands where AWS looks at it.
+    pub checks: Vec<Result<Check, Exception>>,
 }
 
 /// Something to be tried outside before a change.

@@ -74,6 +74,10 @@ pub trait Change: Send {
     /// The definitions in force, which nothing else changes meanwhile.
     fn definitions(&self) -> &Definitions;
 
+    /// Whether these definitions can be kept: refuses with an exception for the caller when they
+    /// take more than there is room for.
+    fn check(&self, definitions: &Definitions) -> Result<(), Exception>;
+
     /// Makes the definitions these: durable, then in force.
     fn commit(self, definitions: Definitions)
     -> impl Future<Output = Result<(), Exception>> + Send;

@@ -3,7 +3,7 @@
 //! A call is `POST /` with `X-Amz-Target: PREFIX.OPERATION` and a JSON object. A success is 200 with a
 //! JSON object, an error `{"__type":"TrailNotFoundException","message":"…"}` with a short name and
 //! without blanks. Members that no operation knows are passed over; members of a wrong type are
-//! refused. Times are numbers of seconds.
+//! refused. A member that is `null` is as good as absent. Times are numbers of seconds.
 
 use std::fmt::Display;
 
@@ -98,15 +98,18 @@ fn tidy(value: &mut Value, depth_max: usize) -> Result<(), Exception> {
     }
 }
 
-/// The input of an operation.
+/// The input of an operation; a refusal names the member.
 pub(crate) fn input<I: DeserializeOwned>(members: &Value) -> Result<I, Exception> {
-    I::deserialize(members).map_err(|error| {
-        let text = error.to_string();
+    serde_path_to_error::deserialize(members).map_err(|error| {
+        let place = error.path().iter().next().map(|_| error.path().to_string());
+        let text = error.inner().to_string();
         // serde's words for a member that is not optional.
         let missing = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-        match missing {
-            Some(name) => missing_member(name),
-            None => Exception::serialization(text),
+        match (missing, place) {
+            (Some(name), None) => missing_member(name),
+            (Some(name), Some(place)) => missing_member(&format!("{place}.{name}")),
+            (None, None) => Exception::serialization(text),
+            (None, Some(place)) => Exception::serialization(format!("{place}: {text}")),
         }
     })
 }
@@ -138,7 +141,6 @@ pub(crate) fn output<O: Serialize>(output: &O) -> Value {
 }
 
 /// A time as seconds since 1970, with milliseconds.
-#[allow(dead_code)]
 pub(crate) fn epoch<S: Serializer>(
     time: &Option<Timestamp>,
     serializer: S,

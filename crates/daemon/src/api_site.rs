@@ -96,6 +96,16 @@ impl api::Change for registrar::Change<'_> {
         registrar::Change::definitions(self)
     }
 
+    fn check(&self, definitions: &Definitions) -> Result<(), Exception> {
+        registrar::Change::check(self, definitions).map_err(|error| {
+            tracing::warn!(%error, "a change of trails is refused");
+            let message = "There is no room for this: what is defined of all trails must fit into a \
+                segment of the journal. Use fewer or shorter selectors, or ask the operator to raise \
+                journal.segment_size.";
+            Exception::new("OperationNotPermittedException", message)
+        })
+    }
+
     async fn commit(self, definitions: Definitions) -> Result<(), Exception> {
         registrar::Change::commit(self, definitions).await.map(drop).map_err(|error| {
             tracing::error!(error = format!("{error:#}"), "a change of definitions failed");

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use producer::Intake;
+use producer::{Intake, JournalError};
 use tokio::sync::{Mutex, MutexGuard, watch};
 use trails::{Changes, Definitions, Registry, TrailSet};
 
@@ -65,11 +65,16 @@ impl Change<'_> {
         self.registry.definitions()
     }
 
+    /// Whether a segment can carry these definitions.
+    pub fn check(&self, definitions: &Definitions) -> Result<(), JournalError> {
+        self.registrar.journal.check(&definitions.trail_set(u64::MAX))
+    }
+
     /// Makes the definitions these. It must be driven to its end: dropped half-way, what is stored
     /// comes into force at the next start only.
     pub async fn commit(mut self, definitions: Definitions) -> anyhow::Result<Changes> {
-        let Registrar { journal, intake, parts, definitions: published, .. } = self.registrar;
-        journal.check(&definitions.trail_set(u64::MAX))?;
+        let Registrar { intake, parts, definitions: published, .. } = self.registrar;
+        self.check(&definitions)?;
         let before = self.registry.snapshot();
         let changes = self.registry.apply(definitions, parts.now().wall)?;
         let after = self.registry.snapshot();

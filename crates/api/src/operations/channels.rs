@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use trails::channel::ChannelDestination;
 use trails::{Channel, Definitions, Origin, Tag};
 
-use super::logging::Nothing;
+use super::shapes::Nothing;
 use super::{event_data_stores, tags};
 use crate::caller::Caller;
 use crate::context::Context;

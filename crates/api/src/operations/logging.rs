@@ -1,31 +1,10 @@
 //! StartLogging and StopLogging.
 
-use serde::{Deserialize, Serialize};
-
-use crate::caller::Caller;
+use super::shapes::{NamedTrail, Nothing};
 use crate::context::Context;
 use crate::exception::Exception;
-use crate::names::{changeable, trail_resource};
-use crate::operation::{Input, Plan};
-
-/// The input of both.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct NamedTrail {
-    /// A name or an ARN.
-    #[serde(default)]
-    pub(crate) name: String,
-}
-
-impl Input for NamedTrail {
-    fn resource(&self, caller: &Caller) -> String {
-        trail_resource(caller, &self.name)
-    }
-}
-
-/// The output of operations that have none.
-#[derive(Serialize)]
-pub(crate) struct Nothing {}
+use crate::names::changeable;
+use crate::operation::Plan;
 
 pub(crate) fn start(context: &Context<'_>, input: &NamedTrail) -> Result<Plan<Nothing>, Exception> {
     set(context, &input.name, true)

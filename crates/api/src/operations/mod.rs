@@ -1,15 +1,24 @@
 //! The operations of CloudTrail, by name: adding one touches this table and its own module.
 
 mod channels;
+mod create;
+mod delete;
 mod event_configuration;
 mod event_data_stores;
 mod event_selectors;
 mod insight_selectors;
+mod list_trails;
+mod log_group;
 mod logging;
+mod members;
 mod organization;
 mod resource_policies;
+mod room;
+mod shapes;
+mod status;
 mod tags;
 mod trails;
+mod update;
 
 use ::trails::{Definitions, TrailDefinition};
 use model::TrailArn;
@@ -18,14 +27,12 @@ use crate::context::Context;
 use crate::operation::{Table, change, read, unsupported};
 
 /// Operations that Cairn has not (yet): each answers with `UnsupportedOperationException`.
-const UNSUPPORTED: [&str; 38] = [
+const UNSUPPORTED: [&str; 32] = [
     "CancelQuery",
     "CreateDashboard",
     "CreateEventDataStore",
-    "CreateTrail",
     "DeleteDashboard",
     "DeleteEventDataStore",
-    "DeleteTrail",
     "DescribeQuery",
     "DisableFederation",
     "EnableFederation",
@@ -34,8 +41,6 @@ const UNSUPPORTED: [&str; 38] = [
     "GetEventDataStore",
     "GetImport",
     "GetQueryResults",
-    "GetTrail",
-    "GetTrailStatus",
     "ListDashboards",
     "ListEventDataStores",
     "ListImportFailures",
@@ -44,7 +49,6 @@ const UNSUPPORTED: [&str; 38] = [
     "ListInsightsMetricData",
     "ListPublicKeys",
     "ListQueries",
-    "ListTrails",
     "LookupEvents",
     "RestoreEventDataStore",
     "SearchSampleQueries",
@@ -56,7 +60,6 @@ const UNSUPPORTED: [&str; 38] = [
     "StopImport",
     "UpdateDashboard",
     "UpdateEventDataStore",
-    "UpdateTrail",
 ];
 
 /// All operations.
@@ -65,8 +68,10 @@ pub(crate) fn table() -> Table {
     table.extend([
         ("AddTags", change(tags::add)),
         ("CreateChannel", change(channels::create)),
+        ("CreateTrail", change(create::create)),
         ("DeleteChannel", change(channels::delete)),
         ("DeleteResourcePolicy", change(resource_policies::delete)),
+        ("DeleteTrail", change(delete::delete)),
         ("DeregisterOrganizationDelegatedAdmin", change(organization::deregister)),
         ("DescribeTrails", read(trails::describe)),
         ("GetChannel", read(channels::get)),
@@ -74,8 +79,11 @@ pub(crate) fn table() -> Table {
         ("GetEventSelectors", read(event_selectors::get)),
         ("GetInsightSelectors", read(insight_selectors::get)),
         ("GetResourcePolicy", read(resource_policies::get)),
+        ("GetTrail", read(trails::get)),
+        ("GetTrailStatus", read(status::get)),
         ("ListChannels", read(channels::list)),
         ("ListTags", read(tags::list)),
+        ("ListTrails", read(list_trails::list)),
         ("PutEventConfiguration", change(event_configuration::put)),
         ("PutEventSelectors", change(event_selectors::put)),
         ("PutInsightSelectors", change(insight_selectors::put)),
@@ -85,6 +93,7 @@ pub(crate) fn table() -> Table {
         ("StartLogging", change(logging::start)),
         ("StopLogging", change(logging::stop)),
         ("UpdateChannel", change(channels::update)),
+        ("UpdateTrail", change(update::update)),
     ]);
     table
 }

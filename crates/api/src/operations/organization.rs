@@ -7,7 +7,7 @@ use model::AccountId;
 use serde::Deserialize;
 use trails::Organization;
 
-use super::logging::Nothing;
+use super::shapes::Nothing;
 use crate::context::Context;
 use crate::exception::Exception;
 use crate::operation::{Input, Plan};

@@ -11,7 +11,7 @@ use serde_json::Value;
 use trails::Channel;
 
 use super::channels;
-use super::logging::Nothing;
+use super::shapes::Nothing;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::exception::Exception;

@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use trails::{Channel, Tag, TrailDefinition};
 
-use super::logging::Nothing;
+use super::shapes::Nothing;
 use super::{channels, event_data_stores, with_trail};
 use crate::caller::Caller;
 use crate::context::Context;

@@ -1,12 +1,22 @@
-//! Trails: made, changed, described, deleted.
+//! GetTrail and DescribeTrails: trails as they are defined.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use trails::{EventSelectors, TrailDefinition};
+use trails::TrailDefinition;
 
+use super::shapes::{Described, NamedTrail};
 use crate::context::Context;
 use crate::exception::Exception;
-use crate::names::{sees, trail_arn};
+use crate::names::{find, sees, trail_arn, unknown_trail};
 use crate::operation::Input;
+
+/// The output of GetTrail.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct GotTrail {
+    trail: Described,
+}
 
 /// The input of DescribeTrails.
 #[derive(Default, Deserialize)]
@@ -22,80 +32,37 @@ impl Input for DescribeTrails {}
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TrailList {
-    trail_list: Vec<Trail>,
+    trail_list: Vec<Described>,
 }
 
-/// A trail as GetTrail and DescribeTrails show it.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Trail {
-    name: String,
-    s3_bucket_name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    s3_key_prefix: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sns_topic_name: Option<String>,
-    #[serde(rename = "SnsTopicARN", skip_serializing_if = "Option::is_none")]
-    sns_topic_arn: Option<String>,
-    include_global_service_events: bool,
-    is_multi_region_trail: bool,
-    home_region: String,
-    #[serde(rename = "TrailARN")]
-    trail_arn: String,
-    log_file_validation_enabled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cloud_watch_logs_log_group_arn: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cloud_watch_logs_role_arn: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kms_key_id: Option<String>,
-    has_custom_event_selectors: bool,
-    has_insight_selectors: bool,
-    is_organization_trail: bool,
-    recursive_logging: bool,
+/// A trail. One that is not there is called by its bare name, however it was named.
+pub(crate) fn get(context: &Context<'_>, input: &NamedTrail) -> Result<GotTrail, Exception> {
+    let arn = trail_arn(context.caller, &input.name)?;
+    let one =
+        find(context, &arn).ok_or_else(|| unknown_trail(context.caller, arn.name.as_str()))?;
+    Ok(GotTrail { trail: Described::of(one) })
 }
 
-impl Trail {
-    fn of(one: &TrailDefinition) -> Trail {
-        let TrailDefinition { trail, log_group, .. } = one;
-        Trail {
-            name: trail.arn.name.to_string(),
-            s3_bucket_name: trail.bucket.to_string(),
-            s3_key_prefix: trail.prefix.as_ref().map(ToString::to_string),
-            sns_topic_name: one.topic_name.clone(),
-            sns_topic_arn: trail.topic.as_ref().map(ToString::to_string),
-            include_global_service_events: trail.include_global_service_events,
-            is_multi_region_trail: trail.is_multi_region,
-            home_region: trail.arn.home_region.to_string(),
-            trail_arn: trail.arn.to_string(),
-            log_file_validation_enabled: one.validates_log_files,
-            cloud_watch_logs_log_group_arn: log_group.as_ref().map(|group| group.arn.clone()),
-            cloud_watch_logs_role_arn: log_group.as_ref().map(|group| group.role_arn.clone()),
-            kms_key_id: trail.kms_key.clone(),
-            has_custom_event_selectors: one.has_custom_selectors
-                || trail.selectors != EventSelectors::Default,
-            has_insight_selectors: false,
-            is_organization_trail: trail.is_organization,
-            recursive_logging: trail.recursive_logging,
-        }
-    }
-}
-
+/// All trails that show in the Region, or those that are named; names of none are passed over.
 pub(crate) fn describe(
     context: &Context<'_>,
     input: &DescribeTrails,
 ) -> Result<TrailList, Exception> {
     let Context { caller, definitions, .. } = context;
     let names = input.trail_name_list.as_deref().unwrap_or_default();
-    let named = names.iter().map(|name| trail_arn(caller, name)).collect::<Result<Vec<_>, _>>()?;
-    let with_shadows = input.include_shadow_trails.unwrap_or(true);
+    let named =
+        names.iter().map(|name| trail_arn(caller, name)).collect::<Result<BTreeSet<_>, _>>()?;
+    let without_shadows = input.include_shadow_trails == Some(false);
     let is_listed = |one: &&TrailDefinition| {
         let arn = &one.trail.arn;
         let is_home = arn.home_region == caller.region;
-        let is_here = is_home || (with_shadows && one.trail.is_multi_region);
-        let is_meant = if named.is_empty() { is_here } else { named.contains(arn) };
-        is_meant && sees(definitions, &caller.account, one)
+        let is_shadow = !is_home || arn.account != caller.account;
+        let is_meant = match named.is_empty() {
+            true => is_home || one.trail.is_multi_region,
+            false => named.contains(arn),
+        };
+        is_meant && !(without_shadows && is_shadow) && sees(definitions, &caller.account, one)
     };
-    let trail_list = definitions.trails.iter().filter(is_listed).map(Trail::of).collect();
+    let trail_list = definitions.trails.iter().filter(is_listed).map(Described::of).collect();
     Ok(TrailList { trail_list })
 }

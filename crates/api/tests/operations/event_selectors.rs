@@ -57,10 +57,10 @@ async fn basic_ones_are_told_with_their_defaults() {
         assert_eq!(answer, json!({ "TrailARN": TRAIL, "EventSelectors": [expected] }));
         assert_eq!(get(&caller).await, answer);
         // As restarts read it.
-        let kept = serde_json::to_string(&*world.definitions()).unwrap();
+        let kept = serde_json::to_string(&world.definitions()).unwrap();
         assert_eq!(
             serde_json::from_str::<trails::Definitions>(&kept).unwrap(),
-            *world.definitions()
+            world.definitions()
         );
     }
 }

@@ -1,19 +1,26 @@
 //! A site in memory: definitions, outside checks that fail on demand, the records of calls.
+//!
+//! Definitions are kept by the registry that the daemon has, on a simulated disk.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use cairn_api::{
     Answer, Api, Caller, Change, Check, Exception, Quotas, Request, Site, TrailStatus,
 };
+use disk::SimulatedDisk;
 use model::{AccountId, Region, Timestamp, TrailArn};
 use serde_json::Value;
-use trails::{Definitions, Organization, Origin, Trail, TrailDefinition};
+use tokio::sync::{Barrier, Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
+use trails::{Definitions, Organization, Origin, Registry, Trail, TrailDefinition};
 use uuid::Uuid;
 
 use crate::table;
+
+/// When a world begins, in milliseconds since 1970: 2026-03-09T14:05:06.789Z.
+pub const NOW: i64 = 1_773_065_106_789;
 
 /// Everything outside, and the API on it. Cheap to clone.
 #[derive(Clone)]
@@ -22,26 +29,40 @@ pub struct World {
     api: Arc<Api<MemorySite>>,
 }
 
-#[derive(Default)]
 pub struct Outside {
-    definitions: Mutex<Arc<Definitions>>,
-    changing: tokio::sync::Mutex<()>,
+    registry: Mutex<Registry>,
+    changing: AsyncMutex<()>,
     /// What the checks of these buckets, keys, topics and log groups say; of others all is well.
     problems: Mutex<BTreeMap<String, Exception>>,
     checked: Mutex<Vec<Check>>,
+    /// Calls whose checks meet here go on together.
+    meeting: Mutex<Option<Arc<Barrier>>>,
     statuses: Mutex<BTreeMap<TrailArn, TrailStatus>>,
-    records: Mutex<Vec<Bytes>>,
+    happened: Mutex<Vec<Happened>>,
     is_journal_full: Mutex<bool>,
+    does_disk_fail: Mutex<bool>,
+    bytes_max: Mutex<usize>,
     unrecorded: AtomicU64,
     drawn: AtomicU64,
+    /// Milliseconds since 1970.
+    now: AtomicI64,
+}
+
+/// What a site saw, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happened {
+    /// The record of a call is durable.
+    Recorded(Bytes),
+    /// Definitions are in force.
+    Changed,
 }
 
 struct MemorySite(Arc<Outside>);
 
 struct MemoryChange<'a> {
     site: &'a MemorySite,
-    _turn: tokio::sync::MutexGuard<'a, ()>,
-    before: Arc<Definitions>,
+    _turn: AsyncMutexGuard<'a, ()>,
+    before: Definitions,
 }
 
 /// Somebody who calls.
@@ -64,7 +85,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl World {
     pub fn new() -> World {
-        let outside = Arc::new(Outside::default());
+        let registry = Registry::open(Arc::new(SimulatedDisk::default())).unwrap();
+        let outside = Arc::new(Outside {
+            registry: Mutex::new(registry),
+            changing: AsyncMutex::default(),
+            problems: Mutex::default(),
+            checked: Mutex::default(),
+            meeting: Mutex::default(),
+            statuses: Mutex::default(),
+            happened: Mutex::default(),
+            is_journal_full: Mutex::default(),
+            does_disk_fail: Mutex::default(),
+            bytes_max: Mutex::new(usize::MAX),
+            unrecorded: AtomicU64::default(),
+            drawn: AtomicU64::default(),
+            now: AtomicI64::new(NOW),
+        });
         let api = Arc::new(Api::new(MemorySite(Arc::clone(&outside)), Quotas::default()));
         World { outside, api }
     }
@@ -95,13 +131,27 @@ impl World {
         self
     }
 
-    pub fn define(&self, define: impl FnOnce(&mut Definitions)) {
-        let mut definitions = lock(&self.outside.definitions);
-        define(Arc::make_mut(&mut definitions));
+    /// Makes members of the organization its delegated administrators.
+    pub fn with_administrators(self, administrators: &[&str]) -> World {
+        let administrators = administrators.iter().map(|one| one.parse().unwrap()).collect();
+        self.define(|definitions| definitions.delegated_administrators = administrators);
+        self
     }
 
-    pub fn definitions(&self) -> Arc<Definitions> {
-        Arc::clone(&lock(&self.outside.definitions))
+    pub fn define(&self, define: impl FnOnce(&mut Definitions)) {
+        let mut registry = lock(&self.outside.registry);
+        let mut definitions = registry.definitions().clone();
+        define(&mut definitions);
+        registry.apply(definitions, Timestamp::from_millis(NOW)).unwrap();
+    }
+
+    pub fn definitions(&self) -> Definitions {
+        lock(&self.outside.registry).definitions().clone()
+    }
+
+    /// Time passes.
+    pub fn pass(&self, millis: i64) {
+        self.outside.now.fetch_add(millis, Ordering::Relaxed);
     }
 
     /// The check of a bucket, a key, a topic's ARN or a log group's ARN finds this wrong.
@@ -109,9 +159,19 @@ impl World {
         lock(&self.outside.problems).insert(named.to_owned(), Exception::new(code, message));
     }
 
-    /// What was tried outside.
+    /// The check finds nothing wrong any more.
+    pub fn allow(&self, named: &str) {
+        lock(&self.outside.problems).remove(named);
+    }
+
+    /// What was tried outside since the last look: its kind, and what it was about.
     pub fn checked(&self) -> Vec<Check> {
-        lock(&self.outside.checked).clone()
+        std::mem::take(&mut lock(&self.outside.checked))
+    }
+
+    /// That many calls wait in their checks for each other.
+    pub fn let_calls_meet(&self, calls: usize) {
+        *lock(&self.outside.meeting) = Some(Arc::new(Barrier::new(calls)));
     }
 
     pub fn set_status(&self, trail: &str, status: TrailStatus) {
@@ -123,20 +183,39 @@ impl World {
         *lock(&self.outside.is_journal_full) = true;
     }
 
+    /// Definitions cannot be stored from now on.
+    pub fn break_disk(&self) {
+        *lock(&self.outside.does_disk_fail) = true;
+    }
+
+    /// Definitions of more than this many bytes cannot be kept.
+    pub fn limit_definitions(&self, bytes_max: usize) {
+        *lock(&self.outside.bytes_max) = bytes_max;
+    }
+
     /// Calls that were answered and not recorded.
     pub fn unrecorded(&self) -> u64 {
         self.outside.unrecorded.load(Ordering::Relaxed)
     }
 
+    /// All that happened.
+    pub fn happened(&self) -> Vec<Happened> {
+        lock(&self.outside.happened).clone()
+    }
+
     /// The records of all calls.
     pub fn records(&self) -> Vec<Value> {
         let parsed = |record: &Bytes| serde_json::from_slice(record).unwrap();
-        lock(&self.outside.records).iter().map(parsed).collect()
+        self.raw_records().iter().map(parsed).collect()
     }
 
     /// The same, byte for byte.
     pub fn raw_records(&self) -> Vec<Bytes> {
-        lock(&self.outside.records).clone()
+        let records = self.happened().into_iter().filter_map(|happened| match happened {
+            Happened::Recorded(record) => Some(record),
+            Happened::Changed => None,
+        });
+        records.collect()
     }
 
     pub fn caller(&self, account: &str, region: &str) -> Client {
@@ -191,7 +270,7 @@ impl Site for MemorySite {
     type Change<'a> = MemoryChange<'a>;
 
     fn definitions(&self) -> Arc<Definitions> {
-        Arc::clone(&lock(&self.0.definitions))
+        Arc::new(lock(&self.0.registry).definitions().clone())
     }
 
     fn status(&self, trail: &TrailArn) -> TrailStatus {
@@ -199,7 +278,7 @@ impl Site for MemorySite {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::parse("2026-03-09T14:05:00Z").unwrap()
+        Timestamp::from_millis(self.0.now.load(Ordering::Relaxed))
     }
 
     fn draw(&self) -> Uuid {
@@ -219,6 +298,10 @@ impl Site for MemorySite {
             Check::Topic { trail } => (trail.topic.as_ref().unwrap().to_string(), None),
             Check::LogGroup { group, .. } => (group.arn.clone(), None),
         };
+        let meeting = lock(&self.0.meeting).clone();
+        if let Some(meeting) = meeting {
+            meeting.wait().await;
+        }
         match lock(&self.0.problems).get(&named) {
             Some(problem) => Err(problem.clone()),
             None => Ok(found),
@@ -237,7 +320,7 @@ impl Site for MemorySite {
         let parsed: Value = serde_json::from_slice(&record).unwrap();
         assert_eq!(parsed["recipientAccountId"], account.as_str());
         assert_eq!(parsed["awsRegion"], region.as_str());
-        lock(&self.0.records).push(record);
+        lock(&self.0.happened).push(Happened::Recorded(record));
         Ok(())
     }
 
@@ -247,7 +330,7 @@ impl Site for MemorySite {
 
     async fn begin(&self) -> Result<MemoryChange<'_>, Exception> {
         let turn = self.0.changing.lock().await;
-        Ok(MemoryChange { site: self, _turn: turn, before: self.definitions() })
+        Ok(MemoryChange { site: self, _turn: turn, before: (*self.definitions()).clone() })
     }
 }
 
@@ -256,8 +339,21 @@ impl Change for MemoryChange<'_> {
         &self.before
     }
 
+    fn check(&self, definitions: &Definitions) -> Result<(), Exception> {
+        let bytes = serde_json::to_vec(definitions).unwrap().len();
+        if bytes > *lock(&self.site.0.bytes_max) {
+            return Err(Exception::new("OperationNotPermittedException", "There is no room."));
+        }
+        Ok(())
+    }
+
     async fn commit(self, definitions: Definitions) -> Result<(), Exception> {
-        *lock(&self.site.0.definitions) = Arc::new(definitions);
+        let outside = &self.site.0;
+        if *lock(&outside.does_disk_fail) {
+            return Err(Exception::internal());
+        }
+        lock(&outside.registry).apply(definitions, self.site.now()).unwrap();
+        lock(&outside.happened).push(Happened::Changed);
         Ok(())
     }
 }
