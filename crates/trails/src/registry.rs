@@ -240,7 +240,8 @@ fn logging_times(
         }
         (trail.arn.clone(), times)
     };
-    after.trails.iter().map(|one| times(&one.trail)).collect()
+    let is_told = |(_, times): &(TrailArn, LoggingTimes)| *times != LoggingTimes::default();
+    after.trails.iter().map(|one| times(&one.trail)).filter(is_told).collect()
 }
 
 #[cfg(test)]

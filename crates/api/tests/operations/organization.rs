@@ -1,106 +1,153 @@
-//! RegisterOrganizationDelegatedAdmin and DeregisterOrganizationDelegatedAdmin.
+//! Organization trails: who makes them, who sees them, who changes them.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::{Client, World};
 
-const MANAGEMENT: &str = "111111111111";
-const MEMBERS: [&str; 4] = ["222222222222", "333333333333", "444444444444", "555555555555"];
-const STRANGER: &str = "999999999999";
+const MANAGER: &str = "111111111111";
+const ADMINISTRATOR: &str = "222222222222";
+const MEMBER: &str = "333333333333";
+const STRANGER: &str = "444444444444";
+const REGION: &str = "eu-west-1";
+const ARN: &str = "arn:aws:cloudtrail:eu-west-1:111111111111:trail/org";
+const NOT_MANAGER: &str = "NotOrganizationMasterAccountException";
 
-fn world() -> (World, Client) {
-    let world = World::new().with_organization(MANAGEMENT, &MEMBERS);
-    let caller = world.caller(MANAGEMENT, "eu-west-1");
-    (world, caller)
+fn world() -> World {
+    let world = World::new().with_organization(MANAGER, &[ADMINISTRATOR, MEMBER]);
+    world.with_administrators(&[ADMINISTRATOR])
 }
 
-async fn register(caller: &Client, account: &str) -> Result<Value, String> {
-    let members = json!({ "MemberAccountId": account });
-    let answer = caller.call("RegisterOrganizationDelegatedAdmin", members).await;
-    answer.map_err(|refused| refused.code)
-}
-
-async fn deregister(caller: &Client, account: &str) -> Result<Value, String> {
-    let members = json!({ "DelegatedAdminAccountId": account });
-    let answer = caller.call("DeregisterOrganizationDelegatedAdmin", members).await;
-    answer.map_err(|refused| refused.code)
+async fn make(client: &Client) {
+    client.make("org", json!({ "IsOrganizationTrail": true })).await;
 }
 
 #[tokio::test]
-async fn three_members_administer_at_most() {
-    let (world, caller) = world();
-    for member in &MEMBERS[..3] {
-        assert_eq!(register(&caller, member).await.unwrap(), json!({}));
+async fn the_trail_is_the_management_accounts_whoever_makes_it() {
+    for maker in [MANAGER, ADMINISTRATOR] {
+        let world = world();
+        let made = world.caller(maker, REGION);
+        let made = made.make("org", json!({ "IsOrganizationTrail": true, "SnsTopicName": "t" }));
+        let made = made.await;
+        assert_eq!((&made["TrailARN"], &made["IsOrganizationTrail"]), (&json!(ARN), &json!(true)));
+        assert_eq!(made["SnsTopicARN"], "arn:aws:sns:eu-west-1:111111111111:t");
+        let again = json!({ "Name": "org", "S3BucketName": "logs", "IsOrganizationTrail": true });
+        let (code, message) = world.caller(maker, REGION).refused("CreateTrail", again).await;
+        assert_eq!(code, "TrailAlreadyExistsException");
+        assert_eq!(message, "Trail org already exists for customer: 111111111111");
     }
-    let refused = register(&caller, MEMBERS[3]).await.unwrap_err();
-    assert_eq!(refused, "DelegatedAdminAccountLimitExceededException");
-    assert_eq!(deregister(&caller, MEMBERS[0]).await.unwrap(), json!({}));
-    register(&caller, MEMBERS[3]).await.unwrap();
-    let administrators = world.definitions().delegated_administrators.clone();
-    assert_eq!(administrators.iter().map(|one| one.as_str()).collect::<Vec<_>>(), MEMBERS[1..]);
 }
 
 #[tokio::test]
-async fn refusals() {
-    let (world, caller) = world();
-    register(&caller, MEMBERS[0]).await.unwrap();
-    let before = world.definitions();
-    for (by, account, registering, deregistering) in [
-        (MANAGEMENT, MEMBERS[0], Some("AccountRegisteredException"), None),
-        (MANAGEMENT, MEMBERS[1], None, Some("AccountNotRegisteredException")),
-        (
-            MANAGEMENT,
-            MANAGEMENT,
-            Some("CannotDelegateManagementAccountException"),
-            Some("AccountNotRegisteredException"),
-        ),
-        (MANAGEMENT, STRANGER, Some("AccountNotFoundException"), Some("AccountNotFoundException")),
-        (MANAGEMENT, "1", Some("InvalidParameterException"), Some("InvalidParameterException")),
-        (
-            MEMBERS[0],
-            MEMBERS[1],
-            Some("NotOrganizationManagementAccountException"),
-            Some("NotOrganizationManagementAccountException"),
-        ),
-        (
-            STRANGER,
-            MEMBERS[0],
-            Some("OrganizationsNotInUseException"),
-            Some("OrganizationsNotInUseException"),
-        ),
-    ] {
-        let caller = world.caller(by, "eu-west-1");
-        if let Some(exception) = registering {
-            assert_eq!(register(&caller, account).await.unwrap_err(), exception, "{by} {account}");
-        }
-        if let Some(exception) = deregistering {
-            assert_eq!(
-                deregister(&caller, account).await.unwrap_err(),
-                exception,
-                "{by} {account}"
-            );
-        }
+async fn only_who_manages_the_organization_makes_one() {
+    let world = world();
+    let given = json!({ "Name": "org", "S3BucketName": "logs", "IsOrganizationTrail": true });
+    for (account, code) in [(MEMBER, NOT_MANAGER), (STRANGER, "OrganizationsNotInUseException")] {
+        let client = world.caller(account, REGION);
+        assert_eq!(client.refused("CreateTrail", given.clone()).await.0, code);
+        // By an update neither.
+        client.make("own", json!({})).await;
+        let update = json!({ "Name": "own", "IsOrganizationTrail": true });
+        assert_eq!(client.refused("UpdateTrail", update).await.0, code);
+    }
+    let alone = World::new().caller(MANAGER, REGION).refused("CreateTrail", given).await;
+    assert_eq!(alone.0, "OrganizationsNotInUseException");
+}
+
+#[tokio::test]
+async fn members_see_it_by_its_arn_and_cannot_change_it() {
+    let world = world();
+    let manager = world.caller(MANAGER, REGION);
+    make(&manager).await;
+    let (member, before) = (world.caller(MEMBER, REGION), world.definitions());
+    let shown = manager.show("org").await;
+    assert_eq!(member.ok("DescribeTrails", json!({})).await, json!({ "trailList": [shown] }));
+    assert_eq!(member.show(ARN).await, shown);
+    let listed = json!({ "TrailARN": ARN, "Name": "org", "HomeRegion": REGION });
+    assert_eq!(member.ok("ListTrails", json!({})).await, json!({ "Trails": [listed] }));
+    let status = manager.ok("GetTrailStatus", json!({ "Name": "org" })).await;
+    assert_eq!(member.ok("GetTrailStatus", json!({ "Name": ARN })).await, status);
+    assert_eq!(
+        member.refused("GetTrail", json!({ "Name": "org" })).await.0,
+        "TrailNotFoundException"
+    );
+    // In a member it is a shadow; in the management account it is not.
+    let without = json!({ "includeShadowTrails": false });
+    assert_eq!(member.described(without.clone()).await, [""; 0]);
+    assert_eq!(manager.described(without).await, ["org"]);
+    for operation in ["UpdateTrail", "DeleteTrail", "StartLogging", "StopLogging"] {
+        let refused = member.refused(operation, json!({ "Name": ARN })).await;
+        assert_eq!(refused.0, NOT_MANAGER, "{operation}");
     }
     assert_eq!(world.definitions(), before);
 }
 
 #[tokio::test]
-async fn an_administrator_changes_the_organization_s_trails_and_no_member_does() {
-    let (world, caller) = world();
-    let world = world.with_trail(MANAGEMENT, "eu-west-1", "org");
-    world.define(|definitions| definitions.trails[0].trail.is_organization = true);
-    let arn = "arn:aws:cloudtrail:eu-west-1:111111111111:trail/org";
-    register(&caller, MEMBERS[0]).await.unwrap();
-    let put = json!({ "TrailName": arn, "EventSelectors": [{ "ReadWriteType": "ReadOnly" }] });
-    let tag = json!({ "ResourceId": arn, "TagsList": [{ "Key": "a" }] });
-    for (operation, members) in [("PutEventSelectors", put), ("AddTags", tag)] {
-        let administrator = world.caller(MEMBERS[0], "eu-west-1");
-        administrator.call(operation, members.clone()).await.unwrap();
-        let member = world.caller(MEMBERS[1], "eu-west-1");
-        let (code, _) = member.refused(operation, members).await;
-        assert_eq!(code, "NotOrganizationMasterAccountException");
+async fn it_shows_in_members_in_the_regions_that_it_covers() {
+    let world = world();
+    let manager = world.caller(MANAGER, REGION);
+    make(&manager).await;
+    let there = world.caller(MEMBER, "us-east-1");
+    assert_eq!(there.described(json!({})).await, [""; 0]);
+    manager.ok("UpdateTrail", json!({ "Name": "org", "IsMultiRegionTrail": true })).await;
+    assert_eq!(there.described(json!({})).await, ["org"]);
+}
+
+#[tokio::test]
+async fn strangers_see_nothing_of_it() {
+    let world = world();
+    make(&world.caller(MANAGER, REGION)).await;
+    let stranger = world.caller(STRANGER, REGION);
+    assert_eq!(stranger.described(json!({ "trailNameList": [ARN] })).await, [""; 0]);
+    for operation in ["GetTrail", "GetTrailStatus", "DeleteTrail", "StopLogging"] {
+        let refused = stranger.refused(operation, json!({ "Name": ARN })).await;
+        assert_eq!(refused.0, "TrailNotFoundException", "{operation}");
     }
-    let get = json!({ "TrailName": arn });
-    let seen = world.caller(MEMBERS[1], "us-east-1").call("GetEventSelectors", get).await.unwrap();
-    assert_eq!(seen["EventSelectors"][0]["ReadWriteType"], "ReadOnly");
+}
+
+#[tokio::test]
+async fn delegated_administrators_manage_it_and_nothing_else_of_the_management_account() {
+    let world = world();
+    let administrator = world.caller(ADMINISTRATOR, REGION);
+    make(&administrator).await;
+    let manager = world.caller(MANAGER, REGION);
+    manager.make("own", json!({})).await;
+    administrator.ok("StartLogging", json!({ "Name": ARN })).await;
+    administrator.ok("UpdateTrail", json!({ "Name": ARN, "S3KeyPrefix": "a" })).await;
+    assert_eq!(manager.show("org").await["S3KeyPrefix"], "a");
+    administrator.ok("StopLogging", json!({ "Name": ARN })).await;
+    let own = json!({ "Name": manager.arn("own") });
+    let refused = administrator.refused("DeleteTrail", own).await;
+    assert_eq!(refused.0, "TrailNotFoundException");
+    administrator.ok("DeleteTrail", json!({ "Name": ARN })).await;
+    assert_eq!(manager.described(json!({})).await, ["own"]);
+    // A trail of its own is its own.
+    let made = administrator.make("own", json!({})).await;
+    assert_eq!(made["TrailARN"], administrator.arn("own"));
+}
+
+#[tokio::test]
+async fn who_is_no_administrator_any_more_is_a_member() {
+    let world = world();
+    let administrator = world.caller(ADMINISTRATOR, REGION);
+    make(&administrator).await;
+    let world = world.with_administrators(&[]);
+    let refused = administrator.refused("DeleteTrail", json!({ "Name": ARN })).await;
+    assert_eq!(refused.0, NOT_MANAGER);
+    assert_eq!(world.definitions().trails.len(), 1);
+}
+
+#[tokio::test]
+async fn only_the_management_account_makes_it_an_accounts_own_and_back() {
+    let world = world();
+    let (manager, administrator) =
+        (world.caller(MANAGER, REGION), world.caller(ADMINISTRATOR, REGION));
+    make(&manager).await;
+    let to = |is_organization: bool| json!({ "Name": ARN, "IsOrganizationTrail": is_organization });
+    assert_eq!(administrator.refused("UpdateTrail", to(false)).await.0, NOT_MANAGER);
+    administrator.ok("UpdateTrail", to(true)).await;
+    let member = world.caller(MEMBER, REGION);
+    assert_eq!(manager.ok("UpdateTrail", to(false)).await["IsOrganizationTrail"], false);
+    assert_eq!(member.described(json!({})).await, [""; 0]);
+    assert_eq!(manager.ok("UpdateTrail", to(true)).await["IsOrganizationTrail"], true);
+    assert_eq!(member.described(json!({})).await, ["org"]);
 }

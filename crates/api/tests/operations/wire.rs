@@ -1,63 +1,170 @@
-//! What stands on the wire, whatever the operation.
+//! AWS JSON 1.1: what is taken, what is refused, and how both are written.
 
 use serde_json::{Value, json};
 
 use crate::world::World;
+use crate::{ACCOUNT, REGION};
 
 #[tokio::test]
-async fn members_that_no_operation_has_and_null_are_passed_over() {
-    let world = World::new().with_trail("111111111111", "eu-west-1", "kept");
-    let caller = world.caller("111111111111", "eu-west-1");
-    let members = json!({ "trailNameList": null, "Colour": { "red": [1] } });
-    let answer = caller.call("DescribeTrails", members).await.unwrap();
-    assert_eq!(answer["trailList"].as_array().unwrap().len(), 1);
-    let selectors = json!([{ "ReadWriteType": null, "DataResources": null, "Colour": [1] }]);
-    let members = json!({ "TrailName": "kept", "EventSelectors": selectors });
-    let answer = caller.call("PutEventSelectors", members).await.unwrap();
-    assert_eq!(answer["EventSelectors"][0]["ReadWriteType"], "All");
+async fn a_refusal_is_byte_for_byte_as_aws_writes_it() {
+    let client = World::new().caller(ACCOUNT, REGION);
+    let answer = client.send("GetTrail", r#"{"Name":"abc"}"#.into()).await;
+    let expected = r#"{"__type":"TrailNotFoundException","message":"Unknown trail: abc for the user: 111111111111"}"#;
+    assert_eq!((answer.status, std::str::from_utf8(&answer.body).unwrap()), (400, expected));
 }
 
 #[tokio::test]
-async fn values_of_another_type_are_refused() {
-    let caller = World::new().caller("111111111111", "eu-west-1");
-    for (operation, members) in [
-        ("GetEventSelectors", json!({ "TrailName": 7 })),
-        ("GetEventSelectors", json!({ "TrailName": ["trail"] })),
-        ("DescribeTrails", json!({ "trailNameList": "trail" })),
-        ("AddTags", json!({ "ResourceId": "arn", "TagsList": {} })),
-        ("AddTags", json!({ "ResourceId": "arn", "TagsList": ["key"] })),
-        // Would pass for an object with its members in order.
-        ("AddTags", json!({ "ResourceId": "arn", "TagsList": [["key", "value"]] })),
-        ("ListChannels", json!({ "MaxResults": 1.5 })),
+async fn members_of_another_type_are_refused_by_name() {
+    let client = World::new().caller(ACCOUNT, REGION);
+    for (operation, members, named) in [
+        ("GetTrail", json!({ "Name": 7 }), "Name: "),
+        ("GetTrailStatus", json!({ "Name": ["abc"] }), "Name: "),
+        ("DeleteTrail", json!({ "Name": {} }), "Name: "),
+        ("StartLogging", json!({ "Name": true }), "Name: "),
+        ("DescribeTrails", json!({ "trailNameList": "abc" }), "trailNameList: "),
+        ("DescribeTrails", json!({ "trailNameList": ["abc", 7] }), "trailNameList[1]: "),
+        ("DescribeTrails", json!({ "includeShadowTrails": "yes" }), "includeShadowTrails: "),
+        ("ListTrails", json!({ "NextToken": 1 }), "NextToken: "),
+        ("CreateTrail", json!({ "IsMultiRegionTrail": "true" }), "IsMultiRegionTrail: "),
+        ("CreateTrail", json!({ "TagsList": {} }), "TagsList: "),
+        ("CreateTrail", json!({ "TagsList": [{ "Key": 1 }] }), "TagsList[0].Key: "),
+        ("UpdateTrail", json!({ "RecursiveLogging": 0 }), "RecursiveLogging: "),
     ] {
-        let (code, message) = caller.refused(operation, members.clone()).await;
-        assert_eq!(code, "SerializationException", "{operation} {members}: {message}");
+        let (code, message) = client.refused(operation, members.clone()).await;
+        assert_eq!(code, "SerializationException", "{operation} {members}");
+        assert!(message.starts_with(named), "{operation} {members}: {message}");
     }
 }
 
 #[tokio::test]
-async fn deep_values_are_refused_and_the_call_after_them_is_recorded() {
+async fn members_that_are_missing_are_named() {
+    let client = World::new().caller(ACCOUNT, REGION);
+    let bucket = json!({ "Name": "abc" });
+    for (operation, members, missing) in [
+        ("CreateTrail", json!({}), "name"),
+        ("CreateTrail", bucket, "s3BucketName"),
+        ("UpdateTrail", json!({}), "name"),
+        ("UpdateTrail", json!({ "Name": null }), "name"),
+        ("DeleteTrail", json!({}), "name"),
+        ("GetTrail", json!({}), "name"),
+        ("GetTrailStatus", json!({}), "name"),
+        ("StartLogging", json!({}), "name"),
+        ("StopLogging", json!({}), "name"),
+    ] {
+        let message = format!(
+            "1 validation error detected: Value null at '{missing}' failed to satisfy constraint: \
+             Member must not be null"
+        );
+        let refused = client.refused(operation, members).await;
+        assert_eq!(refused, ("ValidationException".into(), message), "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_members_are_passed_over_and_null_is_as_good_as_absent() {
+    let client = World::new().caller(ACCOUNT, REGION);
+    let members = json!({
+        "Name": "abc",
+        "S3BucketName": "logs",
+        "S3KeyPrefix": null,
+        "SnsTopicName": null,
+        "IncludeGlobalServiceEvents": null,
+        "IsMultiRegionTrail": null,
+        "EnableLogFileValidation": null,
+        "CloudWatchLogsLogGroupArn": null,
+        "CloudWatchLogsRoleArn": null,
+        "KmsKeyId": null,
+        "IsOrganizationTrail": null,
+        "TagsList": null,
+        "RecursiveLogging": null,
+        "Colour": { "red": [1, null] },
+    });
+    let made = client.ok("CreateTrail", members.clone()).await;
+    assert_eq!((made.as_object().unwrap().len(), &made["RecursiveLogging"]), (8, &json!(true)));
+    assert_eq!(client.ok("UpdateTrail", members).await, made);
+    let nothing = json!({ "trailNameList": null, "includeShadowTrails": null, "NextToken": null });
+    for operation in ["DescribeTrails", "ListTrails"] {
+        let answer = client.ok(operation, nothing.clone()).await;
+        assert_eq!(
+            answer.as_object().unwrap().values().next().unwrap().as_array().unwrap().len(),
+            1
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_json_object_is_refused() {
+    let client = World::new().caller(ACCOUNT, REGION);
+    for body in ["{", "[]", "7", "null", r#"{"Name":"abc"} {}"#] {
+        let answer = client.send("GetTrail", body.into()).await;
+        let text = std::str::from_utf8(&answer.body).unwrap().to_owned();
+        assert!(answer.status == 400 && text.contains("SerializationException"), "{body}: {text}");
+    }
+    let answer = client.send("ListTrails", String::new()).await;
+    assert_eq!(answer.body, br#"{"Trails":[]}"#);
+}
+
+/// One level more and the record of the call could not be made: then a call would go unrecorded.
+#[tokio::test]
+async fn what_is_nested_too_deep_to_be_recorded_is_refused() {
     let world = World::new();
-    let caller = world.caller("111111111111", "eu-west-1");
-    let nested = |levels| (0..levels).fold(json!({}), |inner, _| json!({ "a": inner }));
-    for (levels, status) in [(30, 200), (40, 400), (120, 400)] {
-        let answer = caller.send("DescribeTrails", nested(levels).to_string()).await;
-        assert_eq!(answer.status, status, "{levels} levels");
-    }
-    let too_deep = "[".repeat(100_000);
-    assert_eq!(caller.send("DescribeTrails", too_deep).await.status, 400);
-    assert_eq!(world.records().len(), 1);
+    let client = world.caller(ACCOUNT, REGION);
+    let nested =
+        |levels: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(levels - 1), "]".repeat(levels - 1));
+    assert_eq!(client.send("ListTrails", nested(99)).await.status, 200);
+    let record = world.records().pop().unwrap().to_string();
+    assert_eq!(model::depth::too_deep(&record), None);
+    let answer = client.send("ListTrails", nested(100)).await;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, &body["__type"]), (400, &json!("SerializationException")));
+    assert_eq!(body["message"], "The body is nested too deep: at most 99 levels.");
 }
 
 #[tokio::test]
-async fn messages_quote_a_caller_to_a_bound() {
-    let caller = World::new().caller("111111111111", "eu-west-1");
-    let long = "x".repeat(1 << 20);
-    for members in [
-        json!({ "TrailName": format!("arn:{long}") }),
-        json!({ "TrailName": long }),
-        json!({ "TrailName": { long.clone(): Value::Null } }),
+async fn an_arn_of_no_trail_is_refused_as_such() {
+    let client = World::new().caller(ACCOUNT, REGION);
+    let long = format!("arn:{}", "x".repeat(100_000));
+    for arn in [
+        "arn:aws:cloudtrail",
+        "arn:aws:cloudtrail:eu-west-1:111111111111:trail",
+        "arn:aws:cloudtrail:eu-west-1:111111111111:trail/",
+        "arn:aws:cloudtrail:eu-west-1:111111111111:trail/a--b",
+        "arn:aws:cloudtrail:eu-west-1:1111:trail/abc",
+        "arn:aws:cloudtrail::111111111111:trail/abc",
+        "arn:aws-cn:cloudtrail:eu-west-1:111111111111:trail/abc",
+        "arn:aws:s3:::bucket",
+        &long,
     ] {
-        assert!(caller.refused("GetEventSelectors", members).await.1.len() < 10_000);
+        for operation in [
+            "GetTrail",
+            "GetTrailStatus",
+            "UpdateTrail",
+            "DeleteTrail",
+            "StartLogging",
+            "StopLogging",
+        ] {
+            let (code, message) = client.refused(operation, json!({ "Name": arn })).await;
+            assert_eq!(code, "CloudTrailARNInvalidException", "{operation} {arn}");
+            assert!(message.len() < 400, "{message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_are_judged_before_anything_is_looked_up() {
+    let client = World::new().caller(ACCOUNT, REGION);
+    for operation in
+        ["GetTrail", "GetTrailStatus", "UpdateTrail", "DeleteTrail", "StartLogging", "StopLogging"]
+    {
+        for (name, told) in [
+            (
+                "?",
+                "Trail name too short. Minimum allowed length: 3 characters. Specified name length: 1 characters.",
+            ),
+            ("trail!", "Trail name must ends with a letter or number."),
+        ] {
+            let refused = client.refused(operation, json!({ "Name": name })).await;
+            assert_eq!(refused, ("InvalidTrailNameException".into(), told.into()), "{operation}");
+        }
     }
 }

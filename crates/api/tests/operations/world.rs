@@ -12,7 +12,7 @@ use cairn_api::{
 };
 use disk::SimulatedDisk;
 use model::{AccountId, Region, Timestamp, TrailArn};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{Barrier, Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 use trails::{Definitions, Organization, Origin, Registry, Trail, TrailDefinition};
 use uuid::Uuid;
@@ -174,6 +174,14 @@ impl World {
         *lock(&self.outside.meeting) = Some(Arc::new(Barrier::new(calls)));
     }
 
+    /// Meets them.
+    pub async fn meet(&self) {
+        let meeting = lock(&self.outside.meeting).clone();
+        if let Some(meeting) = meeting {
+            meeting.wait().await;
+        }
+    }
+
     pub fn set_status(&self, trail: &str, status: TrailStatus) {
         lock(&self.outside.statuses).insert(trail.parse().unwrap(), status);
     }
@@ -241,6 +249,12 @@ impl Client {
         Err(Refused { status: answer.status, code: text("__type"), message: text("message") })
     }
 
+    /// Calls an operation that must be answered.
+    pub async fn ok(&self, operation: &str, members: Value) -> Value {
+        let answer = self.call(operation, members.clone()).await;
+        answer.unwrap_or_else(|refused| panic!("{operation} {members}: {refused:?}"))
+    }
+
     /// Calls an operation that must be refused: the exception and its message.
     pub async fn refused(&self, operation: &str, members: Value) -> (String, String) {
         let called = format!("{operation} {members}");
@@ -249,6 +263,31 @@ impl Client {
         };
         assert_eq!(refused.status, 400, "{called:.300}: {}", refused.message);
         (refused.code, refused.message)
+    }
+
+    /// Makes a trail with a bucket of its own.
+    pub async fn make(&self, name: &str, more: Value) -> Value {
+        let mut members = json!({ "Name": name, "S3BucketName": "logs" });
+        members.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.ok("CreateTrail", members).await
+    }
+
+    /// The trail, as GetTrail shows it.
+    pub async fn show(&self, name_or_arn: &str) -> Value {
+        self.ok("GetTrail", json!({ "Name": name_or_arn })).await["Trail"].clone()
+    }
+
+    /// The names that DescribeTrails shows.
+    pub async fn described(&self, members: Value) -> Vec<String> {
+        let answer = self.ok("DescribeTrails", members).await;
+        let shown = answer["trailList"].as_array().unwrap();
+        shown.iter().map(|trail| trail["Name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The ARN of a trail of this caller and Region.
+    pub fn arn(&self, name: &str) -> String {
+        let Caller { account, region, .. } = &self.caller;
+        format!("arn:aws:cloudtrail:{region}:{account}:trail/{name}")
     }
 
     /// Sends a body as it is.
