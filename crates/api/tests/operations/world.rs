@@ -159,11 +159,6 @@ impl World {
         lock(&self.outside.problems).insert(named.to_owned(), Exception::new(code, message));
     }
 
-    /// The check finds nothing wrong any more.
-    pub fn allow(&self, named: &str) {
-        lock(&self.outside.problems).remove(named);
-    }
-
     /// What was tried outside since the last look: its kind, and what it was about.
     pub fn checked(&self) -> Vec<Check> {
         std::mem::take(&mut lock(&self.outside.checked))
