@@ -59,6 +59,6 @@ fn last_of(token: &str) -> Result<TrailArn, Exception> {
     let arn = BASE64_URL_SAFE_NO_PAD.decode(token).ok().and_then(|arn| String::from_utf8(arn).ok());
     arn.and_then(|arn| arn.parse().ok()).ok_or_else(|| {
         let message = "NextToken is not valid. Use the one of the page before, or none.";
-        Exception::new("InvalidNextTokenException", message)
+        Exception::new("ValidationException", message)
     })
 }

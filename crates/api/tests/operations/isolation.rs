@@ -84,7 +84,9 @@ async fn answer(operation: &Operation, region: &str, named: &str) -> (u16, Strin
     assert_eq!(told.len(), 1, "{}", operation.name);
     assert_eq!(told[0]["recipientAccountId"], STRANGER, "{}", operation.name);
     let body = String::from_utf8(answer.body).unwrap();
-    (answer.status, body.replace(named, "NAME"))
+    // GetTrail repeats an ARN by its last part.
+    let last = named.rsplit('/').next().unwrap();
+    (answer.status, body.replace(named, "NAME").replace(last, "NAME"))
 }
 
 #[tokio::test]

@@ -90,6 +90,6 @@ async fn a_token_that_no_page_had_is_refused() {
     let client = World::new().caller(ACCOUNT, REGION);
     for token in ["", "next", "////", "YWJj"] {
         let refused = client.refused("ListTrails", json!({ "NextToken": token })).await;
-        assert_eq!(refused.0, "InvalidNextTokenException", "{token}");
+        assert_eq!(refused.0, "ValidationException", "{token}");
     }
 }

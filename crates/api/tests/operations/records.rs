@@ -31,7 +31,7 @@ async fn of_a_read_has_no_response_elements() {
         &world,
         &expect![[r#"
             {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
-            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"GetEventSelectors","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"trailName":"kept"},
+            "eventTime":"2026-03-09T14:05:06Z","eventSource":"cloudtrail.amazonaws.com","eventName":"GetEventSelectors","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"trailName":"kept"},
             "responseElements":null,
             "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
@@ -40,7 +40,7 @@ async fn of_a_read_has_no_response_elements() {
         &world,
         &expect![[r#"
             {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
-            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"DescribeTrails","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"trailNameList":["kept"]},
+            "eventTime":"2026-03-09T14:05:06Z","eventSource":"cloudtrail.amazonaws.com","eventName":"DescribeTrails","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"trailNameList":["kept"]},
             "responseElements":null,
             "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000003","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
@@ -58,7 +58,7 @@ async fn of_a_change_has_what_was_answered() {
         &world,
         &expect![[r#"
             {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
-            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"PutEventSelectors","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"eventSelectors":[{"dataResources":[{"type":"AWS::S3::Object","values":["arn:aws:s3"]}],"readWriteType":"ReadOnly"}],"trailName":"kept"},
+            "eventTime":"2026-03-09T14:05:06Z","eventSource":"cloudtrail.amazonaws.com","eventName":"PutEventSelectors","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"eventSelectors":[{"dataResources":[{"type":"AWS::S3::Object","values":["arn:aws:s3"]}],"readWriteType":"ReadOnly"}],"trailName":"kept"},
             "responseElements":{"eventSelectors":[{"dataResources":[{"type":"AWS::S3::Object","values":["arn:aws:s3"]}],"excludeManagementEventSources":[],"includeManagementEvents":true,"readWriteType":"ReadOnly"}],"trailARN":"arn:aws:cloudtrail:eu-west-1:111111111111:trail/kept"},
             "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
@@ -69,7 +69,7 @@ async fn of_a_change_has_what_was_answered() {
         &world,
         &expect![[r#"
             {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
-            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"AddTags","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"resourceId":"arn:aws:cloudtrail:eu-west-1:111111111111:trail/kept","tagsList":[{"key":"team","value":"audit"}]},
+            "eventTime":"2026-03-09T14:05:06Z","eventSource":"cloudtrail.amazonaws.com","eventName":"AddTags","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"resourceId":"arn:aws:cloudtrail:eu-west-1:111111111111:trail/kept","tagsList":[{"key":"team","value":"audit"}]},
             "responseElements":null,
             "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000003","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
@@ -78,7 +78,7 @@ async fn of_a_change_has_what_was_answered() {
         &world,
         &expect![[r#"
             {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
-            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"name":"kept"},
+            "eventTime":"2026-03-09T14:05:06Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","requestParameters":{"name":"kept"},
             "responseElements":null,
             "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000005","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
@@ -93,7 +93,7 @@ async fn of_a_refusal_says_why() {
         &world,
         &expect![[r#"
             {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
-            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","errorCode":"TrailNotFoundException","errorMessage":"Unknown trail: other for the user: 111111111111","requestParameters":{"name":"other"},
+            "eventTime":"2026-03-09T14:05:06Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","errorCode":"TrailNotFoundException","errorMessage":"Unknown trail: other for the user: 111111111111","requestParameters":{"name":"other"},
             "responseElements":null,
             "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
@@ -102,7 +102,7 @@ async fn of_a_refusal_says_why() {
         &world,
         &expect![[r#"
             {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
-            "eventTime":"2026-03-09T14:05:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"CreateDashboard","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","errorCode":"UnsupportedOperationException","errorMessage":"Cairn does not have the operation CreateDashboard.","requestParameters":{"name":"one"},
+            "eventTime":"2026-03-09T14:05:06Z","eventSource":"cloudtrail.amazonaws.com","eventName":"CreateDashboard","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","errorCode":"UnsupportedOperationException","errorMessage":"Cairn does not have the operation CreateDashboard.","requestParameters":{"name":"one"},
             "responseElements":null,
             "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000003","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
     );
