@@ -36,7 +36,7 @@ async fn three_members_administer_at_most() {
     assert_eq!(refused, "DelegatedAdminAccountLimitExceededException");
     assert_eq!(deregister(&caller, MEMBERS[0]).await.unwrap(), json!({}));
     register(&caller, MEMBERS[3]).await.unwrap();
-    let administrators = world.definitions().delegated_administrators.clone();
+    let administrators = world.definitions().delegated_administrators;
     assert_eq!(administrators.iter().map(|one| one.as_str()).collect::<Vec<_>>(), MEMBERS[1..]);
 }
 
