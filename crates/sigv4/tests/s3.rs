@@ -191,6 +191,7 @@ fn chunks_left_out_doubled_or_moved_are_refused() {
         (vec![first, second], 66_560),
         (vec![first, second, last, b"x"], 66_560),
         (vec![first, second, last, last], 66_560),
+        (vec![first, second, &last[..last.len() - 2], b"\n\n"], 66_560),
     ] {
         let (verified, end) = unchunk(chunks(&sent), &parts.concat(), 4_096);
         assert!(end.is_err());
@@ -224,6 +225,16 @@ fn what_is_no_chunk_is_refused_before_it_is_kept() {
     );
     check(&format!("1;chunk-signature={hex}\r\naXX"), &broken("no line ends behind a chunk"));
     check("", &broken("the body ends before its last chunk"));
+}
+
+#[test]
+fn a_body_of_another_length_than_is_said_is_refused() {
+    for (length, why) in [("66561", "shorter"), ("66559", "longer")] {
+        let sent = upload(false).set("x-amz-decoded-content-length", length);
+        let (_, end) = unchunk(chunks(&sent), &sent.body, 4_096);
+        let why = format!("it is {why} than x-amz-decoded-content-length says");
+        assert_eq!(end.unwrap_err().to_string(), format!("The chunked body is broken: {why}."));
+    }
 }
 
 #[test]

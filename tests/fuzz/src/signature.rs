@@ -75,7 +75,7 @@ fn seeds() -> Vec<Vec<u8>> {
     [
         format!("POST /\n{}\n{{}}", header("cloudtrail", "host;x-amz-date;x-one")),
         format!("POST /\nx-amz-content-sha256: {hash}\n{}\n{{}}", header("s3", "host")),
-        format!("GET /a/../b%20//c?z&a=%41\n{}", header("execute-api", "host;x-one")),
+        format!("GET /a/../b%20//c?z&a-b=1&a=%41\n{}", header("execute-api", "host;x-one")),
         format!("PUT /a/../b%2f//c?z&a=%41\n{}\nbody", header("s3", "host;x-amz-date")),
         format!("GET /?{}\n{hosted}", query("cloudtrail")),
         format!("GET /key?{}\n{hosted}", query("s3")),
