@@ -127,7 +127,7 @@ fn with_signature_of(changed: &Sent, sent: &Sent, signed: &Sent) -> Sent {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_the_signer_signs_verifies(signer in signer(), sent in request()) {
