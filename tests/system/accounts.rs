@@ -127,7 +127,7 @@ async fn what_is_refused_is_said_with_what_to_do_and_changes_nothing() {
             "Statement[0]: unknown element \"Resuorce\"; known are Sid, Effect",
         ),
         (format!("put-policy {ACCOUNT} amy {long}"), 1, "expected at most 10240"),
-        (format!("delete-key AKIANONE"), 1, "cairn account show lists an account's keys"),
+        ("delete-key AKIANONE".into(), 1, "cairn account show lists an account's keys"),
         (format!("create-session {ACCOUNT} amy --duration 1m"), 1, "15 minutes to 36 hours"),
         (format!("put-policy {ACCOUNT} amy /nowhere/p.json"), 2, "/nowhere/p.json"),
         (format!("create-session {ACCOUNT} amy --duration 1"), 2, "such as 1h"),
