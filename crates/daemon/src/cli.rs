@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
-use crate::{account, consume, doctor, put, salvage, serve_command};
+use crate::{account, consume, doctor, put, salvage, serve_command, trail_explain};
 
 /// Records API activity and delivers it as AWS CloudTrail does.
 #[derive(Debug, Parser)]
@@ -51,6 +51,18 @@ enum Command {
         after_help = "Examples:\n  cairn account create 111122223333 --alias acme\n  cairn account create-user 111122223333 amy --administrator\n  eval \"$(cairn account create-key 111122223333 amy)\"\n  cairn account create-user 111122223333 auditor --policy read-only.json\n  eval \"$(cairn account create-session 111122223333 auditor --duration 1h)\"\n  cairn account show 111122223333\n\nA secret is shown once, when it is created. A daemon that runs sees changes within a second.\nChanges are kept in accounts.json of the data directory; its secrets are encrypted with\naccounts.key beside it, or with the key that accounts_key names: keep that one apart, and a copy\nof the data directory gives no secret away. Exit code 1: the change was refused."
     )]
     Account(account::Account),
+    /// Look at trails
+    #[command(subcommand)]
+    Trail(Trail),
+}
+
+#[derive(Debug, Subcommand)]
+enum Trail {
+    /// Say which trails take the records of a file, and why or why not
+    #[command(
+        after_help = "Examples:\n  cairn trail explain --config cairn.toml events.ndjson\n  cairn trail explain --config cairn.toml --trail audit --json - < event.json | jq .trails\n\nTakes one record a line, {\"Records\":[…]} or an array, gzip or not. Nothing is sent or recorded. The trails\nare those of the configuration, and those that the API made in the data directory; a daemon may be\nrunning there. Exit code 1: some of the file are no records that would be recorded."
+    )]
+    Explain(trail_explain::Explain),
 }
 
 /// Flags of `cairn serve`.
@@ -110,6 +122,7 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run().await,
             Command::Salvage(salvage) => salvage.run(),
             Command::Account(account) => account.run(),
+            Command::Trail(Trail::Explain(explain)) => explain.run(),
         }
     }
 }

@@ -25,3 +25,5 @@ pub mod salvage;
 pub mod serve;
 pub mod serve_command;
 pub mod set_up;
+pub mod trail_explain;
+mod unpack;

@@ -10,7 +10,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
-use flate2::write::MultiGzDecoder;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, header};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -19,11 +18,9 @@ use crate::cli::Verdict;
 use crate::http::bulk::{Answer, Refused, Remark};
 use crate::http::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
 use crate::http_client;
+use crate::unpack::{STEP_BYTES, Unpack};
 
 const CHUNK_BYTES: usize = 64 << 10;
-/// A byte of gzip becomes at most 1032: decompressed in steps, so that memory stays bounded.
-const GZIP_BYTES: usize = 1 << 10;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// What is sent together.
 const PART_BYTES_MAX: usize = 4 << 20;
 const PART_RECORDS_MAX: usize = 10_000;
@@ -96,7 +93,7 @@ impl Put {
                 break;
             }
             unpack.begin(&chunk[..length]);
-            for packed in chunk[..length].chunks(GZIP_BYTES) {
+            for packed in chunk[..length].chunks(STEP_BYTES) {
                 let is_whole = match unpack.text(packed) {
                     Ok(text) => upload.take(&text).await?,
                     Err(error) => upload.break_off(format!("{error:#}")).await?,
@@ -262,45 +259,6 @@ impl Upload<'_> {
         self.totals.refused += 1;
         if self.totals.refusals.len() < SHOWN_MAX {
             self.totals.refusals.push(Refused { record, error });
-        }
-    }
-}
-
-/// A file's bytes as text, gzip or not, by its first two bytes.
-enum Unpack {
-    Unknown,
-    Plain,
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
-}
-
-impl Unpack {
-    fn begin(&mut self, first: &[u8]) {
-        if let Unpack::Unknown = self {
-            let is_gzip = first.starts_with(&GZIP_MAGIC);
-            *self = if is_gzip {
-                Unpack::Gzip(Box::new(MultiGzDecoder::new(Vec::new())))
-            } else {
-                Unpack::Plain
-            };
-        }
-    }
-
-    fn text(&mut self, packed: &[u8]) -> anyhow::Result<Vec<u8>> {
-        match self {
-            Unpack::Unknown | Unpack::Plain => Ok(packed.to_vec()),
-            Unpack::Gzip(gzip) => {
-                gzip.write_all(packed)
-                    .and_then(|()| gzip.flush())
-                    .context("the file is not whole gzip")?;
-                Ok(std::mem::take(gzip.get_mut()))
-            }
-        }
-    }
-
-    fn finish(self) -> anyhow::Result<Vec<u8>> {
-        match self {
-            Unpack::Unknown | Unpack::Plain => Ok(Vec::new()),
-            Unpack::Gzip(gzip) => gzip.finish().context("the file is not whole gzip"),
         }
     }
 }

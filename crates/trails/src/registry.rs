@@ -114,8 +114,7 @@ impl Registry {
     pub fn open(disk: Arc<dyn Disk>) -> Result<Registry, RegistryError> {
         let state = match disk::read(&*disk, FILE) {
             Ok(bytes) => {
-                let mut state = parse(&bytes)?;
-                state.definitions.logging.append(&mut state.logging);
+                let state = parse(&bytes)?;
                 // A process that was killed may not have seen it become durable. Events must not be
                 // recorded under trails that power loss takes back, or a version would come twice.
                 disk.sync_directory("")?;
@@ -162,7 +161,18 @@ impl Registry {
     }
 }
 
+/// The definitions that the registry's file holds, for those who only look.
+pub fn read(bytes: &[u8]) -> Result<Definitions, RegistryError> {
+    Ok(parse(bytes)?.definitions)
+}
+
 fn parse(bytes: &[u8]) -> Result<State, RegistryError> {
+    let mut state = parse_as_stored(bytes)?;
+    state.definitions.logging.append(&mut state.logging);
+    Ok(state)
+}
+
+fn parse_as_stored(bytes: &[u8]) -> Result<State, RegistryError> {
     #[derive(Deserialize)]
     struct Format {
         format: u32,
