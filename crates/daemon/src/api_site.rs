@@ -15,6 +15,7 @@ use crate::checks::Checks;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::registrar::{self, Registrar};
+use crate::status::StatusBook;
 
 /// The daemon, as the API sees it.
 pub struct ApiSite {
@@ -30,6 +31,8 @@ pub struct ApiSite {
     pub metrics: Arc<Metrics>,
     /// AWS, as changes try it.
     pub checks: Checks,
+    /// How trails fare.
+    pub status: Arc<StatusBook>,
 }
 
 impl Site for ApiSite {
@@ -39,8 +42,8 @@ impl Site for ApiSite {
         self.registrar.in_force()
     }
 
-    fn status(&self, _trail: &TrailArn) -> TrailStatus {
-        TrailStatus::default()
+    fn status(&self, trail: &TrailArn) -> TrailStatus {
+        self.status.of(trail)
     }
 
     fn now(&self) -> Timestamp {
@@ -54,7 +57,11 @@ impl Site for ApiSite {
     }
 
     async fn check(&self, check: &Check) -> Result<Option<String>, Problem> {
-        self.checks.check(check, &self.definitions()).await
+        let found = self.checks.check(check, &self.definitions()).await?;
+        if let Check::Topic { trail } = check {
+            self.status.proved(&trail.arn, trail.topic.as_ref());
+        }
+        Ok(found)
     }
 
     async fn record(

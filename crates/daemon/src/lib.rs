@@ -25,5 +25,6 @@ pub mod salvage;
 pub mod serve;
 pub mod serve_command;
 pub mod set_up;
+pub mod status;
 pub mod trail_explain;
 mod unpack;

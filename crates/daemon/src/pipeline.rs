@@ -318,7 +318,9 @@ where
         let Some(topic) = &destination.topic else { return Ok(()) };
         let notice =
             Notice { bucket: destination.bucket.to_string(), keys: vec![delivered.key.clone()] };
-        self.notifier.announce(topic, &notice, self.parts.now().wall, self.parts.random()).await?;
+        let trail = &delivered.header.name.trail;
+        let (now, random) = (self.parts.now().wall, self.parts.random());
+        self.notifier.announce(trail, topic, &notice, now, random).await?;
         Ok(())
     }
 

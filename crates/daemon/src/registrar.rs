@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use trails::{Changes, Definitions, Registry, TrailSet};
 
 use crate::parts::Parts;
+use crate::status::StatusBook;
 
 /// Owns the registry.
 pub struct Registrar {
@@ -18,6 +19,7 @@ pub struct Registrar {
     journal: producer::JournalSettings,
     intake: Intake,
     parts: Parts,
+    status: Arc<StatusBook>,
     definitions: watch::Sender<Arc<Definitions>>,
 }
 
@@ -35,9 +37,10 @@ impl Registrar {
         journal: producer::JournalSettings,
         intake: Intake,
         parts: Parts,
+        status: Arc<StatusBook>,
     ) -> Registrar {
         let definitions = watch::Sender::new(Arc::new(registry.definitions().clone()));
-        Registrar { registry: Mutex::new(registry), journal, intake, parts, definitions }
+        Registrar { registry: Mutex::new(registry), journal, intake, parts, status, definitions }
     }
 
     /// The definitions in force.
@@ -73,7 +76,7 @@ impl Change<'_> {
     /// Makes the definitions these. It must be driven to its end: dropped half-way, what is stored
     /// comes into force at the next start only.
     pub async fn commit(mut self, definitions: Definitions) -> anyhow::Result<Changes> {
-        let Registrar { intake, parts, definitions: published, .. } = self.registrar;
+        let Registrar { intake, parts, status, definitions: published, .. } = self.registrar;
         self.check(&definitions)?;
         let before = self.registry.snapshot();
         let changes = self.registry.apply(definitions, parts.now().wall)?;
@@ -84,6 +87,7 @@ impl Change<'_> {
             in_force
                 .context("the definitions are stored, and come into force at the next start")?;
         }
+        status.define(self.registry.definitions());
         published.send_replace(Arc::new(self.registry.definitions().clone()));
         Ok(changes)
     }

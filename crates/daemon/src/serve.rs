@@ -17,7 +17,7 @@ use disk::{Disk, RealDisk};
 use futures_util::FutureExt;
 use model::Timestamp;
 use notifier::{Notifier, Topic};
-use outbox::{Outbox, RetrySettings};
+use outbox::{Outbox, RetrySettings, Statuses};
 use producer::{Intake, Journal, JournalState, Now, Writer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -36,6 +36,7 @@ use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::pipeline::{Pipeline, PipelineState};
 use crate::registrar::Registrar;
+use crate::status::StatusBook;
 
 /// How long a stop waits for calls that are under way.
 const CALLS_MAX: Duration = Duration::from_secs(10);
@@ -59,6 +60,7 @@ pub struct Daemon<S, T> {
     notifier: Arc<Notifier<T>>,
     changes: Changes,
     look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
+    status: Arc<StatusBook>,
     tasks: JoinSet<&'static str>,
     close_door: watch::Sender<bool>,
     stop_pipeline: watch::Sender<bool>,
@@ -119,7 +121,11 @@ where
         let notifier = Arc::new(Notifier::new(topics, outbox));
         let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &journal.borrow()));
         let limits = journal_settings(settings);
-        let registrar = Arc::new(Registrar::new(registry, limits, intake.clone(), parts.clone()));
+        let statuses = [delivery.statuses().clone(), notifier.statuses(), Statuses::default()];
+        let status = Arc::new(StatusBook::open(disk(), statuses, registry.definitions()));
+        let registrar =
+            Registrar::new(registry, limits, intake.clone(), parts.clone(), Arc::clone(&status));
+        let registrar = Arc::new(registrar);
         let pipeline = Arc::new(Pipeline::new(
             parts.clone(),
             intake.clone(),
@@ -139,6 +145,7 @@ where
             registrar: Arc::clone(&registrar),
             metrics: Arc::clone(&metrics),
             checks,
+            status: Arc::clone(&status),
         };
         let site = Arc::new(Site {
             parts: parts.clone(),
@@ -162,6 +169,7 @@ where
             notifier,
             changes,
             look,
+            status,
             tasks: JoinSet::new(),
             close_door: watch::Sender::new(false),
             stop_pipeline: watch::Sender::new(false),
@@ -238,6 +246,7 @@ where
         }
         let stopped = self.intake.stop().await;
         self.tasks.shutdown().await;
+        self.status.save();
         sealed.and(stopped).context("the journal could not be sealed; the next start recovers it")
     }
 
@@ -258,6 +267,8 @@ where
             async move { notices.run_notices(stopping).await }
         });
         self.spawn("retries", async move { retries.run_retries(stopping).await });
+        let status = Arc::clone(&self.status);
+        self.spawn("status", status.run(self.stop_pipeline.subscribe()));
         let look = Arc::clone(&self.look);
         self.spawn("watch", async move {
             let mut tick = tokio::time::interval(LOOK);

@@ -11,17 +11,16 @@
 //! What always holds: a file is forgotten here only by [`Delivery::forget`], which the caller calls
 //! when its notice is safe. A crash before that delivers it again, and meets the object in place.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use disk::{Disk, ItemId};
 use model::log_file::LogFileHeader;
-use model::{BucketName, LogFile, Timestamp, TrailArn};
-use outbox::{FirstFailure, LaneReport, Outbox, OutboxError, Remedy, RetrySettings};
+use model::{BucketName, LogFile, Timestamp};
+use outbox::{FirstFailure, LaneReport, Outbox, OutboxError, Remedy, RetrySettings, Statuses};
 use tokio::sync::Semaphore;
 
 use crate::place::{Placed, place};
-use crate::status::DeliveryStatus;
 use crate::store::{ObjectStore, StoreError};
 
 /// The directory of parked files, in the data directory.
@@ -68,13 +67,13 @@ pub enum DeliveryError {
 pub struct Delivery<S> {
     store: S,
     concurrency: usize,
+    statuses: Statuses,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
 struct State {
     outbox: Outbox,
-    status: BTreeMap<TrailArn, DeliveryStatus>,
     uploads: HashMap<BucketName, Arc<Semaphore>>,
     foreign_objects: u64,
     /// Parked files that are in their buckets and not forgotten yet. The file of one may be gone: a
@@ -95,12 +94,12 @@ impl<S: ObjectStore> Delivery<S> {
         let outbox = Outbox::open(disk, DIRECTORY, spill_bytes_max, retry)?;
         let state = State {
             outbox,
-            status: BTreeMap::new(),
             uploads: HashMap::new(),
             foreign_objects: 0,
             delivered: HashMap::new(),
         };
-        Ok(Delivery { store, concurrency, state: Arc::new(Mutex::new(state)) })
+        let (statuses, state) = (Statuses::default(), Arc::new(Mutex::new(state)));
+        Ok(Delivery { store, concurrency, statuses, state })
     }
 
     /// Delivers a file, or parks it. `random` is drawn from 0 to 1, for the pause after a failure.
@@ -192,9 +191,9 @@ impl<S: ObjectStore> Delivery<S> {
         self.with_disk(expire).await
     }
 
-    /// How a trail's deliveries fare.
-    pub fn status(&self, trail: &TrailArn) -> DeliveryStatus {
-        self.state().status.get(trail).cloned().unwrap_or_default()
+    /// How trails fare at their buckets.
+    pub fn statuses(&self) -> &Statuses {
+        &self.statuses
     }
 
     /// The lanes that refuse or hold parked files.
@@ -296,7 +295,7 @@ impl<S: ObjectStore> Delivery<S> {
     fn succeeded(&self, lane: &str, file: &LogFile, placed: Placed, now: Timestamp) -> Delivered {
         let mut state = self.state();
         let trail = &file.header.name.trail;
-        state.status.entry(trail.clone()).or_default().succeeded(now);
+        self.statuses.succeeded(trail, now);
         state.foreign_objects += placed.foreign.len() as u64;
         if state.outbox.succeeded(lane) {
             tracing::info!(%trail, bucket = %file.header.destination.bucket, "the bucket takes log files again");
@@ -310,7 +309,9 @@ impl<S: ObjectStore> Delivery<S> {
     fn failed(&self, lane: &str, file: &LogFile, error: &StoreError, now: Timestamp, random: f64) {
         let mut state = self.state();
         let trail = &file.header.name.trail;
-        state.status.entry(trail.clone()).or_default().failed(now, error);
+        if error.is_of_the_destination() {
+            self.statuses.refused(trail, &error.code);
+        }
         if state.outbox.failed(lane, &error.to_string(), now, random) == FirstFailure::Yes {
             tracing::warn!(%trail, bucket = %file.header.destination.bucket, %error, "the bucket refuses log files; they are parked and tried again");
         }
@@ -464,7 +465,7 @@ mod tests {
             assert_eq!(first.deliver(file("one", batch), NOW, 0.5).await.unwrap(), Settled::Parked);
         }
         let trail = file("one", 1).header.name.trail;
-        assert_eq!(first.status(&trail).latest_delivery_error.as_deref(), Some("AccessDenied"));
+        assert_eq!(first.statuses().of(&trail).latest_error.as_deref(), Some("AccessDenied"));
         disk.lose_power(&mut |_| 0);
 
         let second = delivery(&disk);
@@ -480,7 +481,7 @@ mod tests {
         assert_eq!(keys, [file("one", 1).header.name.key(0), file("one", 2).header.name.key(0)]);
         assert_eq!(parked, keys);
         assert!(second.take_due(NOW).is_empty() && second.parked_files().unwrap().is_empty());
-        assert_eq!(second.status(&trail).latest_delivery_error, None);
+        assert_eq!(second.statuses().of(&trail).latest_error, None);
     }
 
     #[tokio::test]
@@ -540,7 +541,7 @@ mod tests {
         assert_eq!(delivery.store.objects().len(), 1);
         let trail = delivered.header.name.trail;
         assert_eq!(
-            delivery.status(&trail).latest_delivery_error,
+            delivery.statuses().of(&trail).latest_error,
             None,
             "a time-out is not the bucket's"
         );

@@ -9,10 +9,8 @@ pub mod deliver;
 pub mod memory;
 pub mod place;
 pub mod s3;
-pub mod status;
 pub mod store;
 
 pub use deliver::{DIRECTORY, Delivered, Delivery, DeliveryError, Parked, Settled};
 pub use s3::S3Store;
-pub use status::DeliveryStatus;
 pub use store::{ObjectStore, Put, PutOutcome, StoreError};

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The message is [`model::Notice`], byte for byte; a parked payload is
-//! `{"topic":"arn:aws:sns:…","message":"{\"s3Bucket\":…}"}`.
+//! `{"trail":"arn:…","topic":"arn:aws:sns:…","message":"{\"s3Bucket\":…}"}`.
 //!
 //! What always holds:
 //!
@@ -44,5 +44,5 @@ mod topic;
 
 pub use error::{NotifierError, Remedy};
 pub use notifier::{Announced, Notifier};
-pub use state::{NotifierReport, TopicStatus};
+pub use state::NotifierReport;
 pub use topic::{PublishError, Topic};

@@ -5,13 +5,13 @@ use std::sync::{Mutex, MutexGuard};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use model::ids::TopicArn;
+use model::ids::{TopicArn, TrailArn};
 use model::notice::VALIDATION_MESSAGE;
 use model::{Notice, Timestamp};
-use outbox::{Due, Outbox};
+use outbox::{Due, Outbox, Statuses};
 
 use crate::state::State;
-use crate::{NotifierError, NotifierReport, Topic, TopicStatus};
+use crate::{NotifierError, NotifierReport, Topic};
 
 /// How many parked messages are published at a time, each on another topic.
 const FLIGHTS_MAX: usize = 16;
@@ -43,10 +43,11 @@ impl<T: Topic> Notifier<T> {
         Notifier { topic, state: Mutex::new(State::new(outbox)) }
     }
 
-    /// Announces a log file that is in its bucket. Tries once when nothing of the topic waits, and
+    /// Announces a log file of a trail that is in its bucket. Tries once when nothing of the topic waits, and
     /// parks otherwise or when that fails. `random` is 0 to 1.
     pub async fn announce(
         &self,
+        trail: &TrailArn,
         topic: &TopicArn,
         notice: &Notice,
         now: Timestamp,
@@ -54,19 +55,19 @@ impl<T: Topic> Notifier<T> {
     ) -> Result<Announced, NotifierError> {
         refuse_fifo(topic)?;
         let message = notice.to_message();
-        if self.parks(topic, &message, now)? {
+        if self.parks(trail, topic, &message, now)? {
             return Ok(Announced::Parked);
         }
         let result = self.topic.publish(topic, &message).await;
         let mut state = self.state();
         match result {
             Ok(()) => {
-                state.took(topic, now);
+                state.took(trail, topic, now);
                 Ok(Announced::Published)
             }
             Err(error) => {
-                state.refused(topic, &error, now, random);
-                state.park(topic, message, now)?;
+                state.refused(Some(trail), topic, &error, now, random);
+                state.park(trail, topic, message, now)?;
                 Ok(Announced::Parked)
             }
         }
@@ -127,10 +128,10 @@ impl<T: Topic> Notifier<T> {
         result.map_err(|source| NotifierError::Refused { topic: topic.clone(), source })
     }
 
-    /// How the topic stands, for GetTrailStatus.
+    /// How trails fare at their topics.
     #[must_use]
-    pub fn status(&self, topic: &TopicArn) -> TopicStatus {
-        self.state().status(topic)
+    pub fn statuses(&self) -> Statuses {
+        self.state().statuses.clone()
     }
 
     /// How the notifier stands, for metrics. Takes time for every parked message.
@@ -142,6 +143,7 @@ impl<T: Topic> Notifier<T> {
     /// Parks the message when it must not be tried now.
     fn parks(
         &self,
+        trail: &TrailArn,
         topic: &TopicArn,
         message: &str,
         now: Timestamp,
@@ -149,7 +151,7 @@ impl<T: Topic> Notifier<T> {
         let mut state = self.state();
         let refusing = state.outbox.is_refusing(&topic.to_string(), now);
         if refusing {
-            state.park(topic, message.to_owned(), now)?;
+            state.park(trail, topic, message.to_owned(), now)?;
         }
         Ok(refusing)
     }
@@ -174,11 +176,12 @@ impl<T: Topic> Notifier<T> {
         let Some(parked) = loaded else { return Ok(false) };
         match self.topic.publish(&parked.topic, &parked.message).await {
             Ok(()) => {
-                self.state().took_parked(&parked.topic, due, now, random)?;
+                self.state().took_parked(parked.trail.as_ref(), due, now, random)?;
                 Ok(true)
             }
             Err(error) => {
-                self.state().refused(&parked.topic, &error, now, random);
+                let mut state = self.state();
+                state.refused(parked.trail.as_ref(), &parked.topic, &error, now, random);
                 Ok(false)
             }
         }

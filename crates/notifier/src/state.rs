@@ -1,23 +1,13 @@
-//! What the notifier remembers between two awaits: the outbox, each topic's status, counts.
+//! What the notifier remembers between two awaits: the outbox, each trail's status, counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use model::Timestamp;
-use model::ids::TopicArn;
-use outbox::{Due, FirstFailure, ItemId, LaneReport, Outbox, OutboxError, Remedy};
+use model::ids::{TopicArn, TrailArn};
+use outbox::{Due, FirstFailure, ItemId, LaneReport, Outbox, OutboxError, Remedy, Statuses};
 use serde::{Deserialize, Serialize};
 
 use crate::PublishError;
-
-/// How a topic stands, as GetTrailStatus reports it for its trails. Known since the process began.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TopicStatus {
-    /// `LatestNotificationTime`: the last success. It stays when later publishes fail.
-    pub latest_notification_time: Option<Timestamp>,
-    /// `LatestNotificationError`: the code of the last refusal that is the topic's own fault. A
-    /// success clears it.
-    pub latest_notification_error: Option<String>,
-}
 
 /// How the notifier stands, for metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +29,9 @@ pub struct NotifierReport {
 /// A message that waits, as it lies on disk.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Parked {
+    /// The trail whose file it announces; earlier versions did not keep it.
+    #[serde(default)]
+    pub(crate) trail: Option<TrailArn>,
     pub(crate) topic: TopicArn,
     pub(crate) message: String,
 }
@@ -46,7 +39,7 @@ pub(crate) struct Parked {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) outbox: Outbox,
-    statuses: BTreeMap<TopicArn, TopicStatus>,
+    pub(crate) statuses: Statuses,
     published: u64,
     parked: u64,
     failed: u64,
@@ -57,10 +50,9 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(outbox: Outbox) -> State {
-        let statuses = BTreeMap::new();
         State {
             outbox,
-            statuses,
+            statuses: Statuses::default(),
             published: 0,
             parked: 0,
             failed: 0,
@@ -71,11 +63,12 @@ impl State {
 
     pub(crate) fn park(
         &mut self,
+        trail: &TrailArn,
         topic: &TopicArn,
         message: String,
         now: Timestamp,
     ) -> Result<(), OutboxError> {
-        let parked = Parked { topic: topic.clone(), message };
+        let parked = Parked { trail: Some(trail.clone()), topic: topic.clone(), message };
         let payload = serde_json::to_vec(&parked).expect("strings always serialize");
         self.outbox.park(&topic.to_string(), &payload, now)?;
         self.parked += 1;
@@ -116,8 +109,8 @@ impl State {
     }
 
     /// The topic took a new message.
-    pub(crate) fn took(&mut self, topic: &TopicArn, now: Timestamp) {
-        self.count_success(topic, now);
+    pub(crate) fn took(&mut self, trail: &TrailArn, topic: &TopicArn, now: Timestamp) {
+        self.count_success(Some(trail), now);
         self.resume(&topic.to_string());
     }
 
@@ -125,12 +118,12 @@ impl State {
     /// the topic had refused, and only the forgetting is tried again.
     pub(crate) fn took_parked(
         &mut self,
-        topic: &TopicArn,
+        trail: Option<&TrailArn>,
         due: &Due,
         now: Timestamp,
         random: f64,
     ) -> Result<(), OutboxError> {
-        self.count_success(topic, now);
+        self.count_success(trail, now);
         self.published_items.insert(due.item);
         self.forget_published(due, now, random)?;
         Ok(())
@@ -156,11 +149,11 @@ impl State {
         Ok(true)
     }
 
-    fn count_success(&mut self, topic: &TopicArn, now: Timestamp) {
+    fn count_success(&mut self, trail: Option<&TrailArn>, now: Timestamp) {
         self.published += 1;
-        let status = self.statuses.entry(topic.clone()).or_default();
-        status.latest_notification_time = Some(now);
-        status.latest_notification_error = None;
+        if let Some(trail) = trail {
+            self.statuses.succeeded(trail, now);
+        }
     }
 
     fn resume(&mut self, topic: &str) {
@@ -172,14 +165,14 @@ impl State {
     /// The topic did not take a message, or perhaps it did.
     pub(crate) fn refused(
         &mut self,
+        trail: Option<&TrailArn>,
         topic: &TopicArn,
         error: &PublishError,
         now: Timestamp,
         random: f64,
     ) {
-        if error.topic_at_fault {
-            let status = self.statuses.entry(topic.clone()).or_default();
-            status.latest_notification_error = Some(error.code.clone());
+        if let Some(trail) = trail.filter(|_| error.topic_at_fault) {
+            self.statuses.refused(trail, &error.code);
         }
         self.pause(&topic.to_string(), &error.to_string(), now, random);
     }
@@ -199,10 +192,6 @@ impl State {
                 "message was refused for too long; its file is kept aside");
         }
         Ok(())
-    }
-
-    pub(crate) fn status(&self, topic: &TopicArn) -> TopicStatus {
-        self.statuses.get(topic).cloned().unwrap_or_default()
     }
 
     pub(crate) fn report(&self) -> NotifierReport {

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use cairn_notifier::memory::{Fault, MemoryTopic};
-use cairn_notifier::{Announced, Notifier, NotifierError, PublishError, Remedy, TopicStatus};
+use cairn_notifier::{Announced, Notifier, NotifierError, PublishError, Remedy};
 use disk::SimulatedDisk;
 use disk::simulated::{Fault as DiskFault, Operation};
 use futures_util::FutureExt;
-use model::ids::TopicArn;
+use model::ids::{TopicArn, TrailArn};
 use model::{Notice, Timestamp};
-use outbox::{Outbox, RetrySettings};
+use outbox::{Outbox, RetrySettings, Status};
 
 const BOUND: u64 = 1 << 20;
 const DAY: i64 = 24 * 3600 * 1000;
@@ -42,6 +42,14 @@ struct World {
     notifier: Notifier<MemoryTopic>,
 }
 
+/// The trail that has this topic.
+fn trail(topic: &TopicArn) -> TrailArn {
+    format!("arn:aws:cloudtrail:eu-west-1:111122223333:trail/to-{}", topic.name)
+        .replace('.', "-")
+        .parse()
+        .unwrap()
+}
+
 impl World {
     fn new() -> World {
         let (disk, topics) = (SimulatedDisk::new(), MemoryTopic::new());
@@ -55,7 +63,7 @@ impl World {
     }
 
     async fn announce(&self, topic: &TopicArn, key: impl ToString, millis: i64) -> Announced {
-        self.notifier.announce(topic, &notice(key), at(millis), 1.0).await.unwrap()
+        self.notifier.announce(&trail(topic), topic, &notice(key), at(millis), 1.0).await.unwrap()
     }
 
     async fn retry(&self, millis: i64) -> usize {
@@ -79,7 +87,8 @@ fn futures_can_move_between_threads() {
     fn check<T: Send>(_: T) {}
     let world = World::new();
     let (news, notice) = (topic("news"), notice("k"));
-    check(world.notifier.announce(&news, &notice, at(0), 1.0));
+    let trail = trail(&news);
+    check(world.notifier.announce(&trail, &news, &notice, at(0), 1.0));
     check(world.notifier.retry_due(at(0), || 1.0));
     check(world.notifier.validate(&news));
 }
@@ -124,7 +133,7 @@ async fn a_parked_payload_is_the_documented_json() {
     world.topics.refuse(&topic("news"), denied());
     world.announce(&topic("news"), "k", 0).await;
     let bytes = disk::read(&world.disk, "notices/0000000000000000").unwrap();
-    let payload = r#"{"topic":"arn:aws:sns:eu-west-1:111122223333:news","message":"{\"s3Bucket\":\"log-bucket\",\"s3ObjectKey\":[\"k\"]}"}"#;
+    let payload = r#"{"trail":"arn:aws:cloudtrail:eu-west-1:111122223333:trail/to-news","topic":"arn:aws:sns:eu-west-1:111122223333:news","message":"{\"s3Bucket\":\"log-bucket\",\"s3ObjectKey\":[\"k\"]}"}"#;
     assert!(bytes.ends_with(payload.as_bytes()));
 }
 
@@ -199,12 +208,12 @@ async fn a_message_that_the_disk_does_not_forget_is_published_once() {
 #[tokio::test]
 async fn a_full_lane_makes_the_caller_wait_and_publishes_nothing_out_of_order() {
     let (disk, topics, news) = (SimulatedDisk::new(), MemoryTopic::new(), topic("news"));
-    let notifier = start(&disk, &topics, 300);
+    let notifier = start(&disk, &topics, 400);
     topics.refuse(&news, denied());
     let announce = |key: u64| {
         let notice = notice(key);
         let (notifier, news) = (&notifier, &news);
-        async move { notifier.announce(news, &notice, at(0), 1.0).await }
+        async move { notifier.announce(&trail(news), news, &notice, at(0), 1.0).await }
     };
     assert_eq!(announce(1).await.unwrap(), Announced::Parked);
     assert_eq!(announce(2).await.unwrap(), Announced::Parked);
@@ -220,7 +229,8 @@ async fn a_full_lane_makes_the_caller_wait_and_publishes_nothing_out_of_order() 
 #[tokio::test]
 async fn a_fifo_topic_is_refused_with_the_specified_error() {
     let (world, fifo) = (World::new(), topic("news.fifo"));
-    let announced = world.notifier.announce(&fifo, &notice("k"), at(0), 1.0).await.unwrap_err();
+    let announced =
+        world.notifier.announce(&trail(&fifo), &fifo, &notice("k"), at(0), 1.0).await.unwrap_err();
     let validated = world.notifier.validate(&fifo).await.unwrap_err();
     for error in [announced, validated] {
         assert_eq!(error.api_error().unwrap().0, "InvalidSnsTopicNameException");
@@ -241,7 +251,7 @@ async fn the_validation_message_is_cloudtrails_and_leaves_no_trace() {
     assert_eq!(message, "SNS Topic does not exist or the topic policy is incorrect!");
     let statement = r#"{"Action":"sns:Publish","Effect":"Allow","Resource":"arn:aws:sns:eu-west-1:111122223333:news"}"#;
     assert_eq!(error.missing_statement().as_deref(), Some(statement));
-    assert_eq!(world.notifier.status(&news), TopicStatus::default());
+    assert_eq!(world.notifier.statuses().of(&trail(&news)), Status::default());
     assert_eq!(world.waiting(), 0);
     world.topics.refuse(&news, PublishError::no_answer("timed out"));
     assert_eq!(world.notifier.validate(&news).await.unwrap_err().api_error(), None);
@@ -251,11 +261,8 @@ async fn the_validation_message_is_cloudtrails_and_leaves_no_trace() {
 async fn a_status_follows_the_rules_of_gettrailstatus() {
     let (world, news) = (World::new(), topic("news"));
     let check = |time: Option<i64>, error: Option<&str>| {
-        let expected = TopicStatus {
-            latest_notification_time: time.map(at),
-            latest_notification_error: error.map(str::to_owned),
-        };
-        assert_eq!(world.notifier.status(&news), expected);
+        let expected = Status { latest_time: time.map(at), latest_error: error.map(str::to_owned) };
+        assert_eq!(world.notifier.statuses().of(&trail(&news)), expected);
     };
     check(None, None);
     world.announce(&news, 1, 0).await;
@@ -268,7 +275,7 @@ async fn a_status_follows_the_rules_of_gettrailstatus() {
     check(Some(0), Some("AuthorizationError"));
     world.retry(10_000).await;
     check(Some(10_000), None);
-    assert_eq!(world.notifier.status(&topic("other")), TopicStatus::default());
+    assert_eq!(world.notifier.statuses().of(&trail(&topic("other"))), Status::default());
 }
 
 #[tokio::test]
@@ -341,7 +348,7 @@ async fn one_call_does_its_share_and_says_that_more_is_due() {
 async fn dice_that_always_fall_on_zero_make_no_endless_round() {
     let (world, news) = (World::new(), topic("news"));
     world.topics.refuse(&news, denied());
-    world.notifier.announce(&news, &notice("k"), at(0), 0.0).await.unwrap();
+    world.notifier.announce(&trail(&news), &news, &notice("k"), at(0), 0.0).await.unwrap();
     assert_eq!(world.notifier.retry_due(at(1), || 0.0).await.unwrap(), 0);
     assert_eq!(world.topics.tries(&news), 2);
 }

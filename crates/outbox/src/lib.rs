@@ -40,6 +40,7 @@ mod error;
 mod outbox;
 mod pause;
 mod report;
+mod status;
 
 pub use brief::brief;
 pub use disk::ItemId;
@@ -47,3 +48,4 @@ pub use error::{OutboxError, Remedy};
 pub use outbox::{Due, FirstFailure, Outbox};
 pub use pause::RetrySettings;
 pub use report::{Expired, LaneReport};
+pub use status::{Status, Statuses};
