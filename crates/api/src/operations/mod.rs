@@ -108,3 +108,24 @@ fn with_trail(
     definitions.trails.iter_mut().find(|one| one.trail.arn == *arn).map(change);
     definitions
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Handler;
+
+    #[test]
+    fn what_only_tells_is_named_so_and_nothing_implemented_is_unsupported() {
+        assert_eq!(table().len(), 60);
+        for (name, operation) in table() {
+            let tells = ["Describe", "Get", "List"].iter().any(|verb| name.starts_with(verb));
+            match operation.handler {
+                Handler::Read(_) => assert!(tells, "{name}"),
+                Handler::Change(_) => assert!(!tells, "{name}"),
+                Handler::Unsupported => assert!(UNSUPPORTED.contains(&name), "{name}"),
+            }
+            let is_unsupported = matches!(operation.handler, Handler::Unsupported);
+            assert_eq!(UNSUPPORTED.contains(&name), is_unsupported, "{name}");
+        }
+    }
+}
