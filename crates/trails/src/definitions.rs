@@ -59,6 +59,9 @@ pub struct TrailDefinition {
     /// `AggregationConfigurations` of PutEventConfiguration.
     #[serde(default)]
     pub aggregations: Vec<AggregationConfiguration>,
+    /// `InsightSelectors` of PutInsightSelectors.
+    #[serde(default)]
+    pub insights: Vec<InsightSelector>,
 }
 
 /// When a trail's logging was last started and stopped.
@@ -110,6 +113,17 @@ pub struct AggregationConfiguration {
     pub event_category: String,
 }
 
+/// What kind of unusual activity a trail looks for, in the shape of the AWS API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InsightSelector {
+    /// `ApiCallRateInsight` or `ApiErrorRateInsight`.
+    pub insight_type: String,
+    /// `Management`, `Data`; none stands for `Management`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_categories: Option<Vec<String>>,
+}
+
 impl From<Trail> for TrailDefinition {
     /// A trail of the configuration.
     fn from(trail: Trail) -> TrailDefinition {
@@ -121,6 +135,7 @@ impl From<Trail> for TrailDefinition {
             has_custom_selectors: trail.selectors != crate::EventSelectors::Default,
             tags: Vec::new(),
             aggregations: Vec::new(),
+            insights: Vec::new(),
             trail,
         }
     }
@@ -233,7 +248,7 @@ mod tests {
         for new in ["origin", "topic_name", "validates_log_files", "log_group", "tags"] {
             members.remove(new).unwrap();
         }
-        for new in ["has_custom_selectors", "aggregations", "recursive_logging"] {
+        for new in ["has_custom_selectors", "aggregations", "insights", "recursive_logging"] {
             members.remove(new).unwrap();
         }
         assert_eq!(serde_json::from_value::<TrailDefinition>(json).unwrap(), definition);

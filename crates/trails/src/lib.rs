@@ -26,7 +26,8 @@ mod values;
 
 pub use channel::{Channel, ChannelDestination};
 pub use definitions::{
-    AggregationConfiguration, Definitions, LogGroup, LoggingTimes, Origin, Tag, TrailDefinition,
+    AggregationConfiguration, Definitions, InsightSelector, LogGroup, LoggingTimes, Origin, Tag,
+    TrailDefinition,
 };
 pub use event_selectors::{DataResource, EventSelector, EventSelectors, ReadWriteType};
 pub use explain::{Condition, Explanation, Selector};

@@ -110,7 +110,8 @@ fn check(one: &TrailDefinition, given: &[AggregationConfiguration]) -> Result<()
     Ok(())
 }
 
-fn takes_data_events(selectors: &EventSelectors) -> bool {
+/// Whether a trail takes data events at all.
+pub(super) fn takes_data_events(selectors: &EventSelectors) -> bool {
     match selectors {
         EventSelectors::Default => false,
         EventSelectors::Basic(selectors) => {

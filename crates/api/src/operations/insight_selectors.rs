@@ -1,12 +1,15 @@
-//! GetInsightSelectors and PutInsightSelectors. Cairn finds no Insights yet: none are ever enabled,
-//! they can be turned off, and not on.
+//! GetInsightSelectors and PutInsightSelectors: which unusual activity a trail looks for.
 //!
+//! What is asked for is checked, kept and told. Insights events are not made yet.
 //! Source: AWS CloudTrail API Reference.
 
 use model::TrailArn;
 use serde::{Deserialize, Serialize};
+use trails::{InsightSelector, TrailDefinition};
 
+use super::event_configuration::takes_data_events;
 use super::event_data_stores::TrailOrStore;
+use super::with_trail;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::exception::Exception;
@@ -14,6 +17,7 @@ use crate::names::{changeable, visible};
 use crate::operation::{Input, Plan};
 
 const TYPES: [&str; 2] = ["ApiCallRateInsight", "ApiErrorRateInsight"];
+const CATEGORIES: [&str; 2] = ["Management", "Data"];
 
 /// The input of PutInsightSelectors.
 #[derive(Deserialize)]
@@ -30,13 +34,6 @@ impl Input for PutInsightSelectors {
     }
 }
 
-/// What a trail looks for.
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct InsightSelector {
-    insight_type: String,
-}
-
 /// The output of both.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -51,33 +48,55 @@ pub(crate) fn get(
     context: &Context<'_>,
     input: &TrailOrStore,
 ) -> Result<InsightsOfTrail, Exception> {
-    let name = input.trail(no_stores)?;
-    let arn = &visible(context, name)?.trail.arn;
-    let message = format!(
-        "Trail {arn} does not have Insights enabled. Edit the trail settings to enable Insights, and then try the operation again."
-    );
-    Err(Exception::new("InsightNotEnabledException", message))
+    let one = visible(context, input.trail(no_stores)?)?;
+    let trail_arn = one.trail.arn.clone();
+    if one.insights.is_empty() {
+        let message = format!(
+            "Trail {trail_arn} does not have Insights enabled. Edit the trail settings to enable Insights, and then try the operation again."
+        );
+        return Err(Exception::new("InsightNotEnabledException", message));
+    }
+    Ok(InsightsOfTrail { trail_arn, insight_selectors: one.insights.clone() })
 }
 
-/// PutInsightSelectors.
+/// PutInsightSelectors: instead of those before. None turn Insights off.
 pub(crate) fn put(
     context: &Context<'_>,
     input: &PutInsightSelectors,
 ) -> Result<Plan<InsightsOfTrail>, Exception> {
-    let name = input.subject.trail(no_stores)?;
-    let arn = &changeable(context, name)?.trail.arn;
-    let types = input.insight_selectors.iter().map(|selector| &selector.insight_type);
-    if let Some(unknown) = types.into_iter().find(|one| !TYPES.contains(&one.as_str())) {
-        let message = format!("InsightType {unknown} is unknown; use one of {}.", TYPES.join(", "));
-        return Err(Exception::new("InvalidInsightSelectorsException", message));
+    let one = changeable(context, input.subject.trail(no_stores)?)?;
+    check(one, &input.insight_selectors)?;
+    let arn = &one.trail.arn;
+    let insights = input.insight_selectors.clone();
+    let output = InsightsOfTrail { trail_arn: arn.clone(), insight_selectors: insights.clone() };
+    let definitions = with_trail(context, arn, |one| one.insights = insights);
+    Ok(Plan { definitions, output, checks: Vec::new() })
+}
+
+fn check(one: &TrailDefinition, given: &[InsightSelector]) -> Result<(), Exception> {
+    let invalid = |message| Err(Exception::new("InvalidInsightSelectorsException", message));
+    for (index, InsightSelector { insight_type, event_categories }) in given.iter().enumerate() {
+        if !TYPES.contains(&insight_type.as_str()) {
+            return invalid(format!(
+                "InsightType {insight_type} is unknown; use one of {}.",
+                TYPES.join(", ")
+            ));
+        }
+        if given[..index].iter().any(|other| other.insight_type == *insight_type) {
+            return invalid(format!("InsightType {insight_type} is given twice."));
+        }
+        let categories = event_categories.as_deref().unwrap_or_default();
+        if !categories.iter().all(|category| CATEGORIES.contains(&category.as_str())) {
+            return invalid(format!("EventCategories can have {}.", CATEGORIES.join(", ")));
+        }
+        let is_of_data = categories.iter().any(|category| category == "Data");
+        if is_of_data && !takes_data_events(&one.trail.selectors) {
+            let message =
+                "Insights for data events can only be enabled for trails that log data events.";
+            return Err(Exception::new("InvalidParameterException", message));
+        }
     }
-    if !input.insight_selectors.is_empty() {
-        let message =
-            "Cairn does not find Insights; only an empty list of InsightSelectors is taken.";
-        return Err(Exception::new("UnsupportedOperationException", message));
-    }
-    let output = InsightsOfTrail { trail_arn: arn.clone(), insight_selectors: Vec::new() };
-    Ok(Plan { definitions: context.definitions.clone(), output, checks: Vec::new() })
+    Ok(())
 }
 
 fn no_stores(_store: &str) -> Exception {

@@ -102,7 +102,7 @@ impl Described {
             home_region: one.trail.arn.home_region.to_string(),
             has_custom_event_selectors: one.has_custom_selectors
                 || one.trail.selectors != EventSelectors::Default,
-            has_insight_selectors: false,
+            has_insight_selectors: !one.insights.is_empty(),
         }
     }
 }

@@ -146,9 +146,12 @@ async fn of_a_denied_call_hides_what_it_named() {
     world.refuse("logs", "AccessDeniedException", message);
     let caller = world.caller("111111111111", "eu-west-1");
     caller.refused("CreateTrail", json!({ "Name": "secret", "S3BucketName": "logs" })).await;
-    check(&world, &expect![[r#"
+    check(
+        &world,
+        &expect![[r#"
         {"eventVersion":"1.11","userIdentity":{"type":"Root","principalId":"111111111111","arn":"arn:aws:iam::111111111111:root","accountId":"111111111111","accessKeyId":"AKIAIOSFODNN7EXAMPLE"},
         "eventTime":"2026-03-09T14:05:06Z","eventSource":"cloudtrail.amazonaws.com","eventName":"CreateTrail","awsRegion":"eu-west-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/1.44","errorCode":"AccessDenied","errorMessage":"User: arn:aws:iam::111111111111:user/amy is not authorized to perform: cloudtrail:CreateTrail","requestParameters":null,
         "responseElements":null,
-        "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]]);
+        "requestID":"11111111-2222-3333-4444-555555555555","eventID":"00000000-0000-4000-8000-000000000001","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111111111111","eventCategory":"Management"}"#]],
+    );
 }

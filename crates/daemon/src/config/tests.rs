@@ -150,6 +150,7 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                             has_custom_selectors: false,
                             tags: [],
                             aggregations: [],
+                            insights: [],
                         },
                         TrailDefinition {
                             trail: Trail {
@@ -224,6 +225,7 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                             has_custom_selectors: true,
                             tags: [],
                             aggregations: [],
+                            insights: [],
                         },
                         TrailDefinition {
                             trail: Trail {
@@ -276,6 +278,7 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                             has_custom_selectors: true,
                             tags: [],
                             aggregations: [],
+                            insights: [],
                         },
                     ],
                     channels: [
