@@ -118,13 +118,14 @@ pub(crate) fn create(
         id: context.id.to_string(),
         account: caller.account.clone(),
         region: caller.region.clone(),
-        name: free_name(context, &input.name)?,
+        name: name(&input.name)?,
         source: source(&input.source)?,
         origin: Origin::Api,
         destinations: destinations(context, &input.destinations)?,
         tags: tags::merged(&[], &input.tags, quotas.tags)?,
         policy: None,
     };
+    check_free(context, &channel.name)?;
     if own(context).count() >= quotas.channels {
         let message =
             format!("There are {} channels in {} already.", quotas.channels, caller.region);
@@ -142,11 +143,12 @@ pub(crate) fn update(
     input: &UpdateChannel,
 ) -> Result<Plan<ShownChannel>, Exception> {
     let mut channel = changeable(context, &input.channel)?.clone();
-    if let Some(name) = input.name.as_ref().filter(|name| *name != channel.name.as_str()) {
-        channel.name = free_name(context, name)?;
-    }
     if let Some(given) = &input.destinations {
         channel.destinations = destinations(context, given)?;
+    }
+    if let Some(given) = input.name.as_ref().filter(|given| *given != channel.name.as_str()) {
+        channel.name = name(given)?;
+        check_free(context, &channel.name)?;
     }
     let output = shown(&channel);
     let definitions = with_channel(context, &channel.id.clone(), |one| *one = channel);
@@ -258,16 +260,19 @@ fn shown(channel: &Channel) -> ShownChannel {
     }
 }
 
-fn free_name(context: &Context<'_>, name: &str) -> Result<ChannelName, Exception> {
-    let name: ChannelName = name.parse().map_err(|_| {
+fn name(given: &str) -> Result<ChannelName, Exception> {
+    given.parse().map_err(|_| {
         let message = "Name must have 3 to 128 letters, digits, periods, underscores and hyphens.";
         Exception::new("InvalidParameterException", message)
-    })?;
-    if own(context).any(|channel| channel.name == name) {
+    })
+}
+
+fn check_free(context: &Context<'_>, name: &ChannelName) -> Result<(), Exception> {
+    if own(context).any(|channel| channel.name == *name) {
         let message = format!("There is a channel {name} already.");
         return Err(Exception::new("ChannelAlreadyExistsException", message));
     }
-    Ok(name)
+    Ok(())
 }
 
 fn source(source: &str) -> Result<String, Exception> {

@@ -155,6 +155,11 @@ async fn refusals() {
             assert_eq!(code, exception, "{member}");
         }
     }
+    // What is wrong in itself is told before what is wrong with others.
+    let mut members = given("shop");
+    members["Destinations"] = store("nonsense");
+    let (code, _) = caller.refused("CreateChannel", members).await;
+    assert_eq!(code, "EventDataStoreARNInvalidException");
     let renamed = json!({ "Channel": arn, "Name": "other" });
     let (code, _) = caller.refused("UpdateChannel", renamed).await;
     assert_eq!(code, "ChannelAlreadyExistsException");
