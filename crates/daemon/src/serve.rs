@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
-use api::{Api, Quotas};
+use api::Api;
 use delivery::{Delivery, ObjectStore};
 use disk::{Disk, RealDisk};
 use futures_util::FutureExt;
@@ -154,7 +154,7 @@ where
             room: Room::new(ROOM_BYTES),
             drains: Semaphore::new(http::DRAINS_MAX),
             connections: Connections::new(connections::connections_max(), Arc::clone(&metrics)),
-            api: cloudtrail(Api::new(api_site, Quotas::default())),
+            api: cloudtrail(Api::new(api_site, settings.quotas.clone())),
             metrics,
             look: Arc::clone(&look),
         });

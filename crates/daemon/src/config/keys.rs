@@ -173,6 +173,27 @@ pub(super) const COMPRESSION_LEVEL: Key<u32> = Key {
     kind: Kind { form: Form::Integer, expected: "a whole number", parse: values::count },
     meaning: "Effort of gzip: 1 is fastest, 9 is smallest.",
 };
+pub(super) const TRAILS_PER_REGION: Key<usize> = Key {
+    name: "quotas.trails_per_region",
+    default: "5",
+    limits: Some(["1", "10_000"]),
+    kind: COUNT,
+    meaning: "Trails that an account may make in a Region; one of all Regions counts in each.",
+};
+pub(super) const CHANNELS: Key<usize> = Key {
+    name: "quotas.channels",
+    default: "25",
+    limits: Some(["1", "10_000"]),
+    kind: COUNT,
+    meaning: "Channels that an account may make in a Region.",
+};
+pub(super) const TAGS: Key<usize> = Key {
+    name: "quotas.tags",
+    default: "50",
+    limits: Some(["1", "200"]),
+    kind: COUNT,
+    meaning: "Tags of a trail or a channel.",
+};
 pub(super) const LOG_FORMAT: Key<LogFormat> = Key {
     name: "log.format",
     default: "\"auto\"",
@@ -194,7 +215,7 @@ pub(super) const LOG_LEVEL: Key<LogLevel> = Key {
 
 /// Every scalar key, in the order of the sample file.
 #[must_use]
-pub fn all() -> [About; 14] {
+pub fn all() -> [About; 17] {
     [
         DATA_DIR.about(),
         LISTEN.about(),
@@ -208,6 +229,9 @@ pub fn all() -> [About; 14] {
         SPILL_MAX.about(),
         RETRY_FOR.about(),
         COMPRESSION_LEVEL.about(),
+        TRAILS_PER_REGION.about(),
+        CHANNELS.about(),
+        TAGS.about(),
         LOG_FORMAT.about(),
         LOG_LEVEL.about(),
     ]

@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use accounts::KeyPlace;
+use api::Quotas;
 use trails::Definitions;
 
 pub use self::fanout::{FanoutQueueSettings, FanoutSettings};
@@ -56,6 +57,8 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// Delivery to buckets.
     pub delivery: DeliverySettings,
+    /// How much an account may make by the API.
+    pub quotas: Quotas,
     /// The log.
     pub log: LogSettings,
     /// Accounts, organization, trails and channels.
@@ -162,6 +165,7 @@ fn read(root: &mut Reader<'_, '_>, default_data_dir: Option<&Path>) -> Settings 
         data_dir,
         journal: root.section("journal", journal),
         delivery: root.section("delivery", delivery),
+        quotas: root.section("quotas", quotas),
         log: root.section("log", |log| LogSettings {
             format: log.scalar_or_default(&keys::LOG_FORMAT),
             level: log.scalar_or_default(&keys::LOG_LEVEL),
@@ -222,6 +226,14 @@ fn delivery(section: &mut Reader<'_, '_>) -> DeliverySettings {
         spill_bytes_max: section.scalar_or_default(&keys::SPILL_MAX),
         retry_for: section.scalar_or_default(&keys::RETRY_FOR),
         compression_level: section.scalar_or_default(&keys::COMPRESSION_LEVEL),
+    }
+}
+
+fn quotas(section: &mut Reader<'_, '_>) -> Quotas {
+    Quotas {
+        trails_per_region: section.scalar_or_default(&keys::TRAILS_PER_REGION),
+        channels: section.scalar_or_default(&keys::CHANNELS),
+        tags: section.scalar_or_default(&keys::TAGS),
     }
 }
 
