@@ -30,7 +30,6 @@ pub use definitions::{
     TrailDefinition,
 };
 pub use event_selectors::{DataResource, EventSelector, EventSelectors, ReadWriteType};
-pub use explain::{Condition, Explanation, Selector};
 pub use facts::Facts;
 pub use field::{Field, Operator};
 pub use invalid_selector::InvalidSelector;
