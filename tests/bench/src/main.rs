@@ -14,6 +14,7 @@
 //! | `rss_growth_mb`, `rss_peak_mb.pairs*` | [`memory`] |
 //! | `recovery_s_per_gb`, `recovery_cpu_s_per_gb`, `rss_peak_mb.recovery` | [`recovery`] |
 //! | `sigv4_us` | [`signature`] |
+//! | `selector_evals_per_s_1`, `_5`, `_500` | [`selectors`] |
 //!
 //! Seconds of CPU and bytes of memory hold on a machine that others use too; rates and waits do not.
 
@@ -29,6 +30,7 @@ mod process;
 mod records;
 mod recovery;
 mod requests;
+mod selectors;
 mod signature;
 mod throughput;
 mod versus;
@@ -79,6 +81,9 @@ fn run() -> Result<()> {
     }
     if wanted.any(&signature::names()) {
         signature::measure(&wanted)?;
+    }
+    if wanted.any(&selectors::names()) {
+        selectors::measure(&wanted)?;
     }
     Ok(())
 }
