@@ -268,7 +268,7 @@ fn activity(bytes: &[u8]) {
 fn selector_seeds() -> Vec<Vec<u8>> {
     let category = r#"{"Field":"eventCategory","Equals":["Data"]}"#;
     let more = r#"{"Field":"resources.ARN","StartsWith":["arn:aws:s3:::b"],"NotEndsWith":["x"]}"#;
-    let flag = r#"{"Field":"readOnly","Equals":["true"]}"#;
+    let flag = r#"{"Field":"readOnly","Equals":["true"],"NotStartsWith":["t"]}"#;
     let kind = r#"{"Field":"resources.type","Equals":["AWS::S3::Object"]}"#;
     let by_type = format!("[{category},{kind},{more}]");
     [
