@@ -120,3 +120,41 @@ impl api::Change for registrar::Change<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use disk::SimulatedDisk;
+    use producer::{Journal, JournalSettings, Now, Writer};
+    use trails::{Registry, Trail};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_no_segment_can_carry_is_refused_as_the_callers_fault() {
+        let disk = Arc::new(SimulatedDisk::new());
+        let settings =
+            JournalSettings { segment_bytes: 1 << 20, quota_bytes: 8 << 20, window_events: 1_000 };
+        let now = Now::default();
+        let registry = Registry::open(disk.clone()).unwrap();
+        let trails = registry.snapshot();
+        let journal =
+            Journal::open(disk.clone(), settings, trails, now.wall, Box::new(|| 7)).unwrap();
+        let (intake, ..) = Intake::open(Writer::new(journal, Duration::from_secs(300)));
+        let parts = Parts { disk, clock: Arc::new(Now::default), entropy: Arc::new(|| 7) };
+        let registrar = Registrar::new(registry, settings, intake, parts);
+        let change = registrar.begin().await;
+        let with = |trails: usize| {
+            let trail = |number| {
+                let arn = format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/t-{number}");
+                Trail::new(arn.parse().unwrap(), "bucket".parse().unwrap()).into()
+            };
+            Definitions { trails: (0..trails).map(trail).collect(), ..Definitions::default() }
+        };
+        api::Change::check(&change, &with(1)).unwrap();
+        let refused = api::Change::check(&change, &with(10_000)).unwrap_err();
+        assert_eq!((refused.status, refused.code), (400, "OperationNotPermittedException"));
+        assert!(refused.message.contains("journal.segment_size"), "{}", refused.message);
+    }
+}
