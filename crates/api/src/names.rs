@@ -108,8 +108,8 @@ pub(crate) fn changeable<'a>(
     let one = visible(context, name_or_arn)?;
     let Context { caller, definitions, .. } = context;
     let arn = &one.trail.arn;
-    let is_delegate =
-        one.trail.is_organization && definitions.delegated_administrators.contains(&caller.account);
+    // What is another's and can be seen is the organization's.
+    let is_delegate = definitions.delegated_administrators.contains(&caller.account);
     if arn.account != caller.account && !is_delegate {
         return Err(not_management_account());
     }
