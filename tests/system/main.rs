@@ -31,3 +31,4 @@ mod salvage;
 mod support;
 mod torture;
 mod trail_changes;
+mod trail_status;
