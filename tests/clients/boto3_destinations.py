@@ -1,6 +1,6 @@
 """What CreateTrail and UpdateTrail check by doing it: bucket, topic, key, log group."""
 
-from support import HOME, OTHER, Case, body, denied, unique
+from support import HOME, OTHER, Account, Case, body, denied, unique
 
 NO_TOPIC = "SNS Topic does not exist or the topic policy is incorrect!"
 PAIR = "You must specify a log group and a role ARN."
@@ -41,7 +41,7 @@ class Buckets(Case):
         self.assertEqual(self.keys(bucket), markers)
 
     def test_one_whose_policy_denies(self):
-        for what in ["acl-denied", "put-denied"]:
+        for what in [denied("acl"), denied("put")]:
             bucket = self.account.bucket(what)
             text = f"Incorrect S3 bucket policy is detected for bucket: {bucket}"
             with self.subTest(what), self.refused("InsufficientS3BucketPolicyException", text):
@@ -78,9 +78,8 @@ class Topics(Case):
                 self.cloudtrail.delete_trail(Name="trail")
 
     def test_one_of_another_account_and_region(self):
-        name = type(self.account)().topic
-        other = name.__self__
-        arn = f"arn:aws:sns:{OTHER}:{other.number}:{name(region=OTHER)}"
+        other = Account()
+        arn = f"arn:aws:sns:{OTHER}:{other.number}:{other.topic(region=OTHER)}"
         self.assertEqual(self.create(arn)["SnsTopicARN"], arn)
 
     def test_what_is_published_at_first_is_the_validation_message(self):
