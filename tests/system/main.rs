@@ -13,8 +13,10 @@
 #![allow(clippy::unwrap_used)] // a test that panics has failed
 
 mod accounts;
+mod api_changes;
 mod bulk;
 mod checks;
+mod clients;
 mod commands;
 mod consume;
 mod corpus;
