@@ -59,8 +59,13 @@ class CommandLine(Case):
 
 class Trails(CommandLine):
     def test_from_create_trail_to_delete_trail(self):
-        made = self.create("--is-multi-region-trail", "--enable-log-file-validation",
-                           "--tags-list", "Key=team,Value=audit", "Key=bare")
+        made = self.create(
+            "--is-multi-region-trail",
+            "--enable-log-file-validation",
+            "--tags-list",
+            "Key=team,Value=audit",
+            "Key=bare",
+        )
         arn = self.account.trail_arn("trail")
         self.assertEqual(made["TrailARN"], arn)
         self.assertTrue(made["IsMultiRegionTrail"] and made["LogFileValidationEnabled"])
@@ -92,38 +97,74 @@ class Trails(CommandLine):
     def test_what_is_refused_is_said_with_exit_code_255(self):
         self.create()
         number = self.account.number
-        text = self.fails("CreateTrail", "TrailAlreadyExistsException", "create-trail", "--name",
-                          "trail", "--s3-bucket-name", "any-bucket")
+        text = self.fails(
+            "CreateTrail",
+            "TrailAlreadyExistsException",
+            "create-trail",
+            "--name",
+            "trail",
+            "--s3-bucket-name",
+            "any-bucket",
+        )
         self.assertEqual(text, f"Trail trail already exists for customer: {number}")
         text = self.fails("GetTrail", "TrailNotFoundException", "get-trail", "--name", "unknown")
         self.assertEqual(text, f"Unknown trail: unknown for the user: {number}")
-        self.fails("StopLogging", "InvalidHomeRegionException", "stop-logging", "--name",
-                   self.account.trail_arn("trail"), region=OTHER)
+        self.fails(
+            "StopLogging",
+            "InvalidHomeRegionException",
+            "stop-logging",
+            "--name",
+            self.account.trail_arn("trail"),
+            region=OTHER,
+        )
         missing = unique("missing")
-        text = self.fails("CreateTrail", "S3BucketDoesNotExistException", "create-trail", "--name",
-                          "other", "--s3-bucket-name", missing)
+        text = self.fails(
+            "CreateTrail",
+            "S3BucketDoesNotExistException",
+            "create-trail",
+            "--name",
+            "other",
+            "--s3-bucket-name",
+            missing,
+        )
         self.assertEqual(text, f"S3 bucket {missing} does not exist!")
 
     def test_selectors_basic_and_advanced(self):
         self.create()
         put = ["put-event-selectors", "--trail-name", "trail"]
-        basic = [{"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True, "DataResources": [
-            {"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::bucket/"]}]}]
+        basic = [
+            {
+                "ReadWriteType": "WriteOnly",
+                "IncludeManagementEvents": True,
+                "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::bucket/"]}],
+            }
+        ]
         kept = [basic[0] | {"ExcludeManagementEventSources": []}]
         answer = self.aws(*put, "--event-selectors", json.dumps(basic))
         self.assertEqual(answer["EventSelectors"], kept)
         get = ["get-event-selectors", "--trail-name", "trail"]
         self.assertEqual(self.aws(*get), answer)
-        advanced = [{"Name": "objects", "FieldSelectors": [
-            {"Field": "eventCategory", "Equals": ["Data"]},
-            {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}]}]
+        advanced = [
+            {
+                "Name": "objects",
+                "FieldSelectors": [
+                    {"Field": "eventCategory", "Equals": ["Data"]},
+                    {"Field": "resources.type", "Equals": ["AWS::S3::Object"]},
+                ],
+            }
+        ]
         answer = self.aws(*put, "--advanced-event-selectors", json.dumps(advanced))
         self.assertEqual(answer["AdvancedEventSelectors"], advanced)
         self.assertEqual(self.aws(*get), answer)
         answer = self.aws(*put, "--event-selectors", "ReadWriteType=ReadOnly")
         self.assertEqual(answer["EventSelectors"][0]["ReadWriteType"], "ReadOnly")
-        self.fails("PutEventSelectors", "InvalidEventSelectorsException", *put,
-                   "--event-selectors", "ReadWriteType=read-only")
+        self.fails(
+            "PutEventSelectors",
+            "InvalidEventSelectorsException",
+            *put,
+            "--event-selectors",
+            "ReadWriteType=read-only",
+        )
 
     def test_tags(self):
         arn = self.create()["TrailARN"]
@@ -132,8 +173,10 @@ class Trails(CommandLine):
         removed = ["--tags-list", "Key=a"]
         self.assertIsNone(self.aws("remove-tags", "--resource-id", arn, *removed))
         listed = self.aws("list-tags", "--resource-id-list", arn)
-        self.assertEqual(listed["ResourceTagList"], [
-            {"ResourceId": arn, "TagsList": [{"Key": "b", "Value": "2"}]}])
+        self.assertEqual(
+            listed["ResourceTagList"],
+            [{"ResourceId": arn, "TagsList": [{"Key": "b", "Value": "2"}]}],
+        )
 
 
 class Subscriptions(CommandLine):
@@ -161,8 +204,15 @@ class Subscriptions(CommandLine):
     def test_a_refused_subscription_takes_its_bucket_back(self):
         self.account.trail("trail")
         bucket = unique("subscribed")
-        ended = self.run_aws("create-subscription", "--name", "trail", "--s3-new-bucket", bucket,
-                             "--s3-custom-policy", S3_POLICY)
+        ended = self.run_aws(
+            "create-subscription",
+            "--name",
+            "trail",
+            "--s3-new-bucket",
+            bucket,
+            "--s3-custom-policy",
+            S3_POLICY,
+        )
         self.assertEqual(ended.returncode, FAILED, ended.stdout)
         self.assertIn("(TrailAlreadyExistsException)", ended.stderr)
         buckets = self.account.client("s3", OTHER).list_buckets()["Buckets"]

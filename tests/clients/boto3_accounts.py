@@ -6,52 +6,8 @@ the same exception and the same text, but for the name that it asked by.
 
 from botocore.exceptions import ClientError
 
+from operations import channel_operations, tag_operations, trail_operations
 from support import HOME, Account, Case, body
-
-ADVANCED = [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}]}]
-POLICY = '{"Version":"2012-10-17","Statement":[]}'
-
-
-def trail_operations(cloudtrail, name):
-    """Every operation that names a trail."""
-    return {
-        "GetTrail": lambda: cloudtrail.get_trail(Name=name),
-        "UpdateTrail": lambda: cloudtrail.update_trail(Name=name, S3KeyPrefix="stolen"),
-        "DeleteTrail": lambda: cloudtrail.delete_trail(Name=name),
-        "StartLogging": lambda: cloudtrail.start_logging(Name=name),
-        "StopLogging": lambda: cloudtrail.stop_logging(Name=name),
-        "GetTrailStatus": lambda: cloudtrail.get_trail_status(Name=name),
-        "GetEventSelectors": lambda: cloudtrail.get_event_selectors(TrailName=name),
-        "PutEventSelectors": lambda: cloudtrail.put_event_selectors(
-            TrailName=name, AdvancedEventSelectors=ADVANCED
-        ),
-        "GetEventConfiguration": lambda: cloudtrail.get_event_configuration(TrailName=name),
-        "PutEventConfiguration": lambda: cloudtrail.put_event_configuration(
-            TrailName=name, AggregationConfigurations=[]
-        ),
-    }
-
-
-def tag_operations(cloudtrail, arn):
-    tags = [{"Key": "stolen", "Value": "yes"}]
-    return {
-        "AddTags": lambda: cloudtrail.add_tags(ResourceId=arn, TagsList=tags),
-        "RemoveTags": lambda: cloudtrail.remove_tags(ResourceId=arn, TagsList=[{"Key": "team"}]),
-        "ListTags": lambda: cloudtrail.list_tags(ResourceIdList=[arn]),
-    }
-
-
-def channel_operations(cloudtrail, arn):
-    return {
-        "GetChannel": lambda: cloudtrail.get_channel(Channel=arn),
-        "UpdateChannel": lambda: cloudtrail.update_channel(Channel=arn, Name="stolen"),
-        "DeleteChannel": lambda: cloudtrail.delete_channel(Channel=arn),
-        "GetResourcePolicy": lambda: cloudtrail.get_resource_policy(ResourceArn=arn),
-        "PutResourcePolicy": lambda: cloudtrail.put_resource_policy(
-            ResourceArn=arn, ResourcePolicy=POLICY
-        ),
-        "DeleteResourcePolicy": lambda: cloudtrail.delete_resource_policy(ResourceArn=arn),
-    }
 
 
 class TwoAccounts(Case):
@@ -84,7 +40,7 @@ class TwoAccounts(Case):
         ]
 
     def answer(self, call, name):
-        """What a call is answered, with the name that was asked by taken out; it must be refused."""
+        """How a call is refused, with the name that was asked by taken out."""
         with self.assertRaises(ClientError) as caught:
             call()
         error = caught.exception.response["Error"]

@@ -43,11 +43,21 @@ class ManageChannels(Channels):
     def test_name_and_destinations_are_changed(self):
         arn = self.create()["ChannelArn"]
         answer = body(self.cloudtrail.update_channel(Channel=arn, Name="store"))
-        self.assertEqual(answer, {
-            "ChannelArn": arn, "Name": "store", "Source": "Custom",
-            "Destinations": self.destinations})
-        other = [{"Type": "EVENT_DATA_STORE",
-                  "Location": self.destinations[0]["Location"].replace("f852", "f853")}]
+        self.assertEqual(
+            answer,
+            {
+                "ChannelArn": arn,
+                "Name": "store",
+                "Source": "Custom",
+                "Destinations": self.destinations,
+            },
+        )
+        other = [
+            {
+                "Type": "EVENT_DATA_STORE",
+                "Location": self.destinations[0]["Location"].replace("f852", "f853"),
+            }
+        ]
         answer = self.cloudtrail.update_channel(Channel=arn, Destinations=other)
         self.assertEqual((answer["Name"], answer["Destinations"]), ("store", other))
         got = self.cloudtrail.get_channel(Channel=arn)
@@ -89,25 +99,47 @@ class ManageChannels(Channels):
     def test_refusals(self):
         arn = self.create()["ChannelArn"]
         other = self.create("other")["ChannelArn"]
-        self.check_refusals(self.create, [
-            ("the name of another", {"name": "shop"}, "ChannelAlreadyExistsException"),
-            ("a short name", {"name": "ab?"}, "InvalidParameterException"),
-            ("no store", {"Destinations": [{"Type": "EVENT_DATA_STORE", "Location": "nonsense"}]},
-             "EventDataStoreARNInvalidException"),
-            ("a tag twice", {"name": "third", "Tags": [{"Key": "a"}, {"Key": "a"}]},
-             "InvalidTagParameterException"),
-            ("too many tags", {"name": "third", "Tags": [{"Key": str(n)} for n in range(51)]},
-             "TagsLimitExceededException"),
-        ])
+        self.check_refusals(
+            self.create,
+            [
+                ("the name of another", {"name": "shop"}, "ChannelAlreadyExistsException"),
+                ("a short name", {"name": "ab?"}, "InvalidParameterException"),
+                (
+                    "no store",
+                    {"Destinations": [{"Type": "EVENT_DATA_STORE", "Location": "nonsense"}]},
+                    "EventDataStoreARNInvalidException",
+                ),
+                (
+                    "a tag twice",
+                    {"name": "third", "Tags": [{"Key": "a"}, {"Key": "a"}]},
+                    "InvalidTagParameterException",
+                ),
+                (
+                    "too many tags",
+                    {"name": "third", "Tags": [{"Key": str(n)} for n in range(51)]},
+                    "TagsLimitExceededException",
+                ),
+            ],
+        )
         with self.refused("ChannelAlreadyExistsException"):
             self.cloudtrail.update_channel(Channel=other, Name="shop")
         for operation in ["get_channel", "update_channel", "delete_channel"]:
             call = getattr(self.cloudtrail, operation)
-            self.check_refusals(call, [
-                (f"{operation}: missing", {"Channel": self.missing()}, "ChannelNotFoundException"),
-                (f"{operation}: no ARN", {"Channel": "arn:aws:s3:::bucket"},
-                 "ChannelARNInvalidException"),
-            ])
+            self.check_refusals(
+                call,
+                [
+                    (
+                        f"{operation}: missing",
+                        {"Channel": self.missing()},
+                        "ChannelNotFoundException",
+                    ),
+                    (
+                        f"{operation}: no ARN",
+                        {"Channel": "arn:aws:s3:::bucket"},
+                        "ChannelARNInvalidException",
+                    ),
+                ],
+            )
         self.assertEqual(self.cloudtrail.get_channel(Channel=arn)["Name"], "shop")
 
 
@@ -119,24 +151,36 @@ class ResourcePolicies(Channels):
 
     def policy(self, effect="Allow", **more):
         principal = {"AWS": f"arn:aws:iam::{self.guest.number}:root"}
-        statement = {"Sid": "Guest", "Effect": effect, "Principal": principal,
-                     "Action": "cloudtrail-data:PutAuditEvents", "Resource": self.arn} | more
+        statement = {
+            "Sid": "Guest",
+            "Effect": effect,
+            "Principal": principal,
+            "Action": "cloudtrail-data:PutAuditEvents",
+            "Resource": self.arn,
+        } | more
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
     def put(self, policy):
-        return body(self.cloudtrail.put_resource_policy(
-            ResourceArn=self.arn, ResourcePolicy=policy))
+        return body(
+            self.cloudtrail.put_resource_policy(ResourceArn=self.arn, ResourcePolicy=policy)
+        )
 
     def get(self):
         return body(self.cloudtrail.get_resource_policy(ResourceArn=self.arn))
 
     def send(self, account, **more):
-        event = {"version": "1.0", "UID": "u", "eventTime": "2026-01-02T03:04:05Z",
-                 "userIdentity": {"type": "User", "principalId": "amy"},
-                 "eventSource": "shop.example", "eventName": "Buy",
-                 "recipientAccountId": self.account.number}
+        event = {
+            "version": "1.0",
+            "UID": "u",
+            "eventTime": "2026-01-02T03:04:05Z",
+            "userIdentity": {"type": "User", "principalId": "amy"},
+            "eventSource": "shop.example",
+            "eventName": "Buy",
+            "recipientAccountId": self.account.number,
+        }
         return account.client("cloudtrail-data").put_audit_events(
-            channelArn=self.arn, auditEvents=[{"id": "1", "eventData": json.dumps(event)}], **more)
+            channelArn=self.arn, auditEvents=[{"id": "1", "eventData": json.dumps(event)}], **more
+        )
 
     def test_one_is_kept_as_it_was_put_and_deleted(self):
         with self.refused("ResourcePolicyNotFoundException"):
@@ -147,8 +191,10 @@ class ResourcePolicies(Channels):
             self.assertLessEqual(expected.items(), answer.items())
             self.assertLessEqual(expected.items(), self.get().items())
         self.assertEqual(body(self.cloudtrail.delete_resource_policy(ResourceArn=self.arn)), {})
-        for call in [self.get,
-                     lambda: self.cloudtrail.delete_resource_policy(ResourceArn=self.arn)]:
+        for call in [
+            self.get,
+            lambda: self.cloudtrail.delete_resource_policy(ResourceArn=self.arn),
+        ]:
             with self.refused("ResourcePolicyNotFoundException"):
                 call()
 
@@ -176,23 +222,37 @@ class ResourcePolicies(Channels):
             self.send(self.account)
 
     def test_refusals(self):
-        self.check_refusals(self.put, [
-            ("no JSON", {"policy": "{"}, "ResourcePolicyNotValidException"),
-            ("no policy", {"policy": "{}"}, "ResourcePolicyNotValidException"),
-            ("an action of another service", {"policy": self.policy(Action="s3:GetObject")},
-             "ResourcePolicyNotValidException"),
-            ("an unknown effect", {"policy": self.policy("Perhaps")},
-             "ResourcePolicyNotValidException"),
-            ("too long", {"policy": self.policy(Sid="S" * 8192)},
-             "ResourcePolicyNotValidException"),
-        ])
+        self.check_refusals(
+            self.put,
+            [
+                ("no JSON", {"policy": "{"}, "ResourcePolicyNotValidException"),
+                ("no policy", {"policy": "{}"}, "ResourcePolicyNotValidException"),
+                (
+                    "an action of another service",
+                    {"policy": self.policy(Action="s3:GetObject")},
+                    "ResourcePolicyNotValidException",
+                ),
+                (
+                    "an unknown effect",
+                    {"policy": self.policy("Perhaps")},
+                    "ResourcePolicyNotValidException",
+                ),
+                (
+                    "too long",
+                    {"policy": self.policy(Sid="S" * 8192)},
+                    "ResourcePolicyNotValidException",
+                ),
+            ],
+        )
         trail = self.account.trail("trail")["TrailARN"]
         calls = {
             "GetResourcePolicy": lambda arn: self.cloudtrail.get_resource_policy(ResourceArn=arn),
             "PutResourcePolicy": lambda arn: self.cloudtrail.put_resource_policy(
-                ResourceArn=arn, ResourcePolicy=self.policy()),
+                ResourceArn=arn, ResourcePolicy=self.policy()
+            ),
             "DeleteResourcePolicy": lambda arn: self.cloudtrail.delete_resource_policy(
-                ResourceArn=arn),
+                ResourceArn=arn
+            ),
         }
         for operation, call in calls.items():
             for arn, exception in [

@@ -186,7 +186,10 @@ class LogGroups(Case):
         group, role = self.account.log_group(), self.account.role()
         elsewhere = self.account.log_group(OTHER)
         missing = f"arn:aws:logs:{HOME}:{self.account.number}:log-group:no-such-group:*"
-        no_group, no_role = "InvalidCloudWatchLogsLogGroupArnException", "InvalidCloudWatchLogsRoleArnException"
+        no_group, no_role = (
+            "InvalidCloudWatchLogsLogGroupArnException",
+            "InvalidCloudWatchLogsRoleArnException",
+        )
         bad_group = "CloudTrail cannot validate the specified log group ARN."
         bad_role = "CloudTrail cannot validate the specified role ARN."
         here = "You must specify a log group that is in the current region."
@@ -208,7 +211,19 @@ class LogGroups(Case):
         group, role = self.account.log_group(), self.account.role()
         self.create()
         rows = [
-            ("no role", {"CloudWatchLogsLogGroupArn": group}, "InvalidCloudWatchLogsRoleArnException", PAIR),
-            ("no group", {"CloudWatchLogsRoleArn": role}, "InvalidCloudWatchLogsLogGroupArnException", PAIR),
+            (
+                "no role",
+                {"CloudWatchLogsLogGroupArn": group},
+                "InvalidCloudWatchLogsRoleArnException",
+                PAIR,
+            ),
+            (
+                "no group",
+                {"CloudWatchLogsRoleArn": role},
+                "InvalidCloudWatchLogsLogGroupArnException",
+                PAIR,
+            ),
         ]
-        self.check_refusals(lambda **given: self.cloudtrail.update_trail(Name="trail", **given), rows)
+        self.check_refusals(
+            lambda **given: self.cloudtrail.update_trail(Name="trail", **given), rows
+        )

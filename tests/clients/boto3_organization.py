@@ -5,6 +5,7 @@ The daemon's configuration has it: CAIRN_ORGANIZATION names the management accou
 
 import os
 
+from operations import CHANGES, tag_operations, trail_operations
 from support import HOME, OTHER, Account, Case, body
 
 MANAGEMENT, *MEMBERS = os.environ["CAIRN_ORGANIZATION"].split()
@@ -78,21 +79,11 @@ class OrganizationTrails(Organization):
     def test_are_changed_by_no_member(self):
         arn, cloudtrail = self.create()["TrailARN"], self.member.cloudtrail()
         before = self.trail_of("org")
-        for operation, call in {
-            "UpdateTrail": lambda: cloudtrail.update_trail(Name=arn, S3KeyPrefix="q"),
-            "StartLogging": lambda: cloudtrail.start_logging(Name=arn),
-            "StopLogging": lambda: cloudtrail.stop_logging(Name=arn),
-            "DeleteTrail": lambda: cloudtrail.delete_trail(Name=arn),
-            "PutEventSelectors": lambda: cloudtrail.put_event_selectors(
-                TrailName=arn, EventSelectors=[{"ReadWriteType": "ReadOnly"}]
-            ),
-            "AddTags": lambda: cloudtrail.add_tags(
-                ResourceId=arn, TagsList=[{"Key": "a", "Value": "b"}]
-            ),
-        }.items():
+        operations = trail_operations(cloudtrail, arn) | tag_operations(cloudtrail, arn)
+        for operation in [*CHANGES, "AddTags", "RemoveTags"]:
             with self.subTest(operation):
                 with self.assertRaises(cloudtrail.exceptions.ClientError) as caught:
-                    call()
+                    operations[operation]()
                 self.assertIn(caught.exception.response["Error"]["Code"], NOT_A_MEMBERS)
         self.assertEqual(self.trail_of("org"), before)
 
@@ -183,33 +174,65 @@ class DelegatedAdministrators(Organization):
         self.check_refusals(
             lambda by, **number: by.register_organization_delegated_admin(**number),
             [
-                ("again", {"by": admin, "MemberAccountId": MEMBERS[0]}, "AccountRegisteredException"),
-                ("a stranger", {"by": admin, "MemberAccountId": self.stranger.number},
-                 "AccountNotFoundException"),
-                ("itself", {"by": admin, "MemberAccountId": MANAGEMENT},
-                 "CannotDelegateManagementAccountException"),
-                ("by a member", {"by": self.members[1].cloudtrail(), "MemberAccountId": MEMBERS[2]},
-                 "NotOrganizationManagementAccountException"),
-                ("by an administrator", {"by": self.member.cloudtrail(), "MemberAccountId": MEMBERS[2]},
-                 "NotOrganizationManagementAccountException"),
-                ("without one", {"by": self.stranger.cloudtrail(), "MemberAccountId": MEMBERS[2]},
-                 "OrganizationsNotInUseException"),
-                ("no number", {"by": admin, "MemberAccountId": "twelve-digit"},
-                 "InvalidParameterException"),
+                (
+                    "again",
+                    {"by": admin, "MemberAccountId": MEMBERS[0]},
+                    "AccountRegisteredException",
+                ),
+                (
+                    "a stranger",
+                    {"by": admin, "MemberAccountId": self.stranger.number},
+                    "AccountNotFoundException",
+                ),
+                (
+                    "itself",
+                    {"by": admin, "MemberAccountId": MANAGEMENT},
+                    "CannotDelegateManagementAccountException",
+                ),
+                (
+                    "by a member",
+                    {"by": self.members[1].cloudtrail(), "MemberAccountId": MEMBERS[2]},
+                    "NotOrganizationManagementAccountException",
+                ),
+                (
+                    "by an administrator",
+                    {"by": self.member.cloudtrail(), "MemberAccountId": MEMBERS[2]},
+                    "NotOrganizationManagementAccountException",
+                ),
+                (
+                    "without one",
+                    {"by": self.stranger.cloudtrail(), "MemberAccountId": MEMBERS[2]},
+                    "OrganizationsNotInUseException",
+                ),
+                (
+                    "no number",
+                    {"by": admin, "MemberAccountId": "twelve-digit"},
+                    "InvalidParameterException",
+                ),
             ],
         )
         self.check_refusals(
             lambda by, **number: by.deregister_organization_delegated_admin(**number),
             [
-                ("none", {"by": admin, "DelegatedAdminAccountId": MEMBERS[2]},
-                 "AccountNotRegisteredException"),
-                ("a stranger", {"by": admin, "DelegatedAdminAccountId": self.stranger.number},
-                 "AccountNotFoundException"),
-                ("by a member", {"by": self.members[1].cloudtrail(),
-                                 "DelegatedAdminAccountId": MEMBERS[0]},
-                 "NotOrganizationManagementAccountException"),
-                ("without one", {"by": self.stranger.cloudtrail(),
-                                 "DelegatedAdminAccountId": MEMBERS[0]},
-                 "OrganizationsNotInUseException"),
+                (
+                    "none",
+                    {"by": admin, "DelegatedAdminAccountId": MEMBERS[2]},
+                    "AccountNotRegisteredException",
+                ),
+                (
+                    "a stranger",
+                    {"by": admin, "DelegatedAdminAccountId": self.stranger.number},
+                    "AccountNotFoundException",
+                ),
+                (
+                    "by a member",
+                    {"by": self.members[1].cloudtrail(), "DelegatedAdminAccountId": MEMBERS[0]},
+                    "NotOrganizationManagementAccountException",
+                ),
+                (
+                    "without one",
+                    {"by": self.stranger.cloudtrail(), "DelegatedAdminAccountId": MEMBERS[0]},
+                    "OrganizationsNotInUseException",
+                ),
             ],
         )

@@ -1,5 +1,6 @@
 """Three Regions by boto3: home Regions, and the shadows of multi-Region trails."""
 
+from operations import CHANGES, trail_operations
 from support import HOME, OTHER, THIRD, Case
 
 
@@ -62,23 +63,11 @@ class Shadows(Case):
         for name in ["multi", "single"]:
             arn, before = self.account.trail_arn(name), self.trail_of(name)
             for region in [OTHER, THIRD]:
-                there = self.account.cloudtrail(region)
-                changes = {
-                    "UpdateTrail": lambda: there.update_trail(Name=arn, S3KeyPrefix="q"),
-                    "StartLogging": lambda: there.start_logging(Name=arn),
-                    "StopLogging": lambda: there.stop_logging(Name=arn),
-                    "DeleteTrail": lambda: there.delete_trail(Name=arn),
-                    "PutEventSelectors": lambda: there.put_event_selectors(
-                        TrailName=arn, EventSelectors=[{"ReadWriteType": "ReadOnly"}]
-                    ),
-                    "PutEventConfiguration": lambda: there.put_event_configuration(
-                        TrailName=arn, AggregationConfigurations=[]
-                    ),
-                }
-                for operation, change in changes.items():
+                operations = trail_operations(self.account.cloudtrail(region), arn)
+                for operation in CHANGES:
                     with self.subTest(f"{operation} of {name} in {region}"):
                         with self.refused("InvalidHomeRegionException"):
-                            change()
+                            operations[operation]()
             self.assertEqual(self.trail_of(name), before)
             self.assertFalse(self.cloudtrail.get_trail_status(Name=name)["IsLogging"])
 
@@ -104,8 +93,6 @@ class Shadows(Case):
     def test_a_topic_by_name_is_of_the_home_region(self):
         topic = self.account.topic(region=OTHER)
         made = self.account.trail("news", OTHER, bucket=self.bucket, SnsTopicName=topic)
-        self.assertEqual(
-            made["SnsTopicARN"], f"arn:aws:sns:{OTHER}:{self.account.number}:{topic}"
-        )
+        self.assertEqual(made["SnsTopicARN"], f"arn:aws:sns:{OTHER}:{self.account.number}:{topic}")
         with self.refused("InsufficientSnsTopicPolicyException"):
             self.cloudtrail.create_trail(Name="news", S3BucketName=self.bucket, SnsTopicName=topic)

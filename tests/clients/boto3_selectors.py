@@ -9,7 +9,9 @@ DEFAULT = {
     "ExcludeManagementEventSources": [],
 }
 S3, LAMBDA, DYNAMODB = "AWS::S3::Object", "AWS::Lambda::Function", "AWS::DynamoDB::Table"
-BOTH = "You can select events by using either EventSelectors or AdvancedEventSelectors, but not both."
+BOTH = (
+    "You can select events by using either EventSelectors or AdvancedEventSelectors, but not both."
+)
 NO_CATEGORY = "The following fields are required: [eventCategory]."
 NO_TYPE = "The resources.type field value is not valid."
 FUNCTION = "arn:aws:lambda:eu-west-1:111111111111:function:f"
@@ -53,10 +55,12 @@ class Selectors(Case):
     def refuse(self, rows):
         """Each row: what it is about, the call's selectors, and maybe the text."""
         exception = "InvalidEventSelectorsException"
-        self.check_refusals(self.put, [(about, given, exception, *text) for about, given, *text in rows])
+        self.check_refusals(
+            self.put, [(about, given, exception, *text) for about, given, *text in rows]
+        )
 
     def refuse_advanced(self, rows):
-        """Each row: what it is about, the field selectors of the one selector, and maybe the text."""
+        """Each row: what it is about, the selector's field selectors, and maybe the text."""
         self.refuse(
             (about, {"AdvancedEventSelectors": [{"FieldSelectors": fields}]}, *text)
             for about, fields, *text in rows
@@ -114,29 +118,44 @@ class Basic(Selectors):
         buckets = [f"arn:aws:s3:::bucket-{number}/" for number in range(251)]
         self.put(EventSelectors=resources(S3, buckets[:250]))
         split = resources(S3, buckets[:200]) + resources(S3, buckets[200:])
-        self.refuse([
-            ("one selector", {"EventSelectors": resources(S3, buckets)}),
-            ("two selectors", {"EventSelectors": split}),
-        ])
+        self.refuse(
+            [
+                ("one selector", {"EventSelectors": resources(S3, buckets)}),
+                ("two selectors", {"EventSelectors": split}),
+            ]
+        )
 
     def test_refusals(self):
         count = "Specify a valid number of selectors (1 to 5) for your trail"
         star = "Value arn:aws:s3:::* for DataResources.Values is invalid."
         without = {"IncludeManagementEvents": False}
-        self.refuse([
-            ("none", {"EventSelectors": []}, count),
-            ("six", {"EventSelectors": [{}] * 6}),
-            ("a type of call", {"EventSelectors": [{"ReadWriteType": "read-only"}]},
-             "Value read-only for ReadWriteType is invalid."),
-            ("a wildcard", {"EventSelectors": resources(S3, ["arn:aws:s3:::*"])}, star),
-            ("another service's ARN", {"EventSelectors": resources(S3, ["arn:aws:lambda"])}),
-            ("no ARN", {"EventSelectors": resources(LAMBDA, ["f"])}),
-            ("another type", {"EventSelectors": resources("AWS::SQS::Queue", ["arn:aws:sqs"])}),
-            ("another source", {"EventSelectors": [
-                {"ExcludeManagementEventSources": ["s3.amazonaws.com"]}]}),
-            ("a source where nothing is taken", {"EventSelectors": [
-                without | {"ExcludeManagementEventSources": ["kms.amazonaws.com"]}]}),
-        ])
+        self.refuse(
+            [
+                ("none", {"EventSelectors": []}, count),
+                ("six", {"EventSelectors": [{}] * 6}),
+                (
+                    "a type of call",
+                    {"EventSelectors": [{"ReadWriteType": "read-only"}]},
+                    "Value read-only for ReadWriteType is invalid.",
+                ),
+                ("a wildcard", {"EventSelectors": resources(S3, ["arn:aws:s3:::*"])}, star),
+                ("another service's ARN", {"EventSelectors": resources(S3, ["arn:aws:lambda"])}),
+                ("no ARN", {"EventSelectors": resources(LAMBDA, ["f"])}),
+                ("another type", {"EventSelectors": resources("AWS::SQS::Queue", ["arn:aws:sqs"])}),
+                (
+                    "another source",
+                    {"EventSelectors": [{"ExcludeManagementEventSources": ["s3.amazonaws.com"]}]},
+                ),
+                (
+                    "a source where nothing is taken",
+                    {
+                        "EventSelectors": [
+                            without | {"ExcludeManagementEventSources": ["kms.amazonaws.com"]}
+                        ]
+                    },
+                ),
+            ]
+        )
         self.assertEqual(self.get()["EventSelectors"], [DEFAULT], "nothing was changed")
 
 
@@ -159,7 +178,11 @@ class Advanced(Selectors):
             data(S3, field("eventType", NotEquals=["AwsServiceEvent"])),
             network,
             [*network, field("errorCode", Equals=["VpceAccessDenied"])],
-            [*network, field("vpcEndpointId", Equals=["vpce-1"]), field("eventName", EndsWith=["s"])],
+            [
+                *network,
+                field("vpcEndpointId", Equals=["vpce-1"]),
+                field("eventName", EndsWith=["s"]),
+            ],
             [*network, field("userIdentity.arn", StartsWith=["arn:aws:sts::"])],
         ]:
             with self.subTest(str(given)):
@@ -185,7 +208,9 @@ class Advanced(Selectors):
         self.assertEqual([one["Field"] for one in kept], order)
 
     def test_a_selector_without_a_name_gets_none(self):
-        self.assertNotIn("Name", self.put_advanced(category("Management"))["AdvancedEventSelectors"][0])
+        self.assertNotIn(
+            "Name", self.put_advanced(category("Management"))["AdvancedEventSelectors"][0]
+        )
         self.assertNotIn("Name", self.get()["AdvancedEventSelectors"][0])
 
     def test_basic_and_advanced_replace_each_other(self):
@@ -203,41 +228,69 @@ class Advanced(Selectors):
     def test_refusals_of_the_call(self):
         count = "Specify between 1 and 500 selectors for your trail."
         one = [{"FieldSelectors": [category("Management")]}]
-        self.refuse([
-            ("both", {"EventSelectors": [{}], "AdvancedEventSelectors": one}, BOTH),
-            ("neither", {}),
-            ("an empty list", {"AdvancedEventSelectors": []}, count),
-        ])
+        self.refuse(
+            [
+                ("both", {"EventSelectors": [{}], "AdvancedEventSelectors": one}, BOTH),
+                ("neither", {}),
+                ("an empty list", {"AdvancedEventSelectors": []}, count),
+            ]
+        )
 
     def test_refusals_of_a_selector(self):
         unlike = "AWS::No::Type"
-        self.refuse_advanced([
-            ("no category", [field("readOnly", Equals=["true"])], NO_CATEGORY),
-            ("an unknown category", [category("Everything")]),
-            ("two categories", [field("eventCategory", Equals=["Management", "Data"])]),
-            ("a category by another operator", [field("eventCategory", StartsWith=["Data"])]),
-            ("an unknown field", [category("Management"), field("colour", Equals=["red"])]),
-            ("a field twice", [category("Management"), *[field("readOnly", Equals=["true"])] * 2]),
-            ("a field without operators", [category("Management"), field("readOnly")]),
-            ("readOnly", [category("Management"), field("readOnly", Equals=["yes"])]),
-            ("readOnly by another operator",
-             [category("Management"), field("readOnly", NotEquals=["true"])]),
-            ("data without a type", [category("Data")]),
-            ("an unknown type", data(unlike), NO_TYPE),
-            ("two types", [category("Data"), field("resources.type", Equals=[S3, LAMBDA])]),
-            ("a type on management events",
-             [category("Management"), field("resources.type", Equals=[S3])]),
-            ("network activity without a source", [category("NetworkActivity")]),
-            ("network activity of two sources", [category("NetworkActivity"), field(
-                "eventSource", Equals=["ec2.amazonaws.com", "kms.amazonaws.com"])]),
-            ("network activity of an unknown source",
-             [category("NetworkActivity"), field("eventSource", Equals=["no.amazonaws.com"])]),
-            ("another error", [
-                category("NetworkActivity"), field("eventSource", Equals=["ec2.amazonaws.com"]),
-                field("errorCode", Equals=["AccessDenied"])]),
-            ("not from the console",
-             data(S3, field("sessionCredentialFromConsole", Equals=["false"]))),
-        ])
+        self.refuse_advanced(
+            [
+                ("no category", [field("readOnly", Equals=["true"])], NO_CATEGORY),
+                ("an unknown category", [category("Everything")]),
+                ("two categories", [field("eventCategory", Equals=["Management", "Data"])]),
+                ("a category by another operator", [field("eventCategory", StartsWith=["Data"])]),
+                ("an unknown field", [category("Management"), field("colour", Equals=["red"])]),
+                (
+                    "a field twice",
+                    [category("Management"), *[field("readOnly", Equals=["true"])] * 2],
+                ),
+                ("a field without operators", [category("Management"), field("readOnly")]),
+                ("readOnly", [category("Management"), field("readOnly", Equals=["yes"])]),
+                (
+                    "readOnly by another operator",
+                    [category("Management"), field("readOnly", NotEquals=["true"])],
+                ),
+                ("data without a type", [category("Data")]),
+                ("an unknown type", data(unlike), NO_TYPE),
+                ("two types", [category("Data"), field("resources.type", Equals=[S3, LAMBDA])]),
+                (
+                    "a type on management events",
+                    [category("Management"), field("resources.type", Equals=[S3])],
+                ),
+                ("network activity without a source", [category("NetworkActivity")]),
+                (
+                    "network activity of two sources",
+                    [
+                        category("NetworkActivity"),
+                        field("eventSource", Equals=["ec2.amazonaws.com", "kms.amazonaws.com"]),
+                    ],
+                ),
+                (
+                    "network activity of an unknown source",
+                    [
+                        category("NetworkActivity"),
+                        field("eventSource", Equals=["no.amazonaws.com"]),
+                    ],
+                ),
+                (
+                    "another error",
+                    [
+                        category("NetworkActivity"),
+                        field("eventSource", Equals=["ec2.amazonaws.com"]),
+                        field("errorCode", Equals=["AccessDenied"]),
+                    ],
+                ),
+                (
+                    "not from the console",
+                    data(S3, field("sessionCredentialFromConsole", Equals=["false"])),
+                ),
+            ]
+        )
 
     def test_exact_arns_must_be_of_the_type(self):
         rows = []
@@ -294,9 +347,14 @@ class EventConfiguration(Selectors):
                 with self.assertRaises(self.cloudtrail.exceptions.ClientError) as caught:
                     getattr(self.cloudtrail, operation)()
                 code = caught.exception.response["Error"]["Code"]
-                self.assertIn(code, ["InvalidParameterCombinationException", "InvalidParameterException"])
+                self.assertIn(
+                    code, ["InvalidParameterCombinationException", "InvalidParameterException"]
+                )
         with self.subTest("template"), self.refused("InvalidParameterException"):
             self.put("NO_SUCH_TEMPLATE")
         with self.subTest("category"), self.refused("InvalidParameterException"):
-            self.put(AggregationConfigurations=[
-                {"EventCategory": "Management", "Templates": ["API_ACTIVITY"]}])
+            self.put(
+                AggregationConfigurations=[
+                    {"EventCategory": "Management", "Templates": ["API_ACTIVITY"]}
+                ]
+            )

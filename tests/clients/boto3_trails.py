@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta, timezone
 
+from operations import trail_operations
 from support import HOME, OTHER, Case, body, seconds
 
 SHORT = "Trail name too short. Minimum allowed length: 3 characters. Specified name length: {}."
@@ -253,7 +254,11 @@ class UpdateTrail(Case):
         self.check_refusals(
             lambda **more: self.cloudtrail.update_trail(Name="trail", **change, **more),
             [
-                ("bucket", {"S3BucketName": "no-such-bucket-of-cairn"}, "S3BucketDoesNotExistException"),
+                (
+                    "bucket",
+                    {"S3BucketName": "no-such-bucket-of-cairn"},
+                    "S3BucketDoesNotExistException",
+                ),
                 ("topic", {"SnsTopicName": "no-such-topic"}, "InsufficientSnsTopicPolicyException"),
                 (
                     "Regions",
@@ -307,8 +312,10 @@ class DeleteTrail(Case):
         self.cloudtrail.delete_trail(Name="trail")
         made = self.account.trail("trail")
         self.assertNotIn("S3KeyPrefix", made)
-        self.assertEqual(body(self.cloudtrail.get_trail_status(Name="trail")),
-                         {"IsLogging": False} | DEPRECATED_TIMES)
+        self.assertEqual(
+            body(self.cloudtrail.get_trail_status(Name="trail")),
+            {"IsLogging": False} | DEPRECATED_TIMES,
+        )
         tags = self.cloudtrail.list_tags(ResourceIdList=[made["TrailARN"]])["ResourceTagList"]
         self.assertEqual(tags, [{"ResourceId": made["TrailARN"], "TagsList": []}])
 
@@ -362,51 +369,27 @@ class Logging(Case):
 class Names(Case):
     """What holds for every operation that names a trail."""
 
-    def operations(self):
-        selectors = [{"ReadWriteType": "All"}]
-        cloudtrail = self.cloudtrail
-        return {
-            "GetTrail": lambda name: cloudtrail.get_trail(Name=name),
-            "UpdateTrail": lambda name: cloudtrail.update_trail(Name=name),
-            "DeleteTrail": lambda name: cloudtrail.delete_trail(Name=name),
-            "StartLogging": lambda name: cloudtrail.start_logging(Name=name),
-            "StopLogging": lambda name: cloudtrail.stop_logging(Name=name),
-            "GetTrailStatus": lambda name: cloudtrail.get_trail_status(Name=name),
-            "GetEventSelectors": lambda name: cloudtrail.get_event_selectors(TrailName=name),
-            "PutEventSelectors": lambda name: cloudtrail.put_event_selectors(
-                TrailName=name, EventSelectors=selectors
-            ),
-            "GetEventConfiguration": lambda name: cloudtrail.get_event_configuration(
-                TrailName=name
-            ),
-            "PutEventConfiguration": lambda name: cloudtrail.put_event_configuration(
-                TrailName=name, AggregationConfigurations=[]
-            ),
-        }
+    def check(self, name, exception, text=None, besides=None):
+        operations = trail_operations(self.cloudtrail, name) | (besides or {})
+        for operation, call in operations.items():
+            with self.subTest(f"{operation} of {name}"), self.refused(exception, text):
+                call()
 
     def test_no_trail_has_an_unknown_name(self):
-        for operation, call in self.operations().items():
-            with self.subTest(operation), self.refused("TrailNotFoundException"):
-                call("unknown")
-            with self.subTest(operation + " by ARN"), self.refused("TrailNotFoundException"):
-                call(self.account.trail_arn("unknown"))
+        self.check("unknown", "TrailNotFoundException")
+        self.check(self.account.trail_arn("unknown"), "TrailNotFoundException")
 
     def test_a_name_that_none_may_have_is_refused_as_such(self):
-        for operation, call in self.operations().items():
-            for about, name, text in BAD_NAMES:
-                with self.subTest(f"{operation}: {about}"):
-                    with self.refused("InvalidTrailNameException", text):
-                        call(name)
+        for _, name, text in BAD_NAMES:
+            self.check(name, "InvalidTrailNameException", text)
 
     def test_an_arn_that_is_none_is_refused_as_such(self):
-        operations = self.operations() | {
-            "DescribeTrails": lambda name: self.cloudtrail.describe_trails(trailNameList=[name])
-        }
-        for operation, call in operations.items():
-            for arn in BAD_ARNS:
-                with self.subTest(f"{operation}: {arn}"):
-                    with self.refused("CloudTrailARNInvalidException"):
-                        call(arn)
+        for arn in BAD_ARNS:
+
+            def describe(arn=arn):
+                return self.cloudtrail.describe_trails(trailNameList=[arn])
+
+            self.check(arn, "CloudTrailARNInvalidException", None, {"DescribeTrails": describe})
 
 
 class ListTrails(Case):

@@ -2,9 +2,9 @@
 
     moto_suite.py CAIRN_URL LOCALSTACK_URL
 
-They come from moto's source distribution, fetched by the hash in requirements-moto.lock, and are run
-in moto's server mode, which sends all of AWS to one endpoint. Here that is a router: CloudTrail goes
-to Cairn, all else to LocalStack. Which of them are left out, and why, stands in moto-left-out.txt.
+They come from moto's source distribution, fetched by the hash in requirements-moto.lock, and are
+run in moto's server mode, which sends all of AWS to one endpoint. Here that is a router: CloudTrail
+goes to Cairn, all else to LocalStack. Which are left out, and why, stands in moto-left-out.txt.
 """
 
 import http.client
@@ -49,8 +49,21 @@ def fetch_tests():
     with tempfile.TemporaryDirectory(dir=TESTS.parent) as directory:
         requirement = Path(directory) / "requirement.txt"
         requirement.write_text(locked("moto"))
-        download = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-        download += ["--require-hashes", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
+        download = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "download",
+            "--quiet",
+        ]
+        download += [
+            "--require-hashes",
+            "--no-deps",
+            "--no-binary",
+            ":all:",
+            "--no-build-isolation",
+        ]
         subprocess.run([*download, "--dest", directory, "--requirement", requirement], check=True)
         (archive,) = Path(directory).glob("moto-*.tar.gz")
         with tarfile.open(archive) as content:
@@ -95,7 +108,11 @@ def run_tests(endpoint):
 def pytest(*arguments, endpoint):
     # test_server.py imports what only moto's own server needs.
     command = [sys.executable, "-m", "pytest", "--color=no", "-p", "no:cacheprovider"]
-    command += ["--ignore=tests/test_cloudtrail/test_server.py", *arguments, "tests/test_cloudtrail"]
+    command += [
+        "--ignore=tests/test_cloudtrail/test_server.py",
+        *arguments,
+        "tests/test_cloudtrail",
+    ]
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment |= {
         "TEST_SERVER_MODE": "true",

@@ -126,7 +126,7 @@ class Case(unittest.TestCase):
             self.assertTrue(text, f"{exception} says nothing")
 
     def check_refusals(self, call, rows):
-        """Each row: what it is about, the members of the call, the exception, and maybe its text."""
+        """Each row: what it is about, the call's members, the exception, and maybe its text."""
         for about, members, exception, *text in rows:
             with self.subTest(about), self.refused(exception, *text):
                 call(**members)

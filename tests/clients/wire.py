@@ -136,5 +136,7 @@ class Wire(Case):
 
     def test_the_region_is_the_one_of_the_signature(self):
         self.account.trail("trail")
-        shown = [json.loads(self.post("DescribeTrails", region=region)[2]) for region in [HOME, OTHER]]
+        shown = [
+            json.loads(self.post("DescribeTrails", region=region)[2]) for region in [HOME, OTHER]
+        ]
         self.assertEqual([len(one["trailList"]) for one in shown], [1, 0])
