@@ -215,5 +215,5 @@ class Subscriptions(CommandLine):
         )
         self.assertEqual(ended.returncode, FAILED, ended.stdout)
         self.assertIn("(TrailAlreadyExistsException)", ended.stderr)
-        buckets = self.account.client("s3", OTHER).list_buckets()["Buckets"]
+        buckets = self.account.client("s3").list_buckets()["Buckets"]
         self.assertNotIn(bucket, [one["Name"] for one in buckets])

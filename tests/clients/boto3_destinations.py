@@ -11,7 +11,7 @@ class Buckets(Case):
         return self.cloudtrail.create_trail(Name="trail", **members)
 
     def keys(self, bucket):
-        held = self.account.client("s3", OTHER).list_objects_v2(Bucket=bucket)
+        held = self.account.client("s3").list_objects_v2(Bucket=bucket)
         return sorted(found["Key"] for found in held.get("Contents", []))
 
     def test_one_that_is_not_there(self):
@@ -30,7 +30,7 @@ class Buckets(Case):
         self.create(S3BucketName=bucket, S3KeyPrefix="p/q")
         marker = f"p/q/AWSLogs/{account}/CloudTrail/"
         self.assertEqual(self.keys(bucket), [marker])
-        held = self.account.client("s3", OTHER).head_object(Bucket=bucket, Key=marker)
+        held = self.account.client("s3").head_object(Bucket=bucket, Key=marker)
         self.assertEqual(held["ContentLength"], 0)
 
     def test_with_validation_a_marker_is_put_for_digests_too(self):
@@ -111,6 +111,10 @@ class Topics(Case):
         with self.refused("InsufficientSnsTopicPolicyException", NO_TOPIC):
             self.create(topic)
 
+    def test_one_of_a_suspended_account(self):
+        with self.refused("CloudTrailInvalidClientTokenIdException"):
+            self.create(self.account.topic(denied("suspended")))
+
     def test_names_that_no_topic_of_a_trail_has(self):
         names = ["a b", "t" * 257, "ordered.fifo", "arn:aws:sqs:eu-west-1:111111111111:queue"]
         for name in [*names, f"arn:aws:sns:{HOME}:{self.account.number}:ordered.fifo"]:
@@ -150,6 +154,16 @@ class Keys(Case):
         ]:
             with self.subTest(spelling), self.refused("InsufficientEncryptionPolicyException"):
                 self.create(spelling)
+
+    def test_one_that_may_not_be_used(self):
+        alias = "alias/" + unique(denied("key"))
+        self.account.client("kms").create_alias(AliasName=alias, TargetKeyId=self.account.key())
+        with self.refused("InsufficientEncryptionPolicyException"):
+            self.create(alias)
+
+    def test_one_of_another_region_than_the_bucket(self):
+        with self.refused("KmsKeyNotFoundException"):
+            self.create(self.account.key(OTHER))
 
     def test_malformed(self):
         for spelling in ["nonsense", "arn:aws:kms:nonsense", "alias", "alias/a b"]:
@@ -194,6 +208,8 @@ class LogGroups(Case):
         bad_role = "CloudTrail cannot validate the specified role ARN."
         here = "You must specify a log group that is in the current region."
         access = "Access denied. Verify in IAM that the role has adequate permissions."
+        trust = "Access denied. Verify in IAM that the role has adequate trust relationships."
+        untrusted = self.account.role(denied("assume"))
         self.check_refusals(
             self.create,
             [
@@ -204,6 +220,7 @@ class LogGroups(Case):
                 ("no ARN of a role", {"group": group, "role": "role"}, no_role, bad_role),
                 ("another Region", {"group": elsewhere, "role": role}, no_group, here),
                 ("missing", {"group": missing, "role": role}, no_group, access),
+                ("no trust", {"group": group, "role": untrusted}, no_role, trust),
             ],
         )
 

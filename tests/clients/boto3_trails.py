@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta, timezone
 
 from operations import trail_operations
-from support import HOME, OTHER, Case, body, seconds
+from support import HOME, OTHER, Case, body, iso
 
 SHORT = "Trail name too short. Minimum allowed length: 3 characters. Specified name length: {}."
 LONG = "Trail name too long. Maximum allowed length: 128 characters. Specified name length: {}."
@@ -273,10 +273,7 @@ class UpdateTrail(Case):
     def test_checks_the_bucket_again_though_it_is_not_named(self):
         bucket = self.account.bucket()
         self.account.trail("trail", bucket=bucket)
-        s3 = self.account.client("s3", OTHER)
-        for found in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-            s3.delete_object(Bucket=bucket, Key=found["Key"])
-        s3.delete_bucket(Bucket=bucket)
+        self.account.delete_bucket(bucket)
         with self.refused("S3BucketDoesNotExistException", f"S3 bucket {bucket} does not exist!"):
             self.cloudtrail.update_trail(Name="trail", S3KeyPrefix="q")
         self.assertNotIn("S3KeyPrefix", self.trail_of("trail"))
@@ -302,7 +299,7 @@ class DeleteTrail(Case):
         bucket = self.account.bucket()
         self.account.trail("trail", bucket=bucket)
         self.cloudtrail.delete_trail(Name="trail")
-        held = self.account.client("s3", OTHER).list_objects_v2(Bucket=bucket)
+        held = self.account.client("s3").list_objects_v2(Bucket=bucket)
         marker = f"AWSLogs/{self.account.number}/CloudTrail/"
         self.assertEqual([found["Key"] for found in held["Contents"]], [marker])
 
@@ -409,7 +406,3 @@ class ListTrails(Case):
 
     def test_without_trails_the_list_is_empty(self):
         self.assertEqual(body(self.cloudtrail.list_trails()), {"Trails": []})
-
-
-def iso(time):
-    return datetime.fromtimestamp(int(seconds(time)), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,9 +8,11 @@ the daemon reaches it through a proxy that denies what names promise: see `denie
 import functools
 import os
 import random
+import time
 import unittest
 import uuid
 from contextlib import contextmanager
+from datetime import timezone
 
 import boto3
 from botocore.config import Config
@@ -49,10 +51,20 @@ class Account:
         return f"arn:aws:cloudtrail:{region}:{self.number}:trail/{name}"
 
     def bucket(self, ending="logs"):
-        """The name of a new bucket."""
+        """The name of a new bucket, in the home Region."""
         name = unique(ending)
-        self.client("s3", OTHER).create_bucket(Bucket=name)
+        self.make_bucket(name)
         return name
+
+    def make_bucket(self, name):
+        here = {"LocationConstraint": HOME}
+        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=here)
+
+    def delete_bucket(self, name):
+        s3 = self.client("s3")
+        for found in s3.list_objects_v2(Bucket=name).get("Contents", []):
+            s3.delete_object(Bucket=name, Key=found["Key"])
+        s3.delete_bucket(Bucket=name)
 
     def topic(self, ending="news", region=HOME, **attributes):
         """The name of a new topic."""
@@ -86,7 +98,8 @@ def unique(ending):
 def denied(what):
     """The ending of a name for which the proxy denies one thing.
 
-    `acl-denied` and `put-denied` of a bucket: GetBucketAcl, PutObject. `publish-denied` of a topic.
+    Of a bucket: acl, put. Of a topic: publish, and suspended, which is what a suspended account is
+    answered. Of the alias of a key: key. Of a role: assume.
     """
     return f"{what}-denied"
 
@@ -96,9 +109,19 @@ def body(answer):
     return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
 
-def seconds(time):
-    """A time as epoch seconds."""
-    return time.timestamp()
+def iso(time):
+    """A time as CloudTrail writes it in texts."""
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def eventually(what, ask):
+    """Asks until there is an answer that counts. The only way to wait."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if answer := ask():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"waited in vain for this: {what}")
 
 
 class Case(unittest.TestCase):

@@ -5,4 +5,5 @@ mod crashes;
 mod pairs;
 mod registers;
 mod silence;
+mod status;
 mod told;

@@ -20,6 +20,11 @@ async fn boto3_is_told_what_is_wrong_with_a_trail_s_destinations() {
 }
 
 #[tokio::test]
+async fn boto3_reads_a_trail_s_status() {
+    run("boto3_status").await;
+}
+
+#[tokio::test]
 async fn boto3_puts_and_gets_selectors() {
     run("boto3_selectors").await;
 }
@@ -93,6 +98,12 @@ fn deny(proxy: &Proxy) {
     let s3 = Fault::s3(403, "AccessDenied");
     proxy.fail(&[Call::Other], "-acl-denied?acl", s3.clone());
     proxy.fail(&[Call::Other], "-acl-denied/?acl", s3.clone());
-    proxy.fail(&[Call::Other, Call::Put], "-put-denied/AWSLogs/", s3);
+    proxy.fail(&[Call::Other, Call::Put], "-put-denied/", s3);
     proxy.fail(&[Call::Publish], "-publish-denied", Fault::sns(403, "AuthorizationError"));
+    proxy.fail(&[Call::Publish], "-suspended-denied", Fault::sns(403, "InvalidClientTokenId"));
+    proxy.fail(&[Call::Other], "assume-denied", Fault::sns(403, "AccessDenied"));
+    let (status, content_type) = (400, "application/x-amz-json-1.1");
+    let body = r#"{"__type":"AccessDeniedException","message":"a fault of this test"}"#.into();
+    let kms = Fault::Answer { status, content_type, body };
+    proxy.fail(&[Call::Other], "-key-denied", kms);
 }
