@@ -10,6 +10,7 @@ CHANGES = [
     "StopLogging",
     "PutEventSelectors",
     "PutEventConfiguration",
+    "PutInsightSelectors",
 ]
 
 
@@ -25,6 +26,10 @@ def trail_operations(cloudtrail, name):
         "GetEventSelectors": lambda: cloudtrail.get_event_selectors(TrailName=name),
         "PutEventSelectors": lambda: cloudtrail.put_event_selectors(
             TrailName=name, AdvancedEventSelectors=ADVANCED
+        ),
+        "GetInsightSelectors": lambda: cloudtrail.get_insight_selectors(TrailName=name),
+        "PutInsightSelectors": lambda: cloudtrail.put_insight_selectors(
+            TrailName=name, InsightSelectors=[]
         ),
         "GetEventConfiguration": lambda: cloudtrail.get_event_configuration(TrailName=name),
         "PutEventConfiguration": lambda: cloudtrail.put_event_configuration(

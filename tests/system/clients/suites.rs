@@ -30,6 +30,11 @@ async fn boto3_puts_and_gets_selectors() {
 }
 
 #[tokio::test]
+async fn boto3_puts_and_gets_insight_selectors() {
+    run("boto3_insights").await;
+}
+
+#[tokio::test]
 async fn boto3_tags() {
     run("boto3_tags").await;
 }
