@@ -36,7 +36,7 @@ class Buckets(Case):
     def test_with_validation_a_marker_is_put_for_digests_too(self):
         bucket, account = self.account.bucket(), self.account.number
         self.create(S3BucketName=bucket, EnableLogFileValidation=True)
-        folders = ["CloudTrail", "CloudTrail-Digest"]
+        folders = ["CloudTrail-Digest", "CloudTrail"]
         markers = [f"AWSLogs/{account}/{folder}/" for folder in folders]
         self.assertEqual(self.keys(bucket), markers)
 
