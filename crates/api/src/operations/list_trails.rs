@@ -1,4 +1,8 @@
-//! ListTrails: all trails that an account sees, of all Regions, in pages.
+//! ListTrails: the trails that an account sees in a Region, in pages: those whose home it is, and the
+//! multi-Region ones of others.
+//!
+//! AWS's reference leaves open whether single-Region trails of other Regions are listed; moto, which
+//! many try their programs with, holds that they are not.
 //!
 //! Trails come by ARN. A page's token holds the ARN of its last trail, so that a trail that is made or
 //! deleted between two pages moves no other one from page to page.
@@ -40,7 +44,9 @@ pub(crate) fn list(context: &Context<'_>, input: &ListTrails) -> Result<Page, Ex
     let Context { caller, definitions, .. } = context;
     let after = input.next_token.as_deref().map(last_of).transpose()?;
     let is_left = |one: &&TrailDefinition| {
+        let is_home = one.trail.arn.home_region == caller.region;
         sees(definitions, &caller.account, one)
+            && (is_home || one.trail.is_multi_region)
             && after.as_ref().is_none_or(|after| one.trail.arn > *after)
     };
     let mut left: Vec<&TrailDefinition> = definitions.trails.iter().filter(is_left).collect();

@@ -10,7 +10,7 @@ use crate::world::World;
 use crate::{ACCOUNT, REGION};
 
 #[tokio::test]
-async fn trails_of_all_regions_are_listed_by_arn_name_and_home_region() {
+async fn the_trails_of_a_region_and_multi_region_ones_are_listed_by_arn_name_and_home_region() {
     let world = World::new();
     world.caller(ACCOUNT, "us-east-1").make("there", json!({})).await;
     world.caller(ACCOUNT, REGION).make("here", json!({ "IsMultiRegionTrail": true })).await;
@@ -19,21 +19,27 @@ async fn trails_of_all_regions_are_listed_by_arn_name_and_home_region() {
         let arn = format!("arn:aws:cloudtrail:{region}:111111111111:trail/{name}");
         json!({ "TrailARN": arn, "Name": name, "HomeRegion": region })
     };
-    let expected = json!({ "Trails": [listed("here", REGION), listed("there", "us-east-1")] });
-    for region in [REGION, "us-east-1", "sa-east-1"] {
-        assert_eq!(world.caller(ACCOUNT, region).ok("ListTrails", json!({})).await, expected);
+    let (here, there) = (listed("here", REGION), listed("there", "us-east-1"));
+    for (region, expected) in
+        [(REGION, json!([here])), ("us-east-1", json!([here, there])), ("sa-east-1", json!([here]))]
+    {
+        let answer = world.caller(ACCOUNT, region).ok("ListTrails", json!({})).await;
+        assert_eq!(answer, json!({ "Trails": expected }), "{region}");
     }
     let nobody = world.caller("333333333333", REGION).ok("ListTrails", json!({})).await;
     assert_eq!(nobody, json!({ "Trails": [] }));
 }
 
-/// Trails of many Regions, as only their number is bounded in each.
+/// Multi-Region trails of many Regions.
 fn crowd(world: &World, trails: usize) -> BTreeSet<String> {
     let arn = |number: usize| -> TrailArn {
         let text = format!("arn:aws:cloudtrail:r-{}:{ACCOUNT}:trail/t-{number}", number % 7);
         text.parse().unwrap()
     };
-    let trails = (0..trails).map(|number| Trail::new(arn(number), "logs".parse().unwrap()));
+    let trails = (0..trails).map(|number| Trail {
+        is_multi_region: true,
+        ..Trail::new(arn(number), "logs".parse().unwrap())
+    });
     let trails: Vec<Trail> = trails.collect();
     let arns = trails.iter().map(|trail| trail.arn.to_string()).collect();
     world.define(|definitions| definitions.trails.extend(trails.into_iter().map(Into::into)));
