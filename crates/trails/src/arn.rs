@@ -94,7 +94,8 @@ fn parts(arn: &str) -> Option<Parts<'_>> {
 /// The key of `BUCKET/KEY`; `None` without a bucket's name before a slash.
 fn split_key(name: &str) -> Option<&str> {
     let (bucket, key) = name.split_once('/')?;
-    let is_bucket = (3..=63).contains(&bucket.len())
+    // Shorter than any bucket's too: AWS's own examples say `b1`.
+    let is_bucket = (1..=63).contains(&bucket.len())
         && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     is_bucket.then_some(key)
 }

@@ -120,7 +120,7 @@ fn data_resources_of_basic_selectors_have_known_forms() {
     let function = "arn:aws:lambda:us-west-2:111111111111:function:f";
     let table = "arn:aws:dynamodb:us-west-2:111111111111:table/t";
     put_basic(&[basic(&[
-        (OBJECT, &["arn:aws:s3", "arn:aws:s3:::", "arn:aws:s3:::b-1/", "arn:aws-cn:s3:::b.2/a*"]),
+        (OBJECT, &["arn:aws:s3", "arn:aws:s3:::", "arn:aws:s3:::b1/", "arn:aws-cn:s3:::b.2/a*"]),
         (FUNCTION, &["arn:aws:lambda", function]),
         (TABLE, &["arn:aws:dynamodb", "arn:aws-us-gov:dynamodb", table]),
     ])])
