@@ -371,6 +371,8 @@ async fn a_topic_gets_the_validation_message_in_its_own_region() {
 async fn a_topic_that_refuses_is_told_from_one_that_does_not_answer() {
     let refused = "InsufficientSnsTopicPolicyException 400: SNS Topic does not exist or the topic \
         policy is incorrect!";
+    let suspended = "CloudTrailInvalidClientTokenIdException 400: The account of the SNS topic is \
+        suspended, or SNS does not know the daemon's credentials.";
     refuses(
         &topic(),
         "Publish",
@@ -378,7 +380,7 @@ async fn a_topic_that_refuses_is_told_from_one_that_does_not_answer() {
             (404, "NotFound", "", refused),
             (403, "AuthorizationError", "", refused),
             (400, "KMSAccessDenied", "", refused),
-            (403, "InvalidClientTokenId", "", INTERNAL),
+            (403, "InvalidClientTokenId", "", suspended),
             (400, "Throttling", "", INTERNAL),
             (500, "InternalError", "", INTERNAL),
         ],
