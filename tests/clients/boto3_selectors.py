@@ -245,10 +245,6 @@ class Advanced(Selectors):
                 ("two categories", [field("eventCategory", Equals=["Management", "Data"])]),
                 ("a category by another operator", [field("eventCategory", StartsWith=["Data"])]),
                 ("an unknown field", [category("Management"), field("colour", Equals=["red"])]),
-                (
-                    "a field twice",
-                    [category("Management"), *[field("readOnly", Equals=["true"])] * 2],
-                ),
                 ("a field without operators", [category("Management"), field("readOnly")]),
                 ("readOnly", [category("Management"), field("readOnly", Equals=["yes"])]),
                 (

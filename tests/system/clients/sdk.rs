@@ -124,6 +124,7 @@ async fn the_sdk_pages_through_trails_and_tags_of_three_regions() {
     for region in REGIONS {
         let client = client(&daemon, ACCOUNT, region).await;
         let create = client.create_trail().name(format!("in-{region}")).s3_bucket_name(&bucket);
+        let create = create.is_multi_region_trail(true);
         let made = create.tags_list(tag("region", region)).send().await.unwrap();
         arns.push(made.trail_arn.unwrap());
     }
