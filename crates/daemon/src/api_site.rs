@@ -126,10 +126,12 @@ mod tests {
     use std::time::Duration;
 
     use disk::SimulatedDisk;
+    use outbox::Statuses;
     use producer::{Journal, JournalSettings, Now, Writer};
     use trails::{Registry, Trail};
 
     use super::*;
+    use crate::status::StatusBook;
 
     #[tokio::test]
     async fn what_no_segment_can_carry_is_refused_as_the_callers_fault() {
@@ -138,12 +140,14 @@ mod tests {
             JournalSettings { segment_bytes: 1 << 20, quota_bytes: 8 << 20, window_events: 1_000 };
         let now = Now::default();
         let registry = Registry::open(disk.clone()).unwrap();
+        let statuses = [Statuses::default(), Statuses::default(), Statuses::default()];
+        let status = StatusBook::open(disk.clone(), statuses, registry.definitions());
         let trails = registry.snapshot();
         let journal =
             Journal::open(disk.clone(), settings, trails, now.wall, Box::new(|| 7)).unwrap();
         let (intake, ..) = Intake::open(Writer::new(journal, Duration::from_secs(300)));
         let parts = Parts { disk, clock: Arc::new(Now::default), entropy: Arc::new(|| 7) };
-        let registrar = Registrar::new(registry, settings, intake, parts);
+        let registrar = Registrar::new(registry, settings, intake, parts, Arc::new(status));
         let change = registrar.begin().await;
         let with = |trails: usize| {
             let trail = |number| {
