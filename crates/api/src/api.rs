@@ -7,6 +7,7 @@ use serde_json::Value;
 use trails::Definitions;
 use uuid::Uuid;
 
+use crate::authorize;
 use crate::caller::Caller;
 use crate::context::{Context, Quotas};
 use crate::exception::Exception;
@@ -83,8 +84,30 @@ impl<S: Site> Api<S> {
         result
     }
 
+    /// Whether the caller's policies allow it. What is no input is refused before.
     fn authorize(&self, call: &Call<'_>, operation: &Operation) -> Result<(), Exception> {
-        (operation.resources)(call.caller, &call.members).map(drop)
+        let Call { caller, request, members, now, .. } = call;
+        let (source_ip, user_agent) = (&request.source_ip, request.user_agent.as_deref());
+        let context = authorize::context(caller, *now, source_ip, user_agent);
+        let definitions = self.site.definitions();
+        for resource in (operation.resources)(caller, members)? {
+            let context = context.clone();
+            authorize::check(&accounts::Call {
+                principal: &caller.principal,
+                action: &format!("cloudtrail:{}", call.operation),
+                resource: &resource,
+                resource_account: &caller.account,
+                resource_policy: None,
+                context: &authorize::with_tags(
+                    context,
+                    &definitions,
+                    &caller.account,
+                    &resource,
+                    members,
+                ),
+            })?;
+        }
+        Ok(())
     }
 
     /// What the operation says of these definitions.
@@ -171,7 +194,7 @@ impl<S: Site> Api<S> {
     ) -> Result<(), Exception> {
         let Call { caller, request, operation, members, .. } = call;
         let (event_id, now) = (self.site.draw(), self.site.now());
-        let is_denied = |exception: &Exception| exception.code == "AccessDeniedException";
+        let is_denied = |exception: &Exception| exception.code == authorize::ACCESS_DENIED;
         let parameters = (!result.as_ref().is_err_and(is_denied)).then_some(members);
         let told = Told { caller, request, operation, parameters, result, event_id, now };
         self.site.record(&caller.account, &caller.region, told.record()).await

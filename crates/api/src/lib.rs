@@ -16,12 +16,14 @@
 //! - Every call is recorded as an event of `cloudtrail.amazonaws.com` in the caller's account.
 //! - A change is recorded before it comes into force, under the trails before it: a trail that falls
 //!   silent still gets the event that silenced it. What can't be recorded is not changed.
+//! - A call that the caller's policies do not allow is refused, and recorded without its parameters.
 //! - A caller acts in one account and one Region. Of others' it learns nothing.
 //!
 //! Source: AWS CloudTrail API Reference.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
+pub mod authorize;
 pub mod caller;
 pub mod context;
 pub mod exception;

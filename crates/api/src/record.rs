@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::authorize::ACCESS_DENIED;
 use crate::caller::Caller;
 use crate::exception::Exception;
 use crate::wire::{Request, with_small_letter};
@@ -120,7 +121,7 @@ fn is_read_only(operation: &str) -> bool {
 
 /// Records say `AccessDenied` where the wire says `AccessDeniedException`.
 fn error_code(code: &str) -> &str {
-    if code == "AccessDeniedException" { "AccessDenied" } else { code }
+    if code == ACCESS_DENIED { "AccessDenied" } else { code }
 }
 
 /// An object with small first letters; nothing, where it is empty; a mark, where it is too long.

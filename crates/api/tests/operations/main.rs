@@ -17,6 +17,7 @@ mod list;
 mod log_groups;
 mod logging;
 mod organization;
+mod policies;
 mod records;
 mod resource_policies;
 mod shadows;

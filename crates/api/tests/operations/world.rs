@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use accounts::{Policy, PolicyKind, User};
 use bytes::Bytes;
 use cairn_api::{
     Answer, Api, Caller, Change, Check, Exception, Quotas, Request, Site, TrailStatus,
@@ -14,7 +15,7 @@ use disk::SimulatedDisk;
 use model::{AccountId, Region, Timestamp, TrailArn};
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
-use trails::{Definitions, Organization, Origin, Registry, Trail, TrailDefinition};
+use trails::{Definitions, Organization, Origin, Registry, Tag, Trail, TrailDefinition};
 use uuid::Uuid;
 
 use crate::table;
@@ -109,6 +110,17 @@ impl World {
         let arn = format!("arn:aws:cloudtrail:{region}:{account}:trail/{name}");
         let trail = Trail::new(arn.parse().unwrap(), "configured".parse().unwrap());
         self.define(|definitions| definitions.trails.push(trail.into()));
+        self
+    }
+
+    /// Gives a configured trail a tag.
+    pub fn with_tag(self, arn: &str, key: &str, value: &str) -> World {
+        let tag = Tag { key: key.into(), value: Some(value.into()) };
+        self.define(|definitions| {
+            let mut trails = definitions.trails.iter_mut();
+            let of_arn = |one: &&mut TrailDefinition| one.trail.arn.to_string() == arn;
+            trails.find(of_arn).unwrap().tags.push(tag);
+        });
         self
     }
 
@@ -222,12 +234,23 @@ impl World {
     }
 
     pub fn caller(&self, account: &str, region: &str) -> Client {
-        let caller = Caller {
-            account: account.parse().unwrap(),
-            region: region.parse().unwrap(),
-            access_key: "AKIAIOSFODNN7EXAMPLE".into(),
-        };
+        let (account, region) = (account.parse().unwrap(), region.parse().unwrap());
+        let caller = Caller::root(account, region, "AKIAIOSFODNN7EXAMPLE".into());
         Client { world: self.clone(), caller }
+    }
+
+    /// The user amy of an account, whose policy has these statements.
+    pub fn user(&self, account: &str, region: &str, statements: &Value) -> Client {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let policy = Policy::parse(&policy, PolicyKind::Identity).unwrap();
+        let user = User {
+            name: "amy".parse().unwrap(),
+            id: "AIDACKCEVSQ6C2EXAMPLE".into(),
+            policies: [policy].into(),
+        };
+        let mut client = self.caller(account, region);
+        client.caller.principal.user = Some(user);
+        client
     }
 }
 
