@@ -21,8 +21,9 @@
 //!   with the one that was issued. An operation named by an unsigned header is only as safe as the way
 //!   it came on.
 //! * The list of signed headers is taken in the order given, since that is what was signed.
-//! * Bodies without a signature, or signed in chunks, are S3's alone. For all other services the hash
-//!   of the body is part of the signature, whatever `x-amz-content-sha256` says.
+//! * Bodies without a signature, or signed in chunks, are S3's alone, unless the route takes streams
+//!   ([`Signed::streamed`]). For all other services the hash of the body is part of the signature,
+//!   whatever `x-amz-content-sha256` says.
 //! * A presigned URL holds from 15 minutes before its moment until `X-Amz-Expires` seconds after it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -11,9 +11,10 @@ use crate::error::SignatureError;
 pub enum Payload {
     /// Its hash is part of the signature.
     Hashed,
-    /// Nothing. S3 only.
+    /// Nothing. S3 only, and [`crate::Signed::streamed`].
     Unsigned,
-    /// It comes in chunks, each with its own signature: [`crate::Signed::chunks`]. S3 only.
+    /// It comes in chunks, each with its own signature: [`crate::Signed::chunks`]. S3 only, and
+    /// [`crate::Signed::streamed`].
     Chunked {
         /// Whether signed headers follow the last chunk.
         has_trailer: bool,
@@ -38,8 +39,15 @@ impl Payload {
     ) -> Result<Payload, SignatureError> {
         match content_sha256 {
             _ if !is_s3(service) => Ok(Payload::Hashed),
-            Some(UNSIGNED) => Ok(Payload::Unsigned),
             None if is_presigned => Ok(Payload::Unsigned),
+            said => Payload::of_word(said),
+        }
+    }
+
+    /// What the value of `x-amz-content-sha256` means where the words of S3 are taken.
+    pub(crate) fn of_word(content_sha256: Option<&str>) -> Result<Payload, SignatureError> {
+        match content_sha256 {
+            Some(UNSIGNED) => Ok(Payload::Unsigned),
             Some(CHUNKED) => Ok(Payload::Chunked { has_trailer: false }),
             Some(CHUNKED_WITH_TRAILER) => Ok(Payload::Chunked { has_trailer: true }),
             Some(other) if other.starts_with("STREAMING-") => {

@@ -105,6 +105,16 @@ impl<'a> Signed<'a> {
         })
     }
 
+    /// The same of a route that takes bodies in a stream, whatever its service: unsigned or in chunks,
+    /// if `x-amz-content-sha256` says so.
+    ///
+    /// # Errors
+    /// [`SignatureError::Incomplete`] for a kind of chunks that is not known.
+    pub fn streamed(mut self) -> Result<Signed<'a>, SignatureError> {
+        self.payload = Payload::of_word(self.content_sha256.as_deref())?;
+        Ok(self)
+    }
+
     /// The access key whose secret is said to have signed.
     #[must_use]
     pub fn access_key_id(&self) -> &str {

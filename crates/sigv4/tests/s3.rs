@@ -249,6 +249,29 @@ fn the_length_must_be_said() {
     }));
 }
 
+#[test]
+fn other_services_take_the_words_of_s3_only_where_the_route_takes_streams() {
+    let credential = format!("{ID}/20130524/us-east-1/cloudtrail-data/aws4_request");
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential={credential},SignedHeaders=host,Signature={EMPTY}");
+    for (word, streamed) in [
+        (None, Ok(Payload::Hashed)),
+        (Some(EMPTY), Ok(Payload::Hashed)),
+        (Some("UNSIGNED-PAYLOAD"), Ok(Payload::Unsigned)),
+        (Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), Ok(Payload::Chunked { has_trailer: false })),
+        (Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER"), Err("IncompleteSignatureException")),
+    ] {
+        let sent = Sent::new("POST /v1/events", "").with("x-amz-date", DATE);
+        let sent = sent.with("authorization", &authorization);
+        let sent =
+            word.into_iter().fold(sent, |sent, word| sent.with("x-amz-content-sha256", word));
+        let signed = sent.read(NOW).unwrap();
+        assert_eq!(signed.payload(), Payload::Hashed, "{word:?}");
+        let payload = signed.streamed().map(|signed| signed.payload());
+        assert_eq!(payload.map_err(|error| error.code()), streamed, "{word:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
