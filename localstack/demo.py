@@ -128,6 +128,7 @@ def write_config(work, bucket, topic, run, accounts):
     lines = [
         f'data_dir = "{work}/data"',
         'listen = "127.0.0.1:0"',
+        'auth = "localstack"',
         "[log]\nformat = \"json\"",
         "[delivery]\ninterval = \"2s\"",
         "[journal]\nsegment_size = \"16MiB\"\nquota = \"256MiB\"",

@@ -6,15 +6,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::{KeyPlace, Owner, Store};
 use aws_config::{BehaviorVersion, SdkConfig};
 use bytes::Bytes;
 use daemon::checks::Checks;
-use daemon::config::{Flags, Settings};
+use daemon::config::{Auth, Flags, Settings};
 use daemon::serve::{Daemon, real_parts};
 use delivery::memory::MemoryStore;
 use delivery::store::{ObjectStore, Put, PutOutcome, StoreError};
-use model::BucketName;
+use model::{BucketName, Timestamp};
 use notifier::memory::MemoryTopic;
+use producer::Now;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, interval};
@@ -23,8 +25,12 @@ use crate::case::{Case, record};
 use crate::wire;
 
 const DEADLINE: Duration = Duration::from_secs(60);
+/// 2026-03-09T14:05:00Z
+const NOW: i64 = 1_773_065_100_000;
+const ACCOUNT: &str = "111111111111";
 const CONFIGURATION: &str = r#"
 listen = "127.0.0.1:0"
+auth = "localstack"
 accounts = [{ id = "000000000000" }, { id = "111111111111" }]
 [journal]
 segment_size = "4MiB"
@@ -70,9 +76,24 @@ pub struct World {
 }
 
 impl World {
+    /// Which believes its callers.
     pub async fn start() -> World {
+        World::start_on(tempfile::tempdir().unwrap(), CONFIGURATION).await
+    }
+
+    /// Whose callers must sign. It is [`NOW`] all the time; gives the access key of an account.
+    pub async fn start_signed() -> (World, String) {
         let directory = tempfile::tempdir().unwrap();
-        let mut text = CONFIGURATION.to_owned();
+        let mut store = Store::open(directory.path(), KeyPlace::DataDirectory).unwrap();
+        let (account, now) = (ACCOUNT.parse().unwrap(), Timestamp::from_millis(NOW));
+        store.create_account(&account, None, now).unwrap();
+        let key = store.create_key(&Owner { account, user: None }, now, &|| 7).unwrap().id;
+        let configuration = CONFIGURATION.replace("\"localstack\"", "\"sigv4\"");
+        (World::start_on(directory, &configuration).await, key)
+    }
+
+    async fn start_on(directory: TempDir, configuration: &str) -> World {
+        let mut text = configuration.to_owned();
         for account in ["000000000000", "111111111111"] {
             let account = format!("bucket = \"logs\"\naccount = \"{account}\"");
             text.push_str(&TRAIL.replace("bucket = \"logs\"", &account));
@@ -81,7 +102,12 @@ impl World {
         let data_dir = Some(directory.path());
         let settings =
             Settings::parse(&text, "cairn.toml", environment, &Flags::default(), data_dir).unwrap();
-        let parts = real_parts(directory.path()).unwrap();
+        let mut parts = real_parts(directory.path()).unwrap();
+        if settings.auth == Auth::Sigv4 {
+            let clock = parts.clock;
+            let wall = Timestamp::from_millis(NOW);
+            parts.clock = Arc::new(move || Now { wall, ..clock() });
+        }
         let bucket = Bucket::default();
         let checks =
             Checks::new(&SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build());

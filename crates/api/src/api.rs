@@ -91,20 +91,15 @@ impl<S: Site> Api<S> {
         let context = authorize::context(caller, *now, source_ip, user_agent);
         let definitions = self.site.definitions();
         for resource in (operation.resources)(caller, members)? {
-            let context = context.clone();
+            let mut context = context.clone();
+            authorize::add_tags(&mut context, &definitions, &caller.account, &resource, members);
             authorize::check(&accounts::Call {
                 principal: &caller.principal,
                 action: &format!("cloudtrail:{}", call.operation),
                 resource: &resource,
                 resource_account: &caller.account,
                 resource_policy: None,
-                context: &authorize::with_tags(
-                    context,
-                    &definitions,
-                    &caller.account,
-                    &resource,
-                    members,
-                ),
+                context: &context,
             })?;
         }
         Ok(())

@@ -22,7 +22,7 @@ use trails::Trail;
 
 use crate::advice::advice;
 use crate::cli::Verdict;
-use crate::config::{FanoutSettings, Flags, Settings};
+use crate::config::{Auth, FanoutSettings, Flags, Settings};
 use crate::{aws, http_client, set_up};
 
 /// Seconds for which a queue is asked for a message.
@@ -84,6 +84,9 @@ impl Doctor {
         let config = aws::load().await;
         self.show_where(&config)?;
         let mut checks = Vec::new();
+        if settings.auth == Auth::Sigv4 {
+            checks.push(check_accounts(&settings));
+        }
         for settings in &settings.fanout {
             check_fan_out(&config, settings, &mut checks).await;
         }
@@ -157,6 +160,22 @@ impl Doctor {
             writeln!(out, "     channel {} is {}", channel.name, channel.arn())?;
         }
         Ok(())
+    }
+}
+
+/// Whether anybody can call the daemon. What is in the file is for the daemon to say.
+fn check_accounts(settings: &Settings) -> Check {
+    let file = settings.data_dir.join(accounts::FILE);
+    let is_missing =
+        std::fs::metadata(&file).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    let error =
+        is_missing.then(|| format!("there is no {}: every call is refused", file.display()));
+    Check {
+        what: "accounts: somebody can call".into(),
+        ok: !is_missing,
+        error,
+        advice: is_missing.then_some("create one: `cairn account create 111122223333`, then `cairn account create-key 111122223333`, with the same --config"),
+        missing: None,
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::advice::advice;
 use crate::ledger::Balance;
 use crate::pipeline::PipelineState;
+use crate::roster::RosterState;
 
 /// One look at everything that health and metrics report.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub journal: JournalState,
     /// Whether no trail is defined.
     pub has_no_trail: bool,
+    /// Who may call.
+    pub roster: RosterState,
     /// What waits for the journal.
     pub queue: QueueState,
     /// The pipeline.
@@ -128,6 +131,14 @@ impl Snapshot {
         if self.has_no_trail {
             warnings.push("no trail is defined: events are acknowledged and go nowhere; add [[trails]] to the configuration".into());
         }
+        if self.roster.is_empty {
+            warnings.push("no account exists: every call is refused; create one with `cairn account create 111122223333`, and an access key with `cairn account create-key 111122223333`".into());
+        }
+        if let Some(trouble) = &self.roster.trouble {
+            warnings.push(format!(
+                "the accounts cannot be read, and those read before hold: {trouble}"
+            ));
+        }
         if self.foreign_objects > 0 {
             warnings.push(format!(
                 "{} foreign objects hold names of log files; see the log for their keys, and who may write to the bucket",
@@ -195,6 +206,10 @@ mod tests {
         Snapshot {
             journal,
             has_no_trail: true,
+            roster: RosterState {
+                is_empty: true,
+                trouble: Some("accounts.json is damaged; restore it".into()),
+            },
             queue: QueueState::default(),
             pipeline,
             balances: BTreeMap::new(),
@@ -223,6 +238,8 @@ mod tests {
             ),
             ("trail/one bucket was not tried since the start", "will be"),
             ("no trail is defined", "add [[trails]]"),
+            ("no account exists", "cairn account create"),
+            ("the accounts cannot be read", "restore it"),
             ("1 foreign objects hold names of log files", "who may write to the bucket"),
             ("journal/2.ids is damaged at byte 77: a reason", "remove the file"),
         ];
@@ -244,6 +261,8 @@ mod tests {
             "refuses since",
             "was not tried since the start",
             "no trail is defined",
+            "no account exists",
+            "the accounts cannot be read",
             "foreign objects hold names of log files",
             ".ids is damaged",
         ];

@@ -8,21 +8,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use aws_credential_types::Credentials;
 use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, header};
+use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::cli::Verdict;
-use crate::http::bulk::{Answer, Refused, Remark};
+use crate::http::bulk::{Answer, Refused, Remark, SIGNED_BYTES_MAX};
 use crate::http::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
-use crate::http_client;
+use crate::serve::wall_clock;
 use crate::unpack::{STEP_BYTES, Unpack};
+use crate::{http_client, signing};
 
 const CHUNK_BYTES: usize = 64 << 10;
-/// What is sent together.
-const PART_BYTES_MAX: usize = 4 << 20;
+/// What is sent together, when another record is more than fits: a body that is signed as a whole.
+const PART_BYTES_MAX: usize = SIGNED_BYTES_MAX - RECORD_BYTES_MAX - 16;
 const PART_RECORDS_MAX: usize = 10_000;
 /// How often a part is sent again when the daemon is busy.
 const TRIES: u32 = 30;
@@ -43,7 +46,7 @@ pub struct Put {
         env = "CAIRN_ENDPOINT"
     )]
     endpoint: String,
-    /// File records that name no account under this one
+    /// Send as this account, without a signature: for a daemon with auth = "localstack"
     #[arg(long, value_name = "12 DIGITS")]
     account: Option<model::AccountId>,
     /// File records that name no Region under this one
@@ -58,9 +61,14 @@ impl Put {
     /// Sends all files.
     pub async fn run(self) -> anyhow::Result<Verdict> {
         let mut totals = Answer::default();
+        let credentials = match self.account {
+            Some(_) => None,
+            None => signing::credentials().await,
+        };
+        let sender = Sender { put: &self, credentials };
         for file in &self.files {
             let name = file.display().to_string();
-            let of_file = self.send_file(file).await.with_context(|| name.clone())?;
+            let of_file = sender.send_file(file).await.with_context(|| name.clone())?;
             show_refusals(&name, &of_file);
             add(&mut totals, of_file);
         }
@@ -69,6 +77,28 @@ impl Put {
         Ok(if is_good { Verdict::Good } else { Verdict::Bad })
     }
 
+    fn show(&self, totals: &Answer) -> anyhow::Result<()> {
+        let mut out = std::io::stdout();
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string(totals)?)?;
+        } else {
+            let Answer { records, recorded, duplicates, refused, .. } = totals;
+            writeln!(
+                out,
+                "{records} records: {recorded} recorded, {duplicates} recorded before, {refused} refused"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends files, signed if there is something to sign with.
+struct Sender<'a> {
+    put: &'a Put,
+    credentials: Option<Credentials>,
+}
+
+impl Sender<'_> {
     async fn send_file(&self, file: &Path) -> anyhow::Result<Answer> {
         if file.as_os_str() == "-" {
             return self.send_all(tokio::io::stdin(), None).await;
@@ -85,7 +115,7 @@ impl Put {
     ) -> anyhow::Result<Answer> {
         let mut upload = Upload::new(self);
         let mut unpack = Unpack::Unknown;
-        let mut progress = Progress::new(size, self.json);
+        let mut progress = Progress::new(size, self.put.json);
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
             let length = fill(&mut input, &mut chunk).await?;
@@ -116,7 +146,7 @@ impl Put {
         for _ in 0..TRIES {
             let answer = http_client::send(self.request(body.clone())?).await?;
             if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
-                return read(&answer);
+                return self.read(&answer);
             }
             let told: Answer = serde_json::from_slice(answer.body()).unwrap_or_default();
             let reason = told.error.unwrap_or_else(|| "the daemon is busy".into());
@@ -127,35 +157,54 @@ impl Put {
     }
 
     fn request(&self, body: Bytes) -> anyhow::Result<Request<http_client::Body>> {
-        let account = self.account.as_ref().map_or("cairn-put", model::AccountId::as_str);
-        let region = &self.region;
-        let scope = format!(
-            "AWS4-HMAC-SHA256 Credential={account}/00000000/{region}/cloudtrail-data/aws4_request"
-        );
-        let uri = format!("{}/v1/events", self.endpoint.trim_end_matches('/'));
-        let request = Request::post(uri).header(header::AUTHORIZATION, scope);
-        let request = request.body(Full::new(body).map_err(|never| match never {}).boxed());
-        request.with_context(|| format!("--endpoint {:?} is not a URL", self.endpoint))
+        let Put { account, region, endpoint, .. } = self.put;
+        let uri = format!("{}/v1/events", endpoint.trim_end_matches('/'));
+        let request = Request::post(uri).body(body);
+        let mut request =
+            request.with_context(|| format!("--endpoint {endpoint:?} is not a URL"))?;
+        if let Some(credentials) = &self.credentials {
+            request = signing::signed(request, credentials, region, wall_clock())?;
+        } else {
+            let account = account.as_ref().map_or("cairn-put", model::AccountId::as_str);
+            let scope = format!(
+                "AWS4-HMAC-SHA256 Credential={account}/00000000/{region}/cloudtrail-data/aws4_request"
+            );
+            request.headers_mut().insert(header::AUTHORIZATION, scope.parse()?);
+        }
+        Ok(request.map(|body| Full::new(body).map_err(|never| match never {}).boxed()))
     }
 
-    fn show(&self, totals: &Answer) -> anyhow::Result<()> {
-        let mut out = std::io::stdout();
-        if self.json {
-            writeln!(out, "{}", serde_json::to_string(totals)?)?;
-        } else {
-            let Answer { records, recorded, duplicates, refused, .. } = totals;
-            writeln!(
-                out,
-                "{records} records: {recorded} recorded, {duplicates} recorded before, {refused} refused"
-            )?;
+    /// What a part was answered.
+    fn read(&self, answer: &Response<Bytes>) -> anyhow::Result<Answer> {
+        let status = answer.status();
+        let text = || String::from_utf8_lossy(answer.body());
+        if status == StatusCode::FORBIDDEN {
+            let told: Denied = serde_json::from_slice(answer.body()).unwrap_or_default();
+            let advice = match &self.credentials {
+                None => "no AWS credentials were found, so that nothing was signed: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to a key of `cairn account create-key`".into(),
+                Some(found) => format!("signed with access key {}; `cairn account show` lists the daemon's", found.access_key_id()),
+            };
+            bail!("{}: {} ({advice})", told.kind, told.message);
         }
-        Ok(())
+        if status != StatusCode::OK && status != StatusCode::BAD_REQUEST {
+            bail!("{status}: {}", text());
+        }
+        serde_json::from_slice(answer.body())
+            .with_context(|| format!("{status}: not an answer of Cairn: {}", text()))
     }
+}
+
+/// The answer to a caller who is not proven, or may not do what it asks for.
+#[derive(Debug, Default, Deserialize)]
+struct Denied {
+    #[serde(rename = "__type")]
+    kind: String,
+    message: String,
 }
 
 /// One file on its way, part by part.
 struct Upload<'a> {
-    put: &'a Put,
+    sender: &'a Sender<'a>,
     splitter: Splitter,
     pieces: Vec<Piece>,
     part: Vec<u8>,
@@ -165,9 +214,9 @@ struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    fn new(put: &Put) -> Upload<'_> {
+    fn new<'a>(sender: &'a Sender<'a>) -> Upload<'a> {
         Upload {
-            put,
+            sender,
             splitter: Splitter::default(),
             pieces: Vec::new(),
             part: Vec::new(),
@@ -235,7 +284,7 @@ impl Upload<'_> {
         }
         let body = Bytes::from(std::mem::take(&mut self.part));
         let numbers = std::mem::take(&mut self.numbers);
-        let answer = self.put.send_part(&body).await?;
+        let answer = self.sender.send_part(&body).await?;
         let number = |record: u64| {
             usize::try_from(record).ok().and_then(|place| numbers.get(place)).copied()
         };
@@ -297,16 +346,6 @@ fn show_refusals(name: &str, totals: &Answer) {
     if let Some(error) = &totals.error {
         let _ = writeln!(out, "{name}: {error}; what came before was sent");
     }
-}
-
-fn read(answer: &Response<Bytes>) -> anyhow::Result<Answer> {
-    let status = answer.status();
-    let text = || String::from_utf8_lossy(answer.body());
-    if status != StatusCode::OK && status != StatusCode::BAD_REQUEST {
-        bail!("{status}: {}", text());
-    }
-    serde_json::from_slice(answer.body())
-        .with_context(|| format!("{status}: not an answer of Cairn: {}", text()))
 }
 
 fn retry_after(answer: &Response<Bytes>) -> Duration {

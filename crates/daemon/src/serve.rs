@@ -26,16 +26,18 @@ use trails::{Changes, Definitions, Registry};
 
 use crate::api_site::ApiSite;
 use crate::checks::Checks;
-use crate::config::Settings;
+use crate::config::{Auth, Settings};
 use crate::health::{Snapshot, Watch};
 use crate::http::connections::{self, Connections};
 use crate::http::room::{ROOM_BYTES, Room};
+use crate::http::whole::UNPROVEN_BYTES;
 use crate::http::{self, Site};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::pipeline::{Pipeline, PipelineState};
 use crate::registrar::Registrar;
+use crate::roster::{Roster, RosterState};
 use crate::status::StatusBook;
 
 /// How long a stop waits for calls that are under way.
@@ -48,6 +50,8 @@ const TICK: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_secs(1);
 /// Parked notices of one topic, in bytes.
 const NOTICES_BYTES_MAX: u64 = 256 << 20;
+/// Connections at a time for health and metrics, where they have a listener of their own.
+const OPS_CONNECTIONS_MAX: usize = 64;
 /// The directory of parked notices, in the data directory.
 const NOTICES_DIRECTORY: &str = "notices";
 
@@ -135,8 +139,13 @@ where
             registrar.definitions(),
             settings.delivery.compression_level,
         ));
+        let roster = match settings.auth {
+            Auth::Localstack => None,
+            Auth::Sigv4 => Some(Arc::new(Roster::open(settings, disk())?)),
+        };
         let seen = registrar.definitions();
         let look = look(&intake, &journal, &pipeline.state(), &delivery, &notifier, &ledger, seen);
+        let look = with_roster(look, roster.clone());
         let metrics = Arc::new(Metrics::default());
         let api_site = ApiSite {
             parts: parts.clone(),
@@ -151,16 +160,23 @@ where
             parts: parts.clone(),
             intake: intake.clone(),
             definitions: registrar.definitions(),
+            auth: match &roster {
+                None => http::auth::Auth::Localstack,
+                Some(roster) => http::auth::Auth::Sigv4(roster.accounts()),
+            },
             room: Room::new(ROOM_BYTES),
+            unproven: Room::new(UNPROVEN_BYTES),
             drains: Semaphore::new(http::DRAINS_MAX),
             connections: Connections::new(connections::connections_max(), Arc::clone(&metrics)),
             api: cloudtrail(Api::new(api_site, settings.quotas.clone())),
             metrics,
             look: Arc::clone(&look),
         });
-        let listener = TcpListener::bind(settings.listen).await.with_context(|| {
-            format!("listen = {}: another program may have the port", settings.listen)
-        })?;
+        let listener = bind("listen", settings.listen).await?;
+        let ops_listener = match settings.ops_listen {
+            Some(address) => Some(bind("ops_listen", address).await?),
+            None => None,
+        };
         let mut daemon = Daemon {
             address: listener.local_addr()?,
             registrar,
@@ -175,7 +191,13 @@ where
             stop_pipeline: watch::Sender::new(false),
         };
         daemon.spawn_pipeline(pipeline, journal);
+        if let Some(listener) = ops_listener {
+            daemon.spawn_ops_door(listener, &site);
+        }
         daemon.spawn_door(listener, site);
+        if let Some(roster) = roster {
+            daemon.spawn("accounts", roster.follow());
+        }
         Ok(daemon)
     }
 
@@ -296,6 +318,14 @@ where
         });
     }
 
+    /// Answers until all else has ended: a stop is watched too.
+    fn spawn_ops_door(&mut self, listener: TcpListener, site: &Arc<Site>) {
+        let (router, metrics) = (http::ops_router(Arc::clone(site)), Arc::clone(&site.metrics));
+        let connections = Connections::new(OPS_CONNECTIONS_MAX, metrics);
+        let never = std::future::pending();
+        self.spawn("ops listener", connections::serve(listener, router, connections, never));
+    }
+
     fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(async move {
             task.await;
@@ -311,6 +341,11 @@ where
             }
         }
     }
+}
+
+async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("{key} = {address}: another program may have the port"))
 }
 
 /// The API as the listener calls it.
@@ -375,6 +410,7 @@ where
         }
         Snapshot {
             has_no_trail: definitions.trails.is_empty(),
+            roster: RosterState::default(),
             queue: intake.queue(),
             pipeline: pipeline.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             balances,
@@ -386,6 +422,15 @@ where
             notifier: report,
         }
     })
+}
+
+/// The same, and who may call.
+fn with_roster(
+    look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
+    roster: Option<Arc<Roster>>,
+) -> Arc<dyn Fn() -> Snapshot + Send + Sync> {
+    let Some(roster) = roster else { return look };
+    Arc::new(move || Snapshot { roster: roster.state(), ..look() })
 }
 
 /// Paths in the data directory of parked files that were given up.

@@ -37,6 +37,11 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     for channel in &daemon.definitions().channels {
         tracing::info!(channel = %channel.name, arn = channel.arn(), "channel takes audit events");
     }
+    if daemon.snapshot().roster.is_empty {
+        tracing::warn!(
+            "no account exists: every call is refused; create one with `cairn account create 111122223333`, and an access key with `cairn account create-key 111122223333`"
+        );
+    }
     if settings.definitions.trails.is_empty() {
         tracing::warn!("no trail is defined: events are acknowledged and go nowhere");
     }

@@ -177,6 +177,17 @@ impl Definitions {
         all
     }
 
+    /// Whether an account may send records for another: one of its organization, which it manages or
+    /// helps to administer.
+    #[must_use]
+    pub fn may_send(&self, sender: &AccountId, account: &AccountId) -> bool {
+        let administers =
+            self.is_managed_by(sender) || self.delegated_administrators.contains(sender);
+        let is_of_organization =
+            || self.organization.as_ref().is_some_and(|one| one.contains(account));
+        sender == account || (administers && is_of_organization())
+    }
+
     /// The trails, as routing knows them.
     #[must_use]
     pub fn trail_set(&self, version: u64) -> TrailSet {
@@ -215,6 +226,36 @@ mod tests {
             before.with_configuration(definitions(&[configured("both"), configured("new")]));
         assert_eq!(after.trails, [configured("both"), configured("new"), of_api("api")]);
         assert_eq!(after.with_configuration(Definitions::default()).trails, [of_api("api")]);
+    }
+
+    #[test]
+    fn only_who_administers_an_organization_sends_for_its_other_accounts() {
+        let account = |number: u8| number.to_string().repeat(12).parse::<AccountId>().unwrap();
+        let organization = Organization {
+            id: "o-abc123defg".parse().unwrap(),
+            management_account: account(1),
+            members: vec![account(2), account(3)],
+        };
+        let with = Definitions {
+            organization: Some(organization),
+            delegated_administrators: vec![account(2)],
+            ..Definitions::default()
+        };
+        for (sender, of, may) in [
+            (1, 1, true),
+            (1, 3, true),
+            (1, 9, false),
+            (2, 1, true),
+            (2, 3, true),
+            (2, 9, false),
+            (3, 3, true),
+            (3, 2, false),
+            (9, 9, true),
+            (9, 3, false),
+        ] {
+            assert_eq!(with.may_send(&account(sender), &account(of)), may, "{sender} for {of}");
+        }
+        assert!(!Definitions::default().may_send(&account(1), &account(2)));
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Site {
             r#"
             data_dir = {data:?}
             listen = "127.0.0.1:0"
+            auth = "localstack"
 
             [organization]
             id = "o-bench00000"

@@ -11,10 +11,11 @@ use std::task::Poll;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use bytes::Bytes;
 use daemon::health::Snapshot;
+use daemon::http::auth::Auth;
 use daemon::http::connections::Connections;
 use daemon::http::room::Room;
 use daemon::http::splitter::{BrokenStream, Piece, RECORD_BYTES_MAX, Splitter};
@@ -25,7 +26,7 @@ use disk::{Disk, SimulatedDisk};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::BodyExt;
-use model::{Event, Timestamp};
+use model::{Event, Sender, Timestamp};
 use producer::segment::Contents;
 use producer::{Desk, Intake, Journal, JournalSettings, JournalState, Now, Writer, frame, segment};
 use serde_json::Value;
@@ -336,7 +337,9 @@ impl World {
         let (clock, entropy) = (Arc::new(|| NOW), Arc::new(|| 7));
         let metrics = Arc::new(Metrics::default());
         let site = Site {
+            auth: Auth::Localstack,
             room: Room::new(64 << 20),
+            unproven: Room::new(0),
             drains: Semaphore::new(DRAINS_MAX),
             connections: Connections::new(1, Arc::clone(&metrics)),
             parts: Parts { disk: Arc::new(disk.clone()), clock, entropy },
@@ -436,7 +439,9 @@ fn bulk(input: &[u8]) {
     let mut world = World::new();
     let site = Arc::clone(&world.site);
     let sent = chunked(Bytes::from(body.clone()), *size as usize);
-    let response = world.drive(bulk::handle(State(site), headers, sent));
+    let mut request = axum::http::Request::post("/v1/events").body(sent).expect("a request");
+    *request.headers_mut() = headers;
+    let response = world.drive(bulk::handle(State(site), request));
     let (status, answer) = world.answer(response);
     let recorded = world.recorded();
     if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
@@ -479,7 +484,8 @@ fn unpack(body: &[u8], is_said: bool) -> Vec<u8> {
 
 /// What is to be recorded of a text: its records that are some, each once.
 fn expected(text: &[u8]) -> Vec<Bytes> {
-    let caller = daemon::http::caller::caller(&HeaderMap::new());
+    let caller = daemon::http::caller::believed(&HeaderMap::new());
+    let caller = Sender { account: caller.account, region: caller.region };
     let mut seen = BTreeSet::new();
     let accepted = reference(text).0.into_iter().filter_map(|piece| match piece {
         Piece::Record(bytes) => Event::from_record(bytes, &caller).ok(),
@@ -509,12 +515,13 @@ fn put_seeds() -> Vec<Vec<u8>> {
 fn put_audit_events(input: &[u8]) {
     let line = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     let query: String = input[..line].iter().map(|byte| char::from(*byte)).collect();
-    let Ok(uri) = format!("/PutAuditEvents?{query}").parse() else { return };
+    let Ok(uri) = format!("/PutAuditEvents?{query}").parse::<Uri>() else { return };
     let body = Bytes::copy_from_slice(input.get(line + 1..).unwrap_or_default());
     let mut world = World::new();
     let site = Arc::clone(&world.site);
     let sent = chunked(body.clone(), 0);
-    let response = world.drive(put_audit_events::handle(State(site), uri, HeaderMap::new(), sent));
+    let request = axum::http::Request::post(uri).body(sent).expect("a request");
+    let response = world.drive(put_audit_events::handle(State(site), request));
     let (status, answer) = world.answer(response);
     let recorded = world.recorded();
     if status != StatusCode::OK {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use daemon::http::caller::caller;
+use daemon::http::caller::believed;
 use model::{
     AccountId, BucketName, KeyPrefix, OrganizationId, Region, Timestamp, TopicArn, TopicName,
     TrailArn, TrailName,
@@ -75,7 +75,7 @@ fn text(bytes: &[u8]) {
     if let Ok(value) = HeaderValue::from_bytes(bytes) {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, value);
-        let sender = caller(&headers);
+        let sender = believed(&headers);
         assert!(is::<AccountId>(sender.account.as_str()) && is::<Region>(sender.region.as_str()));
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };

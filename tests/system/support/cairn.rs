@@ -40,11 +40,16 @@ impl Site {
         self.configure_with_interval("1s", configuration);
     }
 
-    /// The same, with another time between log files.
+    /// The same, with another time between log files. Callers are believed, unless it says how they
+    /// prove who they are.
     pub fn configure_with_interval(&self, interval: &str, configuration: &str) {
         let data = self.data();
         let mut text = String::new();
-        writeln!(text, "data_dir = {data:?}\nlisten = \"127.0.0.1:0\"").unwrap();
+        let (auth, configuration) = match configuration.split_once('\n') {
+            Some((auth, rest)) if auth.starts_with("auth = ") => (auth, rest),
+            _ => ("auth = \"localstack\"", configuration),
+        };
+        writeln!(text, "data_dir = {data:?}\nlisten = \"127.0.0.1:0\"\n{auth}").unwrap();
         writeln!(text, "[delivery]\ninterval = \"{interval}\"\n{configuration}").unwrap();
         std::fs::write(self.configuration(), text).unwrap();
     }

@@ -66,6 +66,11 @@ const ADDRESS: Kind<SocketAddr> = Kind {
     expected: "an IP address and a port, such as 127.0.0.1:4580 or [::1]:4580",
     parse: values::address,
 };
+const ADDRESS_OR_NONE: Kind<Option<SocketAddr>> = Kind {
+    form: Form::Text,
+    expected: "an IP address and a port, such as 10.0.0.5:9580, or \"\" for none",
+    parse: values::address_or_none,
+};
 const FOLDER: Kind<PathBuf> = Kind {
     form: Form::Text,
     expected: "a folder's path (~ and variables are not expanded)",
@@ -103,12 +108,23 @@ pub(super) const LISTEN: Key<SocketAddr> = Key {
     kind: ADDRESS,
     meaning: "Where the API, intake, health and metrics answer.",
 };
+pub(super) const OPS_LISTEN: Key<Option<SocketAddr>> = Key {
+    name: "ops_listen",
+    default: "\"\"",
+    limits: None,
+    kind: ADDRESS_OR_NONE,
+    meaning: "Where health and metrics answer in full whoever asks; at listen only this machine is told.",
+};
 pub(super) const AUTH: Key<Auth> = Key {
     name: "auth",
-    default: "\"localstack\"",
+    default: "\"sigv4\"",
     limits: None,
-    kind: Kind { form: Form::Text, expected: "\"localstack\"", parse: Auth::from_name },
-    meaning: "How callers prove who they are: \"localstack\" believes any access key.",
+    kind: Kind {
+        form: Form::Text,
+        expected: "\"sigv4\" or \"localstack\"",
+        parse: Auth::from_name,
+    },
+    meaning: "How callers prove who they are: by signatures; \"localstack\" believes any access key.",
 };
 pub(super) const ACCOUNTS_KEY: Key<PathBuf> = Key {
     name: "accounts_key",
@@ -215,10 +231,11 @@ pub(super) const LOG_LEVEL: Key<LogLevel> = Key {
 
 /// Every scalar key, in the order of the sample file.
 #[must_use]
-pub fn all() -> [About; 17] {
+pub fn all() -> [About; 18] {
     [
         DATA_DIR.about(),
         LISTEN.about(),
+        OPS_LISTEN.about(),
         AUTH.about(),
         ACCOUNTS_KEY.about(),
         SEGMENT_SIZE.about(),

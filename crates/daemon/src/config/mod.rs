@@ -49,6 +49,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where the daemon answers; loopback unless callers are authenticated.
     pub listen: SocketAddr,
+    /// Where health and metrics answer in full whoever asks.
+    pub ops_listen: Option<SocketAddr>,
     /// How callers prove who they are.
     pub auth: Auth,
     /// Where the key of the accounts' secrets is.
@@ -70,6 +72,8 @@ pub struct Settings {
 /// How callers prove who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Auth {
+    /// Signature Version 4, by the access keys that `cairn account` creates.
+    Sigv4,
     /// Any credentials; the access key says the account, as on LocalStack. For loopback only.
     Localstack,
 }
@@ -111,7 +115,11 @@ pub struct LogSettings {
 
 impl Auth {
     fn from_name(name: &str) -> Option<Auth> {
-        (name == "localstack").then_some(Auth::Localstack)
+        match name {
+            "sigv4" => Some(Auth::Sigv4),
+            "localstack" => Some(Auth::Localstack),
+            _ => None,
+        }
     }
 }
 
@@ -160,6 +168,7 @@ fn read(root: &mut Reader<'_, '_>, default_data_dir: Option<&Path>) -> Settings 
     let auth = root.scalar_or_default(&keys::AUTH);
     Settings {
         listen: listen(root, auth),
+        ops_listen: root.scalar_or_default(&keys::OPS_LISTEN),
         auth,
         accounts_key: accounts_key(root, &data_dir),
         data_dir,
@@ -198,10 +207,10 @@ fn listen(root: &mut Reader<'_, '_>, auth: Auth) -> SocketAddr {
     match auth {
         Auth::Localstack if !address.ip().is_loopback() => {
             let why = "expected a loopback address, such as 127.0.0.1:4580, because auth = \
-                       \"localstack\" believes every caller";
+                       \"localstack\" believes every caller; with auth = \"sigv4\" any will do";
             root.mistake("listen", why.into());
         }
-        Auth::Localstack => {}
+        Auth::Localstack | Auth::Sigv4 => {}
     }
     address
 }

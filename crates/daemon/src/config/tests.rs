@@ -48,7 +48,8 @@ fn no_file_means_the_defaults_and_no_trails() {
             Settings {
                 data_dir: "/data",
                 listen: 127.0.0.1:4580,
-                auth: Localstack,
+                ops_listen: None,
+                auth: Sigv4,
                 accounts_key: DataDirectory,
                 journal: JournalSettings {
                     segment_bytes: 67108864,
@@ -92,7 +93,8 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
             Settings {
                 data_dir: "/var/lib/cairn",
                 listen: 127.0.0.1:4580,
-                auth: Localstack,
+                ops_listen: None,
+                auth: Sigv4,
                 accounts_key: DataDirectory,
                 journal: JournalSettings {
                     segment_bytes: 67108864,
@@ -382,6 +384,7 @@ fn every_scalar_key_has_a_variable() {
     let given = [
         ("CAIRN_DATA_DIR", "/elsewhere"),
         ("CAIRN_LISTEN", "[::1]:1"),
+        ("CAIRN_OPS_LISTEN", "[::]:2"),
         ("CAIRN_AUTH", "localstack"),
         ("CAIRN_ACCOUNTS_KEY", "keys/cairn"),
         ("CAIRN_JOURNAL_SEGMENT_SIZE", "1MiB"),
@@ -407,6 +410,9 @@ fn every_scalar_key_has_a_variable() {
             Settings {
                 data_dir: "/elsewhere",
                 listen: [::1]:1,
+                ops_listen: Some(
+                    [::]:2,
+                ),
                 auth: Localstack,
                 accounts_key: File(
                     "/elsewhere/keys/cairn",
@@ -479,8 +485,7 @@ fn all_mistakes_are_reported_together_in_the_order_of_their_places() {
     let flags = Flags { log_level: Some("loud".into()), ..Flags::default() };
     let error = parse(text, &variables, &flags).unwrap_err();
     expect![[r#"
-        the configuration has 11 mistakes:
-          cairn.toml:1: listen = '0.0.0.0:4580': expected a loopback address, such as 127.0.0.1:4580, because auth = "localstack" believes every caller
+        the configuration has 10 mistakes:
           cairn.toml:3: journal.quota = '100MiB': expected at least 256MiB, four segments of journal.segment_size = 64MiB
           cairn.toml:4: journal.segmentsize: unknown key; did you mean segment_size?
           cairn.toml:5: trails[0].bucket: missing; expected a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens, beginning and ending with a letter or digit
@@ -505,7 +510,7 @@ fn scalars_outside_their_limits_are_refused() {
         expect![[r#"
             cairn.toml:1: data_dir = 5: expected a folder's path (~ and variables are not expanded)
             cairn.toml:2: listen = '127.0.0.1': expected an IP address and a port, such as 127.0.0.1:4580 or [::1]:4580
-            cairn.toml:3: auth = 'none': expected "localstack"
+            cairn.toml:3: auth = 'none': expected "sigv4" or "localstack"
             cairn.toml:5: journal.segment_size = '2GiB': expected a size, such as 64MiB, 50MB or a number of bytes, from 1MiB to 256MiB
             cairn.toml:6: journal.quota = -1: expected a size, such as 64MiB, 50MB or a number of bytes, from 4MiB to 1024TiB
             cairn.toml:7: journal.dedup_window = '5': expected a whole number from 0 to 50_000_000
@@ -544,8 +549,8 @@ fn an_unknown_key_is_told_the_one_that_was_meant() {
         expect![[r#"
             cairn.toml:1: data-dir: unknown key; did you mean data_dir?
             cairn.toml:2: interval: unknown key; did you mean delivery.interval?
-            cairn.toml:3: secret: unknown key; known here are data_dir, auth, listen, accounts_key, journal, delivery, quotas, log, accounts, organization, trails, channels, fanout
-            cairn.toml:4: "a\u{1b}": unknown key; known here are data_dir, auth, listen, accounts_key, journal, delivery, quotas, log, accounts, organization, trails, channels, fanout
+            cairn.toml:3: secret: unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, quotas, log, accounts, organization, trails, channels, fanout
+            cairn.toml:4: "a\u{1b}": unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, quotas, log, accounts, organization, trails, channels, fanout
             cairn.toml:5: aws: unknown key; endpoint, Region and credentials of AWS come from its own settings (AWS_ENDPOINT_URL, AWS_PROFILE, ~/.aws/config, …)
             cairn.toml:7: trail: unknown key; did you mean trails?
             cairn.toml:13: trails[0].is_multi_region: unknown key; did you mean multi_region?

@@ -49,6 +49,11 @@ pub(super) fn address(text: &str) -> Option<SocketAddr> {
     text.parse().ok()
 }
 
+/// An address and a port; an empty text is none.
+pub(super) fn address_or_none(text: &str) -> Option<Option<SocketAddr>> {
+    if text.is_empty() { Some(None) } else { address(text).map(Some) }
+}
+
 /// A folder or a file. `~` would become one of that name, so it is refused.
 pub(super) fn folder(text: &str) -> Option<PathBuf> {
     let usable = !text.is_empty() && !text.starts_with('~') && !text.contains('\0');

@@ -15,26 +15,34 @@
 //! `Retry-After`, when the journal refuses. After any error the body may be sent again: what is
 //! recorded is recognised, as long as the body holds fewer events than half of the window
 //! (`journal.dedup_window`). More are better sent in parts, as `cairn put` does.
+//!
+//! A signature is scoped to `cloudtrail-data`, or `cloudtrail`. Nothing of a body is used before it is
+//! proven: one whose hash is signed is read whole first, and may have [`SIGNED_BYTES_MAX`]; one of any
+//! length comes in signed chunks (`STREAMING-AWS4-HMAC-SHA256-PAYLOAD`), each of which is proven by
+//! itself, or unsigned (`UNSIGNED-PAYLOAD`), if its sender trusts the way that it takes.
 
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
-use http_body_util::BodyExt;
 use model::{Event, Sender};
 use producer::{Outcome, Refusal};
 use serde::{Deserialize, Serialize};
+use sigv4::CHUNK_BYTES_MAX;
 
-use super::caller::caller;
+use super::auth::{Proven, Scope};
+use super::input::{Broken, Input};
 use super::room::{CALL_BYTES, Held, NoRoom};
 use super::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
-use super::{RETRY_AFTER, Site, aws_error, cause, no_room, refuse};
+use super::whole::{self, Measure, NotTaken};
+use super::{RETRY_AFTER, Site, aws_error, no_room, not_proven, refuse};
 
 /// Refusals and remarks that an answer lists.
 pub const LISTED_MAX: usize = 100;
@@ -53,6 +61,12 @@ const BODY_BYTES: usize = 128 << 10;
 const STEP_BYTES: usize = 64 << 10;
 /// What an event holds besides its record.
 const EVENT_BYTES: usize = 256;
+/// The largest body whose hash is signed.
+pub const SIGNED_BYTES_MAX: usize = 4 << 20;
+/// What a body in signed chunks holds besides: a chunk on its way, and what is proven of it.
+const CHUNKED_BYTES: usize = 2 * CHUNK_BYTES_MAX;
+const SCOPE: Scope = Scope { services: &["cloudtrail-data", "cloudtrail"], takes_streams: true };
+const MEASURE: Measure = Measure { bytes_max: SIGNED_BYTES_MAX, factor: 1 };
 /// How long a group waits for its turn, and a body for memory.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -111,6 +125,12 @@ impl From<Refusal> for Stop {
     }
 }
 
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Stop {
+        Stop::Body(broken.0)
+    }
+}
+
 impl From<NoRoom> for Stop {
     fn from(no_room: NoRoom) -> Stop {
         Stop::NoRoom(no_room)
@@ -118,25 +138,56 @@ impl From<NoRoom> for Stop {
 }
 
 /// Takes a body.
-pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body: Body) -> Response {
-    let encoding =
-        headers.get(header::CONTENT_ENCODING).map_or("identity", |v| v.to_str().unwrap_or("?"));
-    let is_gzip = match encoding.to_ascii_lowercase().as_str() {
-        "gzip" | "x-gzip" => true,
-        "identity" => false,
-        _ => {
-            let message = "Content-Encoding must be gzip or identity";
-            let refusal =
-                aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
-            return refuse(&site, body, refusal).await;
+pub async fn handle(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let (head, mut body) = request.into_parts();
+    let Some(is_gzip) = is_gzip(&head) else {
+        let message = "Content-Encoding must be gzip or identity";
+        let refusal =
+            aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+        return refuse(&site, body, refusal).await;
+    };
+    let claim = match site.auth.claim(&head, SCOPE, site.parts.now().wall) {
+        Ok(claim) => claim,
+        Err(error) => return refuse(&site, body, not_proven(&site, &error)).await,
+    };
+    // Held besides while it is read whole.
+    let mut whole_held = None;
+    let (Proven { caller, chunks }, whole_bytes) = if claim.is_about_the_whole_body() {
+        match whole::read(&site, claim, &mut body, MEASURE).await {
+            Ok(whole) => {
+                let bytes = whole.body.len();
+                body = Body::from(whole.body);
+                whole_held = Some(whole.held);
+                (whole.proven, bytes)
+            }
+            Err(error) => return refuse(&site, body, refusal(&site, &error)).await,
+        }
+    } else {
+        match claim.prove(&[0; 32], site.parts.now().wall) {
+            Ok(proven) => (proven, 0),
+            Err(error) => return refuse(&site, body, not_proven(&site, &error)).await,
         }
     };
-    let sender = caller(&headers);
+    if let Err(denied) = site.permit(&caller, &head, None) {
+        let denied = aws_error(StatusCode::FORBIDDEN, denied.code, &denied.message);
+        return refuse(&site, body, denied).await;
+    }
     let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
     let body_bytes = announced.map_or(BODY_BYTES, |bytes| bytes.saturating_mul(2).min(BODY_BYTES));
     // What it holds until its first bytes tell text from gzip, which is known without its header too.
-    let floor = CALL_BYTES + body_bytes + GZIP_BYTES + STEP_BYTES.min(body_bytes);
-    let held = match site.room.enter(&sender.account, floor, WAIT_MAX).await {
+    let chunk_bytes = if chunks.is_some() { CHUNKED_BYTES } else { 0 };
+    let floor = CALL_BYTES
+        + body_bytes
+        + GZIP_BYTES
+        + STEP_BYTES.min(body_bytes)
+        + whole_bytes
+        + chunk_bytes;
+    let sender = Sender { account: caller.account, region: caller.region };
+    let held = match whole_held {
+        Some(mut held) => held.hold(floor, WAIT_MAX).await.map(|()| held),
+        None => site.room.enter(&sender.account, floor, WAIT_MAX).await,
+    };
+    let held = match held {
         Ok(held) => held,
         Err(full) => return refuse(&site, body, no_room(&site, full)).await,
     };
@@ -151,7 +202,8 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
         group_bytes: 0,
         answer: Answer::default(),
     };
-    let mut stopped = bulk.take(&mut body, is_gzip).await;
+    let mut input = Input::new(body, chunks);
+    let mut stopped = bulk.take(&mut input, is_gzip).await;
     // What came whole before the body broke off counts.
     if let Err(Stop::Body(_)) = stopped
         && let Err(refusal) = bulk.record().await
@@ -164,7 +216,39 @@ pub async fn handle(State(site): State<Arc<Site>>, headers: HeaderMap, mut body:
     }
     let is_stopped = stopped.is_err();
     let response = respond(answer, stopped);
-    if is_stopped { refuse(&site, body, response).await } else { response }
+    if is_stopped { refuse(&site, input.into_rest(), response).await } else { response }
+}
+
+/// Whether a body is said to be gzip; `None` when it is said to be something else.
+fn is_gzip(head: &Parts) -> Option<bool> {
+    let encoding = head.headers.get(header::CONTENT_ENCODING);
+    let encoding = encoding.map_or("identity", |value| value.to_str().unwrap_or("?"));
+    let encoding = encoding.to_ascii_lowercase();
+    // Whether it comes in chunks says its signature.
+    let encoding = encoding.strip_prefix("aws-chunked").unwrap_or(&encoding);
+    match encoding.trim_start_matches([',', ' ']) {
+        "gzip" | "x-gzip" => Some(true),
+        "identity" | "" => Some(false),
+        _ => None,
+    }
+}
+
+fn refusal(site: &Site, error: &NotTaken) -> Response {
+    match error {
+        NotTaken::NoRoom(full) => no_room(site, *full),
+        NotTaken::Signature(error) => not_proven(site, error),
+        NotTaken::TooLarge(_) => {
+            let message = format!(
+                "{error} of one whose hash is signed: send it in parts, in signed chunks \
+                 (x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD), or unsigned \
+                 (x-amz-content-sha256: UNSIGNED-PAYLOAD)"
+            );
+            aws_error(StatusCode::PAYLOAD_TOO_LARGE, "ValidationException", &message)
+        }
+        NotTaken::BrokeOff(_) => {
+            aws_error(StatusCode::BAD_REQUEST, "ValidationException", &error.to_string())
+        }
+    }
 }
 
 fn respond(mut answer: Answer, stopped: Result<(), Stop>) -> Response {
@@ -210,10 +294,10 @@ struct Bulk<'a> {
 }
 
 impl Bulk<'_> {
-    async fn take(&mut self, body: &mut Body, is_gzip: bool) -> Result<(), Stop> {
+    async fn take(&mut self, input: &mut Input, is_gzip: bool) -> Result<(), Stop> {
         let mut splitter = Splitter::default();
         let mut gzip = is_gzip.then(|| MultiGzDecoder::new(Vec::new()));
-        let mut begun = Some(beginning(body).await?);
+        let mut begun = Some(input.beginning(GZIP_MAGIC.len()).await?);
         if gzip.is_none() && begun.as_ref().is_some_and(|data| data.starts_with(&GZIP_MAGIC)) {
             gzip = Some(MultiGzDecoder::new(Vec::new()));
         }
@@ -223,7 +307,7 @@ impl Bulk<'_> {
         }
         while let Some(data) = match begun.take() {
             Some(begun) => Some(begun),
-            None => next(body).await?,
+            None => input.next().await?,
         } {
             let Some(gzip) = &mut gzip else {
                 self.take_text(&data, &mut splitter).await?;
@@ -314,8 +398,8 @@ impl Bulk<'_> {
             Err(error) => return self.refuse(record, error.to_string()),
         };
         let account = &accepted.event.account;
-        if !self.site.serves(account) {
-            return self.refuse(record, format!("account {account} is not served here"));
+        if let Err(why) = self.site.files(&self.sender.account, account) {
+            return self.refuse(record, why);
         }
         self.site.metrics.accepted(&accepted);
         for oddity in &accepted.oddities {
@@ -373,29 +457,6 @@ fn bytes_of(piece: &Piece) -> usize {
         Piece::Record(bytes) => bytes.len(),
         Piece::TooLong => 0,
     }
-}
-
-/// The first bytes of a body: as many as tell gzip from text, however they come in.
-async fn beginning(body: &mut Body) -> Result<Bytes, Stop> {
-    let mut begun = Bytes::new();
-    while begun.len() < GZIP_MAGIC.len()
-        && let Some(data) = next(body).await?
-    {
-        begun = if begun.is_empty() { data } else { [begun, data].concat().into() };
-    }
-    Ok(begun)
-}
-
-/// The next bytes of a body.
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Stop> {
-    while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|error| Stop::Body(format!("the body broke off: {}", cause(&error))))?;
-        if let Ok(data) = frame.into_data() {
-            return Ok(Some(data));
-        }
-    }
-    Ok(None)
 }
 
 #[allow(clippy::needless_pass_by_value)] // the shape that map_err wants

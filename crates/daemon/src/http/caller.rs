@@ -1,27 +1,36 @@
-//! Who calls: the account and Region that a request acts in.
+//! The caller of a request in the mode `localstack`, where nothing is verified.
 //!
-//! In the mode `localstack` nothing is verified. The account is derived as LocalStack does: an access
-//! key of 12 digits is the account, any other key, or none, stands for 000000000000. The Region is
-//! that of the credential scope. Source of the header's form: AWS General Reference, "Signature
-//! Version 4", `Authorization`.
+//! The account is derived as LocalStack does: an access key of 12 digits is the account, any other
+//! key, or none, stands for 000000000000. The Region is that of the credential scope. Source of the
+//! header's form: AWS General Reference, "Signature Version 4", `Authorization`.
 
+use api::Caller;
 use axum::http::{HeaderMap, header};
-use model::{AccountId, Region, Sender};
+use model::{AccountId, Region};
 
 const NOBODY: &str = "000000000000";
 const DEFAULT_REGION: &str = "us-east-1";
+/// The longest access key, in characters.
+const ACCESS_KEY_MAX: usize = 128;
 
-/// The caller of a request, by the rules of the mode `localstack`.
+/// The caller that a request names: the root of its account.
 #[must_use]
-pub fn caller(headers: &HeaderMap) -> Sender {
+pub fn believed(headers: &HeaderMap) -> Caller {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let mut scope = authorization.and_then(credential_scope).unwrap_or_else(|| "".split('/'));
-    let account = scope.next().and_then(|key| key.parse().ok());
+    let access_key = scope.next().unwrap_or_default();
     let region = scope.nth(1).and_then(|region| region.parse().ok());
-    Sender {
-        account: account.unwrap_or_else(|| constant::<AccountId>(NOBODY)),
-        region: region.unwrap_or_else(|| constant::<Region>(DEFAULT_REGION)),
-    }
+    Caller::root(
+        access_key.parse().unwrap_or_else(|_| constant::<AccountId>(NOBODY)),
+        region.unwrap_or_else(|| constant::<Region>(DEFAULT_REGION)),
+        access_key.chars().take(ACCESS_KEY_MAX).collect(),
+    )
+}
+
+/// Whether this is LocalStack's account for credentials that name none: everybody's.
+#[must_use]
+pub fn is_everybody(account: &AccountId) -> bool {
+    account.as_str() == NOBODY
 }
 
 /// `KEY/DATE/REGION/SERVICE/aws4_request` of `AWS4-HMAC-SHA256 Credential=…, …`.
@@ -41,7 +50,7 @@ mod tests {
     fn check(authorization: &str, account: &str, region: &str) {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, authorization.parse().unwrap());
-        let caller = caller(&headers);
+        let caller = believed(&headers);
         assert_eq!(
             (caller.account.as_str(), caller.region.as_str()),
             (account, region),
@@ -63,6 +72,6 @@ mod tests {
         );
         check("AWS4-HMAC-SHA256 Credential=test", "000000000000", "us-east-1");
         check("Bearer x", "000000000000", "us-east-1");
-        assert_eq!(caller(&HeaderMap::new()).account.as_str(), "000000000000");
+        assert_eq!(believed(&HeaderMap::new()).account.as_str(), "000000000000");
     }
 }

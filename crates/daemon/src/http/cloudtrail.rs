@@ -1,65 +1,71 @@
 //! `POST /`: CloudTrail's own API ([`api`]), over HTTP.
+//!
+//! A signature is scoped to the service `cloudtrail`. What is wrong with it is answered with 400, as all
+//! that AWS JSON services refuse.
 
 use std::sync::Arc;
 
-use api::{Answer, Exception, Request, wire};
-use axum::body::{Body, HttpBody};
-use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use api::{Answer, Exception, wire};
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use producer::intake::WAIT_MAX;
 
-use super::caller::caller;
-use super::room::CALL_BYTES;
-use super::{RETRY_AFTER, RequestId, Site, cause, no_room, refuse};
+use super::auth::Scope;
+use super::permits::{source_ip, text};
+use super::whole::{self, Measure, NotTaken, Whole};
+use super::{RETRY_AFTER, RequestId, Site, no_room, refuse};
 
-/// What a body holds besides its bytes once it is parsed: members, the plan, the record.
-const PARSED_FACTOR: usize = 4;
+const SCOPE: Scope = Scope { services: &["cloudtrail"], takes_streams: false };
+/// Besides its bytes, a body is held once it is parsed: members, the plan, the record.
+const MEASURE: Measure = Measure { bytes_max: wire::BODY_BYTES_MAX, factor: 4 };
 
 /// Takes a call.
 pub async fn handle(
     State(site): State<Arc<Site>>,
     Extension(RequestId(request_id)): Extension<RequestId>,
-    headers: HeaderMap,
-    mut body: Body,
+    request: Request,
 ) -> Response {
-    let caller = caller(&headers);
-    let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
-    let bytes_max = announced.map_or(wire::BODY_BYTES_MAX, |bytes| bytes.min(wire::BODY_BYTES_MAX));
-    let holds = CALL_BYTES + PARSED_FACTOR * bytes_max;
-    let held = match site.room.enter(&caller.account, holds, WAIT_MAX).await {
-        Ok(held) => held,
-        Err(full) => return refuse(&site, body, no_room(&site, full)).await,
+    let (head, mut body) = request.into_parts();
+    let claim = match site.auth.claim(&head, SCOPE, site.parts.now().wall) {
+        Ok(claim) => claim,
+        Err(error) => return refused(&site, body, &error.into()).await,
     };
-    let whole = match Limited::new(&mut body, bytes_max).collect().await {
-        Ok(whole) => whole.to_bytes(),
-        Err(error) => {
-            drop(held);
-            let message = if error.is::<LengthLimitError>() {
-                format!("The body is too large; at most {} bytes are taken.", wire::BODY_BYTES_MAX)
-            } else {
-                format!("The body broke off: {}.", cause(&*error))
-            };
-            let refusal = respond(Answer::refused(&Exception::serialization(message)));
-            return refuse(&site, body, refusal).await;
-        }
-    };
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let request = Request {
-        target: text("x-amz-target").unwrap_or_default().to_owned(),
-        body: whole,
+    let Whole { proven, body: bytes, held } =
+        match whole::read(&site, claim, &mut body, MEASURE).await {
+            Ok(whole) => whole,
+            Err(error) => return refused(&site, body, &error).await,
+        };
+    let caller = proven.caller;
+    if let Err(message) = site.serves(&caller.account) {
+        return respond(Answer::refused(&Exception::new("AccessDeniedException", message)));
+    }
+    let request = api::Request {
+        target: text(&head, "x-amz-target").unwrap_or_default().to_owned(),
+        body: bytes.into(),
         request_id,
-        source_ip: "127.0.0.1".to_owned(),
-        user_agent: text(header::USER_AGENT.as_str()).map(str::to_owned),
-        host: text(header::HOST.as_str()).map(str::to_owned),
+        source_ip: source_ip(&head),
+        user_agent: text(&head, header::USER_AGENT.as_str()).map(str::to_owned),
+        host: text(&head, header::HOST.as_str()).map(str::to_owned),
     };
-    let caller =
-        api::Caller { account: caller.account, region: caller.region, access_key: String::new() };
     let answer = to_its_end((site.api)(caller, request)).await;
     drop(held);
     respond(answer)
+}
+
+async fn refused(site: &Site, body: Body, error: &NotTaken) -> Response {
+    let exception = match error {
+        NotTaken::NoRoom(full) => return refuse(site, body, no_room(site, *full)).await,
+        NotTaken::Signature(error) => {
+            site.metrics.refused_call("signature");
+            Exception::new(error.code(), error.to_string())
+        }
+        NotTaken::TooLarge(_) | NotTaken::BrokeOff(_) => {
+            Exception::serialization(format!("{error}."))
+        }
+    };
+    refuse(site, body, respond(Answer::refused(&exception))).await
 }
 
 /// Drives a call to its end though its caller goes away: a change must not stop half-way.

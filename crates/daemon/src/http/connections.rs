@@ -39,6 +39,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::patience::{PacedBody, PacedIo};
+use super::permits::Peer;
 use crate::metrics::Metrics;
 
 /// Connections at a time, however many descriptors there are.
@@ -199,9 +200,10 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => match connections.enter() {
+            Ok((stream, peer)) => match connections.enter() {
                 Some(place) => {
-                    tasks.spawn(attend(stream, router.clone(), place, is_closing.clone()));
+                    let peer = Peer(peer.ip().to_canonical());
+                    tasks.spawn(attend(stream, peer, router.clone(), place, is_closing.clone()));
                 }
                 None => turn_away(stream, &connections.metrics),
             },
@@ -226,6 +228,7 @@ pub async fn serve(
 /// Serves one connection.
 pub(super) async fn attend<I>(
     io: I,
+    peer: Peer,
     router: Router,
     place: Arc<Place>,
     mut is_closing: watch::Receiver<bool>,
@@ -233,7 +236,8 @@ pub(super) async fn attend<I>(
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let router = TowerToHyperService::new(router);
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let work = place.work();
         let answering =
             work.map(|work| (router.call(request.map(|b| Body::new(PacedBody::new(b)))), work));

@@ -1,6 +1,7 @@
 //! Keeps web pages out. In the mode `localstack` every caller on the machine is believed, and a page
 //! that somebody looks at can make their browser call: so a request that a page caused (it carries
-//! `Origin`), or that was sent to a name which merely resolves to this machine, is refused.
+//! `Origin`), or that was sent to a name which merely resolves to this machine, is refused. In the mode
+//! `sigv4` a page has no key to sign with, and only what needs no signature is kept from it.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -17,7 +18,8 @@ pub async fn keep_browsers_out(request: Request, next: Next) -> Response {
     }
 }
 
-fn suspicion(headers: &HeaderMap, uri: &Uri) -> Option<&'static str> {
+/// Why a request may be a web page's.
+pub(super) fn suspicion(headers: &HeaderMap, uri: &Uri) -> Option<&'static str> {
     if headers.contains_key(header::ORIGIN) {
         return Some("requests of web pages (those with an Origin header) are refused");
     }

@@ -9,18 +9,22 @@
 //! | `GET /readyz` | 200 while events are recorded and delivered; 503 with the reasons otherwise |
 //! | `GET /metrics` | Prometheus |
 
+pub mod auth;
 pub mod bulk;
 pub mod caller;
 pub mod cloudtrail;
 pub mod connections;
 pub mod guard;
+mod input;
 pub mod ops;
 pub mod patience;
+pub mod permits;
 pub mod put_audit_events;
 pub mod room;
 pub mod splitter;
 #[cfg(test)]
 mod tests;
+pub mod whole;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -39,9 +43,11 @@ use futures_util::future::BoxFuture;
 use http_body_util::{BodyStream, Limited};
 use model::AccountId;
 use producer::{Intake, JournalError, Outcome, Refusal};
+use sigv4::SignatureError;
 use tokio::sync::{Semaphore, watch};
 use trails::Definitions;
 
+use self::auth::Auth;
 use self::connections::Connections;
 use self::room::{NoRoom, Room, RoomState};
 use crate::health::Snapshot;
@@ -72,8 +78,12 @@ pub struct Site {
     pub api: CloudTrail,
     /// What was counted and timed.
     pub metrics: Arc<Metrics>,
+    /// How callers prove who they are.
+    pub auth: Auth,
     /// The memory of calls.
     pub room: Arc<Room>,
+    /// The memory of bodies whose callers are not proven: [`whole::UNPROVEN_BYTES`].
+    pub unproven: Arc<Room>,
     /// Bodies of refused calls that may still be read: [`DRAINS_MAX`].
     pub drains: Semaphore,
     /// The connections.
@@ -93,22 +103,42 @@ pub struct Pressure {
 
 /// All routes.
 pub fn router(site: Arc<Site>) -> Router {
-    let entropy = Arc::clone(&site.parts.entropy);
-    Router::new()
+    let routes = Router::new()
         .route("/", post(cloudtrail::handle))
         .route("/PutAuditEvents", post(put_audit_events::handle))
         .route("/v1/events", post(bulk::handle))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
-        .route("/metrics", get(ops::metrics))
+        .route("/metrics", get(ops::metrics));
+    let routes = with_fallbacks(routes);
+    let routes = match site.auth.is_open() {
+        true => routes.layer(middleware::from_fn(guard::keep_browsers_out)),
+        false => routes,
+    };
+    stamped(routes, &site).with_state(site)
+}
+
+/// What operators ask, for a listener of its own: all of it, whoever asks.
+pub fn ops_router(site: Arc<Site>) -> Router {
+    let routes = Router::new()
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::whole_readyz))
+        .route("/metrics", get(ops::whole_metrics));
+    stamped(with_fallbacks(routes), &site).with_state(site)
+}
+
+fn with_fallbacks(routes: Router<Arc<Site>>) -> Router<Arc<Site>> {
+    routes
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn(guard::keep_browsers_out))
-        .layer(middleware::from_fn(move |request, next| {
-            stamp(request, next, format!("{:016x}{:016x}", entropy(), entropy()))
-        }))
-        .with_state(site)
+}
+
+fn stamped(routes: Router<Arc<Site>>, site: &Site) -> Router<Arc<Site>> {
+    let entropy = Arc::clone(&site.parts.entropy);
+    routes.layer(middleware::from_fn(move |request, next| {
+        stamp(request, next, format!("{:016x}{:016x}", entropy(), entropy()))
+    }))
 }
 
 /// The id of a request, as its answer carries it.
@@ -188,6 +218,12 @@ fn unavailable(refusal: &Refusal) -> Response {
     aws_error(StatusCode::SERVICE_UNAVAILABLE, kind, &refusal.to_string())
 }
 
+/// A caller is not proven, to a route that speaks REST-JSON.
+fn not_proven(site: &Site, error: &SignatureError) -> Response {
+    site.metrics.refused_call("signature");
+    aws_error(StatusCode::FORBIDDEN, error.code(), &error.to_string())
+}
+
 /// There is no memory for a call, of which nothing was read.
 fn no_room(site: &Site, no_room: NoRoom) -> Response {
     site.metrics.refused_call("memory");
@@ -214,13 +250,8 @@ impl Site {
 
     /// How much comes in.
     fn pressure(&self) -> Pressure {
-        Pressure { connections: self.connections.state(), room: self.room.state() }
-    }
-
-    /// Whether events of an account are taken.
-    fn serves(&self, account: &AccountId) -> bool {
-        let definitions = self.definitions.borrow();
-        definitions.accounts.is_empty() || definitions.accounts.contains(account)
+        let room = self.room.state().and(self.unproven.state());
+        Pressure { connections: self.connections.state(), room }
     }
 }
 

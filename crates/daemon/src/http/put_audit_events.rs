@@ -5,6 +5,10 @@
 //! of the integration schema, and stored as `ActivityAuditLog`, or a whole CloudTrail record, which
 //! is stored byte for byte as what it says it is. The answer is 200 with a result for each event,
 //! and is sent when those named as successful are durable.
+//!
+//! A signature is scoped to the service `cloudtrail-data`. A caller of another account than the
+//! channel's needs the channel's resource policy; without it, there is no such channel for it. A
+//! whole record goes where the channel's account may send.
 //! Source: AWS CloudTrail Data Service API Reference, `PutAuditEvents`.
 
 use std::borrow::Cow;
@@ -12,17 +16,16 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use axum::BoxError;
-use axum::body::{Body, HttpBody};
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use api::Caller;
+use axum::extract::{Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use model::activity::event_id;
-use model::{ActivityChannel, Envelope, Event, Sender};
+use model::{AccountId, ActivityChannel, Envelope, Event, Sender};
 use producer::intake::WAIT_MAX;
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -30,14 +33,12 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use trails::Channel;
 
-use super::caller::caller;
-use super::room::{CALL_BYTES, Held, NoRoom};
-use super::{Site, aws_error, cause, no_room, refuse, unavailable};
+use super::auth::Scope;
+use super::whole::{self, Measure, NotTaken, Whole};
+use super::{Site, aws_error, caller, cause, no_room, not_proven, refuse, unavailable};
 
 /// 1 MB of events, and room for the JSON around and inside them.
 const BODY_BYTES_MAX: usize = 4 << 20;
-/// Of a body, what a call has memory for before it comes.
-const FIRST_BYTES: usize = 64 << 10;
 const EVENTS_BYTES_MAX: usize = 1 << 20;
 const EVENTS_MAX: usize = 100;
 
@@ -124,70 +125,58 @@ struct Failed {
 /// A whole call that is refused: AWS's exception and message.
 type Exception = (&'static str, String);
 
+const SCOPE: Scope = Scope { services: &["cloudtrail-data"], takes_streams: false };
+/// Its events take as much again.
+const MEASURE: Measure = Measure { bytes_max: BODY_BYTES_MAX, factor: 2 };
+
 /// Takes a call.
-pub async fn handle(
-    State(site): State<Arc<Site>>,
-    uri: Uri,
-    headers: HeaderMap,
-    mut body: Body,
-) -> Response {
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+pub async fn handle(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let (head, mut body) = request.into_parts();
+    if head.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         let message = "Content-Encoding must be identity: a call is sent as plain JSON";
         let refusal =
             aws_error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
         return refuse(&site, body, refusal).await;
     }
-    let sender = caller(&headers);
-    // What the sender says that it sends; more is not read.
-    let bytes_max = body.size_hint().upper().map_or(BODY_BYTES_MAX, |announced| {
-        usize::try_from(announced).unwrap_or(usize::MAX).min(BODY_BYTES_MAX)
-    });
-    let holds = CALL_BYTES + 2 * bytes_max.min(FIRST_BYTES);
-    let mut held = match site.room.enter(&sender.account, holds, WAIT_MAX).await {
-        Ok(held) => held,
-        Err(full) => return refuse(&site, body, no_room(&site, full)).await,
+    let claim = match site.auth.claim(&head, SCOPE, site.parts.now().wall) {
+        Ok(claim) => claim,
+        Err(error) => return refuse(&site, body, not_proven(&site, &error)).await,
     };
-    let whole = match read(&mut body, bytes_max, &mut held).await {
-        Ok(whole) => whole,
-        Err(error) => {
-            drop(held);
-            let refusal = if let Some(full) = error.downcast_ref::<NoRoom>() {
-                no_room(&site, *full)
-            } else {
-                let message = if error.is::<LengthLimitError>() {
-                    format!("the body is too large; at most {BODY_BYTES_MAX} bytes are taken")
-                } else {
-                    format!("the body broke off: {}", cause(&*error))
-                };
-                aws_error(StatusCode::BAD_REQUEST, "ValidationException", &message)
-            };
-            return refuse(&site, body, refusal).await;
-        }
+    let Whole { proven, body: whole, held } =
+        match whole::read(&site, claim, &mut body, MEASURE).await {
+            Ok(whole) => whole,
+            Err(error) => return refuse(&site, body, refusal(&site, &error)).await,
+        };
+    let caller = proven.caller;
+    let names = names(&head.uri);
+    let channel = match names.and_then(|names| find_channel(&site, &caller, &head, &names)) {
+        Ok(channel) => channel,
+        Err((kind, message)) => return aws_error(StatusCode::BAD_REQUEST, kind, &message),
     };
-    let checked = names(&uri)
-        .and_then(|names| find_channel(&site, &sender, &names))
-        .and_then(|channel| Ok((channel, parse(&whole)?)));
+    if !site.auth.is_open()
+        && let Err(denied) = site.permit(&caller, &head, Some(&channel))
+    {
+        return aws_error(StatusCode::FORBIDDEN, denied.code, &denied.message);
+    }
+    let parsed = parse(&whole);
     // Its events are held apart from here on.
     drop(whole);
-    match checked {
-        Ok((channel, call)) => take(&site, &sender, &channel, call).await,
+    let answer = match parsed {
+        Ok(call) => take(&site, &caller.account, &channel, call).await,
         Err((kind, message)) => aws_error(StatusCode::BAD_REQUEST, kind, &message),
-    }
+    };
+    drop(held);
+    answer
 }
 
-/// The whole body, in one piece, for which memory is taken as it comes: who announces much and
-/// sends little holds little.
-async fn read(body: &mut Body, bytes_max: usize, held: &mut Held) -> Result<Vec<u8>, BoxError> {
-    let mut limited = Limited::new(body, bytes_max);
-    let mut whole = Vec::new();
-    while let Some(frame) = limited.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            // Its events take as much again.
-            held.hold(CALL_BYTES + 2 * (whole.len() + data.len()), WAIT_MAX).await?;
-            whole.extend_from_slice(&data);
+fn refusal(site: &Site, error: &NotTaken) -> Response {
+    match error {
+        NotTaken::NoRoom(full) => no_room(site, *full),
+        NotTaken::Signature(error) => not_proven(site, error),
+        NotTaken::TooLarge(_) | NotTaken::BrokeOff(_) => {
+            aws_error(StatusCode::BAD_REQUEST, "ValidationException", &error.to_string())
         }
     }
-    Ok(whole)
 }
 
 fn names(uri: &Uri) -> Result<Names, Exception> {
@@ -201,7 +190,13 @@ fn names(uri: &Uri) -> Result<Names, Exception> {
     Ok(names)
 }
 
-fn find_channel(site: &Site, sender: &Sender, names: &Names) -> Result<Channel, Exception> {
+/// The channel that a call names, if its caller may know that it is there.
+fn find_channel(
+    site: &Site,
+    caller: &Caller,
+    head: &Parts,
+    names: &Names,
+) -> Result<Channel, Exception> {
     let invalid = |message: &str| Err(("InvalidChannelARN", message.to_owned()));
     let Some(named) = names.channel_arn.as_deref().filter(|named| !named.is_empty()) else {
         return invalid("channelArn is required: the ARN or the id of a channel");
@@ -219,23 +214,17 @@ fn find_channel(site: &Site, sender: &Sender, names: &Names) -> Result<Channel, 
         let message = "externalId must have 2 to 1224 characters of A-Z a-z 0-9 _ + = , . @ : / -";
         return Err(("ValidationException", message.into()));
     }
-    let definitions = site.definitions.borrow();
+    let definitions = Arc::clone(&site.definitions.borrow());
     let found = definitions.channels.iter().find(|channel| channel.is_named(named));
-    match found {
-        Some(channel) if channel.account == sender.account || is_open(sender) => {
-            Ok(channel.clone())
-        }
-        // A channel of another account is none, as far as its caller may know.
-        _ => {
-            let shown: String = named.chars().filter(|char| !char.is_control()).take(200).collect();
-            Err(("ChannelNotFound", format!("Channel {shown} was not found.")))
-        }
-    }
-}
-
-/// LocalStack's account for credentials that name none: everybody's.
-fn is_open(sender: &Sender) -> bool {
-    sender.account.as_str() == "000000000000"
+    let is_visible = |channel: &&Channel| match site.auth.is_open() {
+        _ if channel.account == caller.account => true,
+        true => caller::is_everybody(&caller.account),
+        false => site.permit(caller, head, Some(channel)).is_ok(),
+    };
+    found.filter(is_visible).cloned().ok_or_else(|| {
+        let shown: String = named.chars().filter(|char| !char.is_control()).take(200).collect();
+        ("ChannelNotFound", format!("Channel {shown} was not found."))
+    })
 }
 
 /// Reads a struct of a JSON object; serde would take its members from an array as well.
@@ -277,7 +266,7 @@ fn parse(body: &[u8]) -> Result<Call, Exception> {
     Ok(call)
 }
 
-async fn take(site: &Site, sender: &Sender, channel: &Channel, call: Call) -> Response {
+async fn take(site: &Site, sender: &AccountId, channel: &Channel, call: Call) -> Response {
     let mut answer = Answer::default();
     let mut events = Vec::new();
     let arn = channel.arn();
@@ -293,7 +282,7 @@ async fn take(site: &Site, sender: &Sender, channel: &Channel, call: Call) -> Re
             }
         }
     }
-    match site.record(&sender.account, events, WAIT_MAX).await {
+    match site.record(sender, events, WAIT_MAX).await {
         Ok(_) => axum::Json(answer).into_response(),
         Err(refusal) => unavailable(&refusal),
     }
@@ -327,10 +316,9 @@ fn check(
     } else {
         record(site, channel, data)?
     };
-    if !site.serves(&event.account) {
-        let message = format!("account {} is not served here", event.account);
-        return Err(("AccountNotSubscribed", message));
-    }
+    site.serves(&event.account).map_err(|message| ("AccountNotSubscribed", message))?;
+    site.files(&channel.account, &event.account)
+        .map_err(|message| ("InvalidRecipient", message))?;
     Ok((event, event_id))
 }
 

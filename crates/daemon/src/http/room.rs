@@ -98,6 +98,19 @@ pub struct RoomState {
     pub bytes_max: usize,
 }
 
+impl RoomState {
+    /// Both rooms.
+    #[must_use]
+    pub fn and(self, other: RoomState) -> RoomState {
+        RoomState {
+            calls: self.calls + other.calls,
+            waiting: self.waiting + other.waiting,
+            bytes: self.bytes + other.bytes,
+            bytes_max: self.bytes_max + other.bytes_max,
+        }
+    }
+}
+
 impl Room {
     /// A room of so many bytes.
     #[must_use]

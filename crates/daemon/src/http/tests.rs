@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use accounts::{Accounts, KeyPlace, Owner, Store};
+use axum::Router;
 use disk::{Disk, SimulatedDisk};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -18,10 +20,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use trails::{Channel, Definitions, TrailSet};
 
+use super::auth::Auth;
 use super::connections::{Connections, HEAD_BYTES_MAX, HEAD_MAX, attend, serve};
 use super::patience::{BYTES_PER_SECOND, LIMIT};
+use super::permits::Peer;
 use super::room::{CALL_BYTES, NoRoom, RESERVE_BYTES, ROOM_BYTES, Room};
-use super::{DRAINS_MAX, Site, router};
+use super::whole::UNPROVEN_BYTES;
+use super::{DRAINS_MAX, Site, ops_router, router};
 use crate::health::Snapshot;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
@@ -60,6 +65,7 @@ impl World {
         let look = move || Snapshot {
             journal: state.borrow().clone(),
             has_no_trail: false,
+            roster: Default::default(),
             queue: queue.queue(),
             pipeline: Default::default(),
             balances: BTreeMap::new(),
@@ -79,8 +85,20 @@ impl World {
         let look = Arc::new(look);
         let drains = Semaphore::new(DRAINS_MAX);
         let api: super::CloudTrail = Arc::new(|_, _| unreachable!("no test calls it"));
-        let site =
-            Site { parts, intake, definitions, api, metrics, room, drains, connections, look };
+        let (auth, unproven) = (Auth::Localstack, Room::new(UNPROVEN_BYTES));
+        let site = Site {
+            parts,
+            intake,
+            definitions,
+            api,
+            metrics,
+            auth,
+            room,
+            unproven,
+            drains,
+            connections,
+            look,
+        };
         let desk = Arc::new(Mutex::new(desk));
         World {
             site: Arc::new(site),
@@ -90,12 +108,25 @@ impl World {
         }
     }
 
+    /// Whose callers must sign.
+    fn signed(mut self, accounts: Accounts) -> World {
+        let site = Arc::get_mut(&mut self.site).expect("nobody uses it yet");
+        site.auth = Auth::Sigv4(watch::Sender::new(Arc::new(accounts)).subscribe());
+        self
+    }
+
     /// A connection whose buffers hold so much.
     fn connect_with(&mut self, buffer_bytes: usize) -> Client {
+        let routes = router(Arc::clone(&self.site));
+        self.connect_from("127.0.0.1", routes, buffer_bytes)
+    }
+
+    /// A connection from an address.
+    fn connect_from(&mut self, address: &str, router: Router, buffer_bytes: usize) -> Client {
         let place = self.site.connections.enter().expect("there is a place");
         let (near, far) = tokio::io::duplex(buffer_bytes);
-        let router = router(Arc::clone(&self.site));
-        self.tasks.spawn(attend(far, router, place, self.close.subscribe()));
+        let peer = Peer(address.parse().unwrap());
+        self.tasks.spawn(attend(far, peer, router, place, self.close.subscribe()));
         Client(near)
     }
 
@@ -265,7 +296,7 @@ async fn calls_that_are_sent_in_one_go_are_answered_one_after_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_drips_is_cut_off_and_gives_its_memory_back() {
-    for path in ["/v1/events", "/PutAuditEvents"] {
+    for path in ["/v1/events", "/PutAuditEvents", "/"] {
         let mut world = World::new(8, ROOM_BYTES);
         let mut client = world.connect();
         client.send(head(path, 1, MIB)).await;
@@ -738,4 +769,76 @@ async fn a_call_of_put_audit_events_holds_what_came_of_its_body_twice() {
         settle().await;
         assert_eq!(world.site.room.state().bytes, CALL_BYTES + 2 * came * MIB);
     }
+}
+
+#[tokio::test]
+async fn others_than_this_machine_hear_the_status_alone_unless_they_ask_operations() {
+    let mut world = World::new(8, ROOM_BYTES);
+    for (address, host, is_told) in [
+        ("127.0.0.1", "localhost", true),
+        ("::1", "[::1]:4580", true),
+        ("192.0.2.1", "localhost", false),
+    ] {
+        for (path, said) in [("/readyz", "\"warnings\""), ("/metrics", "cairn_calls")] {
+            let routes = router(Arc::clone(&world.site));
+            let request = get(path).replace("localhost", host);
+            let answer = world.connect_from(address, routes, 64 << 10).call(&request).await;
+            assert_eq!(answer.contains(said), is_told, "{address} {path}: {answer}");
+            let status = if path == "/readyz" { "\"status\":\"ready\"" } else { "ops_listen" };
+            assert!(is_told || answer.contains(status), "{address} {path}: {answer}");
+            let routes = ops_router(Arc::clone(&world.site));
+            let answer = world.connect_from(address, routes, 64 << 10).call(&request).await;
+            assert!(answer.contains(said), "{address} {path}: {answer}");
+        }
+    }
+    // A page that was made to pass for this machine.
+    let accounts = Accounts::default();
+    let mut world = World::new(8, ROOM_BYTES).signed(accounts);
+    for headers in ["Host: evil.example", "Host: localhost\r\nOrigin: http://localhost"] {
+        let request = get("/readyz").replace("Host: localhost", headers);
+        let answer = world.connect().call(&request).await;
+        assert!(answer.contains(r#"{"status":"ready"}"#), "{headers}: {answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_only_knows_a_key_keeps_out_neither_other_accounts_nor_what_is_proven() {
+    let disk = Arc::new(SimulatedDisk::new()) as Arc<dyn Disk>;
+    let mut store = Store::on(Arc::clone(&disk), KeyPlace::DataDirectory).unwrap();
+    let begun = model::Timestamp::EPOCH;
+    let mut keys = Vec::new();
+    for number in 1..=2 {
+        store.create_account(&account(number), None, begun).unwrap();
+        let owner = Owner { account: account(number), user: None };
+        keys.push(store.create_key(&owner, begun, &|| number).unwrap().id);
+    }
+    let accounts = Accounts::read(&*disk, &KeyPlace::DataDirectory).unwrap();
+    let mut world = World::new(256, ROOM_BYTES).signed(accounts);
+    let head = |key: &str, length: usize| {
+        format!(
+            "POST /PutAuditEvents HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\
+             X-Amz-Date: 19700101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 Credential={key}/19700101/us-east-1/cloudtrail-data/aws4_request, SignedHeaders=host, Signature={}\r\n\r\n",
+            "0".repeat(64)
+        )
+    };
+    let mut slow = Vec::new();
+    for _ in 0..32 {
+        let mut client = world.connect_with(2 * MIB);
+        client.send(head(&keys[0], 4 * MIB)).await;
+        client.send(vec![b'x'; MIB]).await;
+        slow.push(client);
+    }
+    settle().await;
+    let (room, unproven) = (world.site.room.state(), world.site.unproven.state());
+    assert_eq!((room.calls, room.bytes), (0, 0), "nothing of it is used");
+    let half = UNPROVEN_BYTES / 2;
+    assert!((half / 2..=half + RESERVE_BYTES).contains(&unproven.bytes), "{unproven:?}");
+    let begun = Instant::now();
+    let answer = world.connect().call(&(head(&keys[1], 2) + "{}")).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(answer.contains("InvalidSignatureException"), "{answer}");
+    // Of a key that nobody has, no body is waited for.
+    let answer = world.connect().call(&(head("AKIANOBODY", 2) + "{}")).await;
+    assert!(answer.contains("UnrecognizedClientException"), "{answer}");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }
