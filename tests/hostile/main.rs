@@ -3,7 +3,8 @@
 //!
 //! After each request the daemon takes a good event; at the end each good event, and each good part
 //! of a bad request that was said to be recorded, is in the bucket once, byte for byte, and nothing
-//! else is. `UPDATE_EXPECT=1` writes `answers.txt` anew: look at every change.
+//! else is. Broken signatures have a daemon that wants some, and their answers in `signatures.txt`:
+//! nothing of them is recorded. `UPDATE_EXPECT=1` writes `answers.txt` anew: look at every change.
 #![allow(clippy::unwrap_used)] // a test that panics has failed
 
 mod bulk;
@@ -13,6 +14,7 @@ mod gzip;
 mod http;
 mod json;
 mod put_audit_events;
+mod signatures;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -51,4 +53,17 @@ async fn every_malformed_request_gets_its_answer_and_spoils_nothing() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(!table.contains("-> 500"), "nothing that a client sends is the daemon's fault");
     world.check(expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_broken_signature_gets_its_answer_and_records_nothing() {
+    let (world, key) = World::start_signed().await;
+    let mut table = String::new();
+    for case in signatures::cases(&key) {
+        let answer = wire::exchange(world.address(), &case).await;
+        assert!(!answer.contains("-> 200") && !answer.contains("-> 5"), "{}: {answer}", case.name);
+        table.push_str(&format!("{}{answer}\n", case.heading()));
+    }
+    expect_file!["signatures.txt"].assert_eq(&table);
+    assert_eq!(world.recorded(), 0);
 }

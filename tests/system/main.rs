@@ -14,6 +14,7 @@
 
 mod accounts;
 mod api_changes;
+mod auth;
 mod bulk;
 mod checks;
 mod clients;

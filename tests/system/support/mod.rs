@@ -15,4 +15,5 @@ pub mod namespace;
 pub mod process;
 pub mod proxy;
 pub mod records;
+pub mod signer;
 pub mod wait;

@@ -155,7 +155,7 @@ fn read_all(mut stdout: ChildStdout, output: Arc<Mutex<Vec<u8>>>) -> JoinHandle<
 }
 
 /// The `cairn` that Cargo built beside this test, unless another one is named.
-fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("CAIRN_BINARY") {
         Some(named) => named.into(),
