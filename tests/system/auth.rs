@@ -120,6 +120,17 @@ impl World {
         self.send(&request, body.to_owned()).await
     }
 
+    /// Calls an operation of the API.
+    async fn call(&self, key: &Key, operation: &str, members: &Value) -> Value {
+        let target = DESCRIBE.replace("DescribeTrails", operation);
+        let (headers, body) = ([("x-amz-target", target.as_str())], members.to_string());
+        let url = self.daemon.url("/");
+        let request = key.signer("cloudtrail").post(&url, &headers, body.as_bytes());
+        let answer = self.send(&request, body).await;
+        assert_eq!(answer.status, 200, "{operation}: {}", answer.text());
+        answer.json()
+    }
+
     async fn put(&self, key: &Key, channel: &str, record: &str) -> Answer {
         let body = json!({ "auditEvents": [{ "id": "1", "eventData": record }] }).to_string();
         let url = self.daemon.url(&format!("/PutAuditEvents?channelArn={channel}"));
@@ -508,6 +519,40 @@ async fn nobody_writes_into_the_log_of_another_account() {
     // Nor does anybody see another's trails.
     let answer = world.describe(&other.signer("cloudtrail")).await;
     assert_eq!(answer.json()["trailList"], json!([]), "{}", answer.text());
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn another_account_sends_to_a_channel_whose_policy_lets_it_in() {
+    let mut world = World::start().await;
+    let (one, other) = (world.key(ONE).await, world.key(OTHER).await);
+    let store = format!(
+        "arn:aws:cloudtrail:{REGION}:{ONE}:eventdatastore/EXAMPLE-f852-4e8f-8bd1-bcf6cEXAMPLE"
+    );
+    let destinations = json!([{ "Type": "EVENT_DATA_STORE", "Location": store }]);
+    let members = json!({ "Name": "partner", "Source": "Custom", "Destinations": destinations });
+    let made = world.call(&one, "CreateChannel", &members).await;
+    let channel = made["ChannelArn"].as_str().unwrap();
+    let with_word = |word: &str| format!("{channel}&externalId={word}");
+    let record = event(ONE, REGION, 1);
+    let answer = world.put(&other, &with_word("shared-word"), &record).await;
+    refused(&world, "before", &answer, 400, "ChannelNotFound", "was not found");
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "AWS": OTHER },
+        "Action": "cloudtrail-data:PutAuditEvents",
+        "Resource": channel,
+        "Condition": { "StringEquals": { "cloudtrail:ExternalId": "shared-word" } },
+    }]});
+    let members = json!({ "ResourceArn": channel, "ResourcePolicy": policy.to_string() });
+    world.call(&one, "PutResourcePolicy", &members).await;
+    let answer = world.put(&other, &with_word("shared-word"), &record).await;
+    assert_eq!(answer.json()["successful"].as_array().map(Vec::len), Some(1), "{}", answer.text());
+    let answer = world.put(&other, &with_word("other-word"), &record).await;
+    refused(&world, "another word", &answer, 400, "ChannelNotFound", "was not found");
+    // It brings no records of its own account into this one's channel.
+    let answer = world.put(&other, &with_word("shared-word"), &event(OTHER, REGION, 2)).await;
+    assert_eq!(answer.json()["failed"][0]["errorCode"], "InvalidRecipient", "{}", answer.text());
     world.finish().await;
 }
 

@@ -168,7 +168,7 @@ pub async fn handle(State(site): State<Arc<Site>>, request: Request) -> Response
             Err(error) => return refuse(&site, body, not_proven(&site, &error)).await,
         }
     };
-    if let Err(denied) = site.permit(&caller, &head, None) {
+    if let Err(denied) = site.permit(&caller, &head, None, None) {
         let denied = aws_error(StatusCode::FORBIDDEN, denied.code, &denied.message);
         return refuse(&site, body, denied).await;
     }

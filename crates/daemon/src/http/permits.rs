@@ -40,12 +40,13 @@ pub(super) fn text<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
 }
 
 impl Site {
-    /// Whether a caller may send: to a channel, or in bulk.
+    /// Whether a caller may send: to a channel, with the externalId that it names, or in bulk.
     pub(super) fn permit(
         &self,
         caller: &Caller,
         head: &Parts,
         channel: Option<&Channel>,
+        external_id: Option<&str>,
     ) -> Result<(), Exception> {
         let (now, source_ip) = (self.parts.now().wall, source_ip(head));
         let user_agent = text(head, header::USER_AGENT.as_str());
@@ -53,13 +54,17 @@ impl Site {
         // The API takes no policy that cannot be read; one that is damaged since allows nothing.
         let policy = policy
             .and_then(|text| accounts::Policy::parse(text, accounts::PolicyKind::Resource).ok());
+        let mut context = authorize::context(caller, now, &source_ip, user_agent);
+        if let Some(external_id) = external_id {
+            context.set("cloudtrail:ExternalId", external_id);
+        }
         authorize::check(&accounts::Call {
             principal: &caller.principal,
             action: ACTION,
             resource: &channel.map_or_else(|| "*".to_owned(), Channel::arn),
             resource_account: channel.map_or(&caller.account, |channel| &channel.account),
             resource_policy: policy.as_ref(),
-            context: &authorize::context(caller, now, &source_ip, user_agent),
+            context: &context,
         })
     }
 

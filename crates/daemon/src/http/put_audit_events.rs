@@ -151,13 +151,12 @@ pub async fn handle(State(site): State<Arc<Site>>, request: Request) -> Response
     let names = names(&head.uri);
     let channel = match names.and_then(|names| find_channel(&site, &caller, &head, &names)) {
         Ok(channel) => channel,
-        Err((kind, message)) => return aws_error(StatusCode::BAD_REQUEST, kind, &message),
+        Err((kind, message)) => {
+            let is_denied = kind == "AccessDeniedException";
+            let status = if is_denied { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
+            return aws_error(status, kind, &message);
+        }
     };
-    if !site.auth.is_open()
-        && let Err(denied) = site.permit(&caller, &head, Some(&channel))
-    {
-        return aws_error(StatusCode::FORBIDDEN, denied.code, &denied.message);
-    }
     let parsed = parse(&whole);
     // Its events are held apart from here on.
     drop(whole);
@@ -190,7 +189,8 @@ fn names(uri: &Uri) -> Result<Names, Exception> {
     Ok(names)
 }
 
-/// The channel that a call names, if its caller may know that it is there.
+/// The channel that a call names, if its caller may send to it. Others' are not there, as far as it
+/// may know.
 fn find_channel(
     site: &Site,
     caller: &Caller,
@@ -215,15 +215,20 @@ fn find_channel(
         return Err(("ValidationException", message.into()));
     }
     let definitions = Arc::clone(&site.definitions.borrow());
-    let found = definitions.channels.iter().find(|channel| channel.is_named(named));
-    let is_visible = |channel: &&Channel| match site.auth.is_open() {
-        _ if channel.account == caller.account => true,
-        true => caller::is_everybody(&caller.account),
-        false => site.permit(caller, head, Some(channel)).is_ok(),
-    };
-    found.filter(is_visible).cloned().ok_or_else(|| {
+    let channel = definitions.channels.iter().find(|channel| channel.is_named(named));
+    let permitted = channel.and_then(|channel| {
+        let is_own = channel.account == caller.account;
+        if site.auth.is_open() {
+            return (is_own || caller::is_everybody(&caller.account)).then(|| Ok(channel.clone()));
+        }
+        match site.permit(caller, head, Some(channel), names.external_id.as_deref()) {
+            Ok(()) => Some(Ok(channel.clone())),
+            Err(denied) => is_own.then_some(Err((denied.code, denied.message))),
+        }
+    });
+    permitted.unwrap_or_else(|| {
         let shown: String = named.chars().filter(|char| !char.is_control()).take(200).collect();
-        ("ChannelNotFound", format!("Channel {shown} was not found."))
+        Err(("ChannelNotFound", format!("Channel {shown} was not found.")))
     })
 }
 
