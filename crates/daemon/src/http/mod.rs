@@ -15,6 +15,7 @@ pub mod caller;
 pub mod cloudtrail;
 pub mod connections;
 pub mod guard;
+mod guests;
 mod input;
 pub mod ops;
 pub mod patience;

@@ -7,7 +7,7 @@
 //! and is sent when those named as successful are durable.
 //!
 //! A signature is scoped to the service `cloudtrail-data`. A caller of another account than the
-//! channel's needs the channel's resource policy; without it, there is no such channel for it. A
+//! channel's needs the channel's resource policy, see [`super::guests`]. A
 //! whole record goes where the channel's account may send.
 //! Source: AWS CloudTrail Data Service API Reference, `PutAuditEvents`.
 
@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use api::Caller;
+use api::{Caller, authorize};
 use axum::extract::{Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
@@ -34,6 +34,8 @@ use sha2::{Digest, Sha256};
 use trails::Channel;
 
 use super::auth::Scope;
+use super::guests::{Guest, judge};
+use super::permits::{source_ip, text};
 use super::whole::{self, Measure, NotTaken, Whole};
 use super::{Site, aws_error, caller, cause, no_room, not_proven, refuse, unavailable};
 
@@ -215,21 +217,39 @@ fn find_channel(
         return Err(("ValidationException", message.into()));
     }
     let definitions = Arc::clone(&site.definitions.borrow());
-    let channel = definitions.channels.iter().find(|channel| channel.is_named(named));
-    let permitted = channel.and_then(|channel| {
-        let is_own = channel.account == caller.account;
-        if site.auth.is_open() {
-            return (is_own || caller::is_everybody(&caller.account)).then(|| Ok(channel.clone()));
+    let found = definitions.channels.iter().find(|channel| channel.is_named(named));
+    match found {
+        Some(channel) if channel.account == caller.account => {
+            if !site.auth.is_open() {
+                let external_id = names.external_id.as_deref();
+                site.permit(caller, head, Some(channel), external_id)
+                    .map_err(|denied| (denied.code, denied.message))?;
+            }
+            Ok(channel.clone())
         }
-        match site.permit(caller, head, Some(channel), names.external_id.as_deref()) {
-            Ok(()) => Some(Ok(channel.clone())),
-            Err(denied) => is_own.then_some(Err((denied.code, denied.message))),
+        Some(channel) if site.auth.is_open() && caller::is_everybody(&caller.account) => {
+            Ok(channel.clone())
         }
-    });
-    permitted.unwrap_or_else(|| {
-        let shown: String = named.chars().filter(|char| !char.is_control()).take(200).collect();
-        Err(("ChannelNotFound", format!("Channel {shown} was not found.")))
-    })
+        Some(channel) => {
+            let user_agent = text(head, header::USER_AGENT.as_str());
+            let now = site.parts.now().wall;
+            let context = authorize::context(caller, now, &source_ip(head), user_agent);
+            match judge(&caller.principal, channel, names.external_id.as_deref(), context) {
+                Guest::Allowed => Ok(channel.clone()),
+                Guest::Refused => {
+                    let message = "the channel's resource policy does not allow this call";
+                    Err(("ChannelInsufficientPermission", message.into()))
+                }
+                Guest::Unknown => Err(no_channel(named)),
+            }
+        }
+        None => Err(no_channel(named)),
+    }
+}
+
+fn no_channel(named: &str) -> Exception {
+    let shown: String = named.chars().filter(|char| !char.is_control()).take(200).collect();
+    ("ChannelNotFound", format!("Channel {shown} was not found."))
 }
 
 /// Reads a struct of a JSON object; serde would take its members from an array as well.
