@@ -8,105 +8,24 @@
 //! Source: AWS CloudTrail API Reference, `CreateChannel` and so on.
 
 use model::ChannelName;
-use serde::{Deserialize, Serialize};
 use trails::channel::ChannelDestination;
-use trails::{Channel, Definitions, Origin, Tag};
+use trails::{Channel, Definitions, Origin};
 
+use super::channel_shapes::{
+    ChannelList, CreateChannel, ListChannels, ListedChannel, NamedChannel, ShownChannel,
+    UpdateChannel,
+};
 use super::shapes::Nothing;
 use super::{event_data_stores, tags};
-use crate::caller::Caller;
 use crate::context::Context;
 use crate::exception::Exception;
-use crate::names::channel_resource;
-use crate::operation::{Input, Plan};
+use crate::operation::Plan;
 use crate::resource_arn::{ResourceArn, is_uuid};
 use crate::wire::invalid_member;
 
 const DESTINATIONS_MAX: usize = 200;
 const SOURCE_CHARACTERS_MAX: usize = 256;
 const RESULTS_MAX: usize = 1000;
-
-/// The input of CreateChannel.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct CreateChannel {
-    name: String,
-    source: String,
-    destinations: Vec<ChannelDestination>,
-    #[serde(default)]
-    tags: Vec<Tag>,
-}
-
-impl Input for CreateChannel {}
-
-/// The input of UpdateChannel.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct UpdateChannel {
-    channel: String,
-    name: Option<String>,
-    destinations: Option<Vec<ChannelDestination>>,
-}
-
-impl Input for UpdateChannel {
-    fn resource(&self, caller: &Caller) -> String {
-        channel_resource(caller, &self.channel)
-    }
-}
-
-/// The input of GetChannel and DeleteChannel.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct NamedChannel {
-    /// An ARN or its last part.
-    channel: String,
-}
-
-impl Input for NamedChannel {
-    fn resource(&self, caller: &Caller) -> String {
-        channel_resource(caller, &self.channel)
-    }
-}
-
-/// The input of ListChannels.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct ListChannels {
-    max_results: Option<i32>,
-    next_token: Option<String>,
-}
-
-impl Input for ListChannels {}
-
-/// A channel, as all but ListChannels show it.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct ShownChannel {
-    channel_arn: String,
-    name: ChannelName,
-    source: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    destinations: Vec<ChannelDestination>,
-    /// Told by CreateChannel only.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tags: Vec<Tag>,
-}
-
-/// The output of ListChannels.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct ChannelList {
-    channels: Vec<ListedChannel>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ListedChannel {
-    channel_arn: String,
-    name: ChannelName,
-}
 
 /// CreateChannel.
 pub(crate) fn create(
@@ -131,7 +50,7 @@ pub(crate) fn create(
             format!("There are {} channels in {} already.", quotas.channels, caller.region);
         return Err(Exception::new("ChannelMaxLimitExceededException", message));
     }
-    let output = ShownChannel { tags: channel.tags.clone(), ..shown(&channel) };
+    let output = ShownChannel { tags: channel.tags.clone(), ..ShownChannel::of(&channel) };
     let mut definitions = (*definitions).clone();
     definitions.channels.push(channel);
     Ok(Plan { definitions, output, checks: Vec::new() })
@@ -150,7 +69,7 @@ pub(crate) fn update(
         channel.name = name(given)?;
         check_free(context, &channel.name)?;
     }
-    let output = shown(&channel);
+    let output = ShownChannel::of(&channel);
     let definitions = with_channel(context, &channel.id.clone(), |one| *one = channel);
     Ok(Plan { definitions, output, checks: Vec::new() })
 }
@@ -168,7 +87,7 @@ pub(crate) fn delete(
 
 /// GetChannel.
 pub(crate) fn get(context: &Context<'_>, input: &NamedChannel) -> Result<ShownChannel, Exception> {
-    find(context, &input.channel).map(shown)
+    find(context, &input.channel).map(ShownChannel::of)
 }
 
 /// ListChannels: by their ids, so that a page may begin behind any channel, there or gone.
@@ -191,11 +110,8 @@ pub(crate) fn list(context: &Context<'_>, input: &ListChannels) -> Result<Channe
     let has_more = page.len() > count;
     page.truncate(count);
     let next_token = page.last().filter(|_| has_more).map(|last| last.id.clone());
-    let listed = |channel: &&Channel| ListedChannel {
-        channel_arn: channel.arn(),
-        name: channel.name.clone(),
-    };
-    Ok(ChannelList { channels: page.iter().map(listed).collect(), next_token })
+    let channels = page.into_iter().map(ListedChannel::of).collect();
+    Ok(ChannelList { channels, next_token })
 }
 
 /// The caller's channel of an ARN or its last part.
@@ -248,16 +164,6 @@ fn own<'a>(context: &Context<'a>) -> impl Iterator<Item = &'a Channel> {
     let Context { caller, definitions, .. } = *context;
     let is_own = |one: &&Channel| one.account == caller.account && one.region == caller.region;
     definitions.channels.iter().filter(is_own)
-}
-
-fn shown(channel: &Channel) -> ShownChannel {
-    ShownChannel {
-        channel_arn: channel.arn(),
-        name: channel.name.clone(),
-        source: channel.source.clone(),
-        destinations: channel.destinations.clone(),
-        tags: Vec::new(),
-    }
 }
 
 fn name(given: &str) -> Result<ChannelName, Exception> {

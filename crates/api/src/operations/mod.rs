@@ -1,5 +1,6 @@
 //! The operations of CloudTrail, by name: adding one touches this table and its own module.
 
+mod channel_shapes;
 mod channels;
 mod create;
 mod delete;
