@@ -15,6 +15,7 @@ use daemon::serve::{Daemon, real_parts};
 use delivery::memory::MemoryStore;
 use delivery::store::{ObjectStore, Put, PutOutcome, StoreError};
 use model::{BucketName, Timestamp};
+use notifier::logs::memory::MemoryLogs;
 use notifier::memory::MemoryTopic;
 use producer::Now;
 use serde_json::Value;
@@ -111,8 +112,9 @@ impl World {
         let bucket = Bucket::default();
         let checks =
             Checks::new(&SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build());
-        let topics = MemoryTopic::new();
-        let daemon = Daemon::start(&settings, parts, bucket.clone(), topics, checks).await.unwrap();
+        let (topics, logs) = (MemoryTopic::new(), Arc::new(MemoryLogs::default()));
+        let daemon =
+            Daemon::start(&settings, parts, bucket.clone(), topics, logs, checks).await.unwrap();
         World { daemon, bucket, _directory: directory }
     }
 

@@ -12,6 +12,8 @@ use delivery::Delivery;
 use disk::Disk;
 use model::{BatchId, TrailArn};
 use notifier::Notifier;
+use notifier::logs::LogSender;
+use notifier::logs::memory::MemoryLogs;
 use outbox::{Outbox, RetrySettings};
 use producer::{Desk, Intake, Journal, JournalSettings, JournalState, Writer};
 use tokio::sync::watch;
@@ -66,6 +68,8 @@ impl Process {
         let delivery = Arc::new(delivery);
         let notices = Outbox::open(disk(), "notices", NOTICES_BYTES_MAX, retry)?;
         let notifier = Arc::new(Notifier::new(outside.clone(), notices));
+        let logs = Outbox::open(disk(), "logs", NOTICES_BYTES_MAX, retry)?;
+        let logs = Arc::new(LogSender::new(Arc::new(MemoryLogs::default()), logs));
         let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &journal.borrow()));
         let definitions = watch::Sender::new(Arc::new(registry.definitions().clone()));
         let pipeline = Arc::new(Pipeline::new(
@@ -73,6 +77,7 @@ impl Process {
             intake.clone(),
             Arc::clone(&delivery),
             Arc::clone(&notifier),
+            logs,
             Arc::clone(&ledger),
             definitions.subscribe(),
             1,

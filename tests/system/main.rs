@@ -25,6 +25,7 @@ mod corpus;
 mod dice;
 mod duplicates;
 mod faults;
+mod log_groups;
 mod missing_bucket;
 mod notices;
 mod overload;

@@ -13,10 +13,10 @@ use crate::support::wait::eventually;
 const ACCOUNT: &str = "740000000001";
 
 /// The answer to a call of CloudTrail's API.
-async fn call(daemon: &Cairn, operation: &str, members: &Value) -> Value {
+pub async fn call(daemon: &Cairn, account: &str, operation: &str, members: &Value) -> Value {
     let target = format!("CloudTrail_20131101.{operation}");
     let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/eu-west-1/cloudtrail/aws4_request, \
+        "AWS4-HMAC-SHA256 Credential={account}/20260101/eu-west-1/cloudtrail/aws4_request, \
          SignedHeaders=host, Signature=0"
     );
     let headers = [("x-amz-target", target.as_str()), ("authorization", &authorization)];
@@ -25,14 +25,20 @@ async fn call(daemon: &Cairn, operation: &str, members: &Value) -> Value {
     answer.json()
 }
 
-async fn status(daemon: &Cairn, trail: &str) -> Value {
-    call(daemon, "GetTrailStatus", &json!({ "Name": trail })).await
+pub async fn status(daemon: &Cairn, account: &str, trail: &str) -> Value {
+    call(daemon, account, "GetTrailStatus", &json!({ "Name": trail })).await
 }
 
 /// Waits until a member of the status is, or is not, there.
-async fn has(daemon: &Cairn, trail: &str, member: &str, is_there: bool) -> Value {
+pub async fn has(
+    daemon: &Cairn,
+    account: &str,
+    trail: &str,
+    member: &str,
+    is_there: bool,
+) -> Value {
     eventually(&format!("{member} is there: {is_there}"), async || {
-        let status = status(daemon, trail).await;
+        let status = status(daemon, account, trail).await;
         (status.get(member).is_some() == is_there).then_some(status)
     })
     .await
@@ -51,21 +57,21 @@ async fn what_was_said_before_a_stop_is_said_after_it_and_success_clears_errors(
     let site = Site::new(&format!("{trail}{}", fan_out(&topic, &enveloped, &raw)));
     let proxy = Proxy::start().await;
     let daemon = site.start_on(proxy.endpoint()).await;
-    let fresh = status(&daemon, "fares").await;
+    let fresh = status(&daemon, ACCOUNT, "fares").await;
     for member in ERRORS.iter().chain(&TIMES) {
         assert!(fresh.get(member).is_none(), "{member}: {fresh}");
     }
     daemon.record(&[event(ACCOUNT, "eu-west-1", 1)]).await;
-    has(&daemon, "fares", TIMES[0], true).await;
-    has(&daemon, "fares", TIMES[1], true).await;
+    has(&daemon, ACCOUNT, "fares", TIMES[0], true).await;
+    has(&daemon, ACCOUNT, "fares", TIMES[1], true).await;
 
     // The topic first: what the bucket refuses is not announced.
     proxy.fail(&[Call::Publish], "", Fault::sns(403, "AuthorizationError"));
     daemon.record(&[event(ACCOUNT, "eu-west-1", 2)]).await;
-    has(&daemon, "fares", ERRORS[1], true).await;
+    has(&daemon, ACCOUNT, "fares", ERRORS[1], true).await;
     proxy.fail(&[Call::Put], &bucket, Fault::s3(403, "AccessDenied"));
     daemon.record(&[event(ACCOUNT, "eu-west-1", 3)]).await;
-    let before = has(&daemon, "fares", ERRORS[0], true).await;
+    let before = has(&daemon, ACCOUNT, "fares", ERRORS[0], true).await;
     assert_eq!(
         (&before[ERRORS[0]], &before[ERRORS[1]]),
         (&"AccessDenied".into(), &"AuthorizationError".into())
@@ -73,7 +79,7 @@ async fn what_was_said_before_a_stop_is_said_after_it_and_success_clears_errors(
     daemon.stop().await;
 
     let daemon = site.start_on(proxy.endpoint()).await;
-    let after = status(&daemon, "fares").await;
+    let after = status(&daemon, ACCOUNT, "fares").await;
     for member in ERRORS {
         assert_eq!(after[member], before[member], "{after}");
     }
@@ -82,7 +88,7 @@ async fn what_was_said_before_a_stop_is_said_after_it_and_success_clears_errors(
     }
     proxy.heal();
     for member in ERRORS {
-        has(&daemon, "fares", member, false).await;
+        has(&daemon, ACCOUNT, "fares", member, false).await;
     }
     daemon.finish().await;
 }
@@ -95,22 +101,22 @@ async fn a_trail_of_the_name_of_a_deleted_one_begins_anew_though_killed() {
     let daemon = site.start().await;
     let made = json!({ "Name": "anew", "S3BucketName": bucket });
     let named = json!({ "Name": "anew" });
-    call(&daemon, "CreateTrail", &made).await;
-    call(&daemon, "StartLogging", &named).await;
+    call(&daemon, ACCOUNT, "CreateTrail", &made).await;
+    call(&daemon, ACCOUNT, "StartLogging", &named).await;
     daemon.record(&[event(ACCOUNT, "eu-west-1", 1)]).await;
-    has(&daemon, "anew", TIMES[0], true).await;
+    has(&daemon, ACCOUNT, "anew", TIMES[0], true).await;
     daemon.settle().await;
     daemon.stop().await;
 
     let daemon = site.start().await;
-    assert!(status(&daemon, "anew").await.get(TIMES[0]).is_some(), "it is kept");
+    assert!(status(&daemon, ACCOUNT, "anew").await.get(TIMES[0]).is_some(), "it is kept");
     daemon.settle().await;
-    call(&daemon, "DeleteTrail", &named).await;
+    call(&daemon, ACCOUNT, "DeleteTrail", &named).await;
     daemon.settle().await;
-    call(&daemon, "CreateTrail", &made).await;
-    assert!(status(&daemon, "anew").await.get(TIMES[0]).is_none());
+    call(&daemon, ACCOUNT, "CreateTrail", &made).await;
+    assert!(status(&daemon, ACCOUNT, "anew").await.get(TIMES[0]).is_none());
     daemon.kill();
     let daemon = site.start().await;
-    assert!(status(&daemon, "anew").await.get(TIMES[0]).is_none(), "after kill -9 too");
+    assert!(status(&daemon, ACCOUNT, "anew").await.get(TIMES[0]).is_none(), "after kill -9 too");
     daemon.finish().await;
 }

@@ -6,6 +6,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Builder as S3Builder;
 use delivery::S3Store;
+use notifier::logs::CloudWatchLogs;
 use notifier::sns::SnsTopic;
 
 /// Used when neither the environment nor a profile names a Region.
@@ -40,6 +41,12 @@ pub fn is_path_style(config: &SdkConfig) -> bool {
 #[must_use]
 pub fn store(config: &SdkConfig) -> S3Store {
     S3Store::new(S3Builder::from(config), is_path_style(config))
+}
+
+/// The log groups.
+#[must_use]
+pub fn logs(config: &SdkConfig) -> CloudWatchLogs {
+    CloudWatchLogs::new(&config.into(), &config.into())
 }
 
 /// The topics.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::TrailArn;
 use notifier::NotifierReport;
+use notifier::logs::LogsReport;
 use outbox::LaneReport;
 use producer::{JournalState, QueueState};
 use serde::Serialize;
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub foreign_objects: u64,
     /// Topics that refuse, and what is parked for them.
     pub notifier: NotifierReport,
+    /// Log groups that refuse, and what waits for them.
+    pub logs: LogsReport,
 }
 
 /// The answer of `/readyz`.
@@ -126,7 +129,7 @@ impl Snapshot {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let refusing = self.delivery.iter().chain(&self.notifier.lanes);
+        let refusing = self.delivery.iter().chain(&self.notifier.lanes).chain(&self.logs.lanes);
         let mut warnings: Vec<String> = refusing.map(lane).collect();
         if self.has_no_trail {
             warnings.push("no trail is defined: events are acknowledged and go nowhere; add [[trails]] to the configuration".into());
@@ -218,6 +221,7 @@ mod tests {
             set_aside: vec!["spill/1.damaged".into(), "notices/2.expired".into()],
             foreign_objects: 1,
             notifier: NotifierReport::default(),
+            logs: LogsReport::default(),
         }
     }
 

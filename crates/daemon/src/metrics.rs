@@ -75,6 +75,8 @@ enum Name {
     ForeignObjects,
     NoticesPublished,
     NoticesParked,
+    LogEventsSent,
+    LogEventsSkipped,
 }
 
 impl Name {
@@ -149,6 +151,13 @@ impl Name {
             Name::NoticesParked => {
                 ("cairn_notices_parked", "Notices that were parked, since the start")
             }
+            Name::LogEventsSent => {
+                ("cairn_log_group_events_sent", "Records that log groups took, since the start")
+            }
+            Name::LogEventsSkipped => (
+                "cairn_log_group_events_skipped",
+                "Records larger than 256 KB, which log groups do not get, since the start",
+            ),
         }
     }
 }
@@ -316,8 +325,8 @@ fn incoming(registry: &mut Registry, snapshot: &Snapshot, pressure: &Pressure) {
 }
 
 fn parked(registry: &mut Registry, snapshot: &Snapshot) {
-    let lanes: Vec<&LaneReport> =
-        snapshot.delivery.iter().chain(&snapshot.notifier.lanes).collect();
+    let lanes = snapshot.delivery.iter().chain(&snapshot.notifier.lanes);
+    let lanes: Vec<&LaneReport> = lanes.chain(&snapshot.logs.lanes).collect();
     let of_lane = |report: &LaneReport| OfLane { lane: report.lane.clone() };
     family(registry, Name::SpillBytes, lanes.iter().map(|lane| (of_lane(lane), lane.bytes)));
     family(registry, Name::SpillItems, lanes.iter().map(|lane| (of_lane(lane), lane.items)));
@@ -330,6 +339,8 @@ fn parked(registry: &mut Registry, snapshot: &Snapshot) {
     gauge(registry, Name::ForeignObjects, snapshot.foreign_objects);
     gauge(registry, Name::NoticesPublished, snapshot.notifier.published);
     gauge(registry, Name::NoticesParked, snapshot.notifier.parked);
+    gauge(registry, Name::LogEventsSent, snapshot.logs.sent);
+    gauge(registry, Name::LogEventsSkipped, snapshot.logs.skipped);
 }
 
 fn family<L>(registry: &mut Registry, name: Name, values: impl Iterator<Item = (L, u64)>)

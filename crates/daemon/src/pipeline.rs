@@ -19,14 +19,16 @@ use delivery::{Delivered, Delivery, DeliveryError, ObjectStore, Parked, Settled}
 use futures_util::StreamExt;
 use futures_util::stream::{self, FuturesUnordered};
 use model::log_file::LogFileHeader;
-use model::{BatchId, LogFile, Notice, Timestamp};
+use model::{BatchId, LogFile, Notice, Timestamp, TrailArn};
+use notifier::logs::{LogSender, LogStream, Reference, stream_name};
 use notifier::{Notifier, NotifierError, Topic};
+use outbox::Due;
 use producer::route::Content;
 use producer::{
     Batch, Damage, Intake, JournalState, Now, Plan, Refusal, SegmentError, render, window,
 };
 use tokio::sync::{Semaphore, watch};
-use trails::Definitions;
+use trails::{Definitions, LogGroup};
 
 use crate::ledger::Ledger;
 use crate::parts::Parts;
@@ -43,6 +45,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 const RETRY_TICK: Duration = Duration::from_millis(250);
 /// How much faster than the steady clock the time of day may go by which parked files are given up.
 const HASTE_MAX: u32 = 2;
+/// Log files that are read back for log groups, in memory at a time: one of the largest.
+const LOG_MEMORY_KIB: u32 = 64 << 10;
 /// Parked files of different lanes that are tried at a time.
 const RETRIES_IN_FLIGHT: usize = 32;
 
@@ -87,6 +91,9 @@ pub struct Pipeline<S, T> {
     intake: Intake,
     delivery: Arc<Delivery<S>>,
     notifier: Arc<Notifier<T>>,
+    logs: Arc<LogSender>,
+    /// KiB of log files that are read back.
+    log_memory: Semaphore,
     ledger: Arc<Ledger>,
     definitions: watch::Receiver<Arc<Definitions>>,
     /// By which parked files grow old.
@@ -110,6 +117,7 @@ where
         intake: Intake,
         delivery: Arc<Delivery<S>>,
         notifier: Arc<Notifier<T>>,
+        logs: Arc<LogSender>,
         ledger: Arc<Ledger>,
         definitions: watch::Receiver<Arc<Definitions>>,
         compression_level: u32,
@@ -120,6 +128,8 @@ where
             intake,
             delivery,
             notifier,
+            logs,
+            log_memory: Semaphore::new(LOG_MEMORY_KIB as usize),
             ledger,
             definitions,
             compression_level,
@@ -213,6 +223,60 @@ where
         }
     }
 
+    /// Sends the records of delivered files to log groups, until `stopping` is set.
+    pub async fn run_logs(&self, mut stopping: watch::Receiver<bool>) {
+        let mut tick = retry_ticks();
+        let mut sends = FuturesUnordered::new();
+        let mut waiting = VecDeque::new();
+        while !*stopping.borrow_and_update() {
+            waiting.extend(self.logs.take_due(self.parts.now().wall));
+            while sends.len() < RETRIES_IN_FLIGHT
+                && let Some(due) = waiting.pop_front()
+            {
+                sends.push(self.send_log(due));
+            }
+            tokio::select! {
+                // In a fixed order, so that a simulation can repeat it.
+                biased;
+                _ = stopping.changed() => {}
+                _ = tick.tick() => {}
+                Some(()) = sends.next() => {}
+            }
+        }
+    }
+
+    async fn send_log(&self, due: Due) {
+        let (now, random) = (|| self.parts.now().wall, || self.parts.random());
+        let Some(file) = self.logs.load(&due, now(), random()) else { return };
+        let group = self.log_group(&file.trail);
+        let Some(stream) = group.and_then(|group| stream(&group, &file)) else {
+            self.logs.forget(&due, now(), random());
+            return;
+        };
+        let kib = u32::try_from(file.uncompressed_bytes / 1024 + 1).unwrap_or(u32::MAX);
+        let held = self.log_memory.acquire_many(kib.min(LOG_MEMORY_KIB)).await;
+        let held = held.expect("the semaphore is never closed");
+        let (bucket, key) = (&file.bucket, &file.key);
+        let read =
+            self.delivery.read_back(bucket, key, &file.sha256, file.uncompressed_bytes).await;
+        match read {
+            Ok(Some(content)) => {
+                self.logs.send(&due, &file, &stream, &content, now(), random()).await;
+            }
+            Ok(None) => {
+                let damage = format!("s3://{bucket}/{key} is gone, or is another file");
+                self.logs.set_aside(&due, &damage, now(), random());
+            }
+            Err(error) => self.logs.keep(&due, &error.to_string(), now(), random()),
+        }
+        drop(held);
+    }
+
+    /// The log group that a trail has now.
+    fn log_group(&self, trail: &TrailArn) -> Option<LogGroup> {
+        self.definitions.borrow().trail(trail)?.log_group.clone()
+    }
+
     /// Settles a batch: true when it is retired.
     pub async fn settle_and_report(&self, batch: BatchId) -> bool {
         match self.settle(batch).await {
@@ -250,6 +314,9 @@ where
         }
         if let Err(error) = self.notifier.expire(today) {
             tracing::error!(%error, "parked notices could not be set aside");
+        }
+        if let Err(error) = self.logs.expire(today) {
+            tracing::error!(%error, "what waits for log groups could not be set aside");
         }
     }
 
@@ -313,7 +380,13 @@ where
         Ok(())
     }
 
-    async fn announce(&self, delivered: &Delivered) -> Result<(), NotifierError> {
+    /// A file is in its bucket: it is announced, and handed over for the trail's log group.
+    async fn announce(&self, delivered: &Delivered) -> Result<(), PipelineError> {
+        if self.log_group(&delivered.header.name.trail).is_some() {
+            let (logs, file) = (Arc::clone(&self.logs), reference(delivered));
+            let now = self.parts.now().wall;
+            blocking(move || Ok(logs.hand_over(&file, now)?)).await?;
+        }
         let destination = &delivered.header.destination;
         let Some(topic) = &destination.topic else { return Ok(()) };
         let notice =
@@ -373,6 +446,29 @@ where
     fn lock_state(&self) -> MutexGuard<'_, PipelineState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the log sender is told of a file.
+fn reference(delivered: &Delivered) -> Reference {
+    let LogFileHeader { name, destination, sha256, uncompressed_bytes, .. } = &delivered.header;
+    Reference {
+        trail: name.trail.clone(),
+        organization: name.organization.clone(),
+        account: name.account.clone(),
+        bucket: destination.bucket.clone(),
+        key: delivered.key.clone(),
+        sha256: sha256.clone(),
+        uncompressed_bytes: *uncompressed_bytes,
+    }
+}
+
+/// The stream that a file's records go to.
+fn stream(group: &LogGroup, file: &Reference) -> Option<LogStream> {
+    Some(LogStream {
+        group: group.arn.parse().ok()?,
+        role_arn: group.role_arn.clone(),
+        name: stream_name(&file.trail, file.organization.as_ref(), &file.account),
+    })
 }
 
 /// How long a batch that could not be settled is left alone.

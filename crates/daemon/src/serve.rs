@@ -16,8 +16,9 @@ use delivery::{Delivery, ObjectStore};
 use disk::{Disk, RealDisk};
 use futures_util::FutureExt;
 use model::Timestamp;
+use notifier::logs::{LogSender, LogSink};
 use notifier::{Notifier, Topic};
-use outbox::{Outbox, RetrySettings, Statuses};
+use outbox::{Outbox, RetrySettings};
 use producer::{Intake, Journal, JournalState, Now, Writer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -52,6 +53,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const NOTICES_BYTES_MAX: u64 = 256 << 20;
 /// Connections at a time for health and metrics, where they have a listener of their own.
 const OPS_CONNECTIONS_MAX: usize = 64;
+/// What waits for one log group and account, in bytes; half a KiB for a log file.
+const LOGS_BYTES_MAX: u64 = 64 << 20;
+/// The directory of what waits for log groups, in the data directory.
+const LOGS_DIRECTORY: &str = "logs";
 /// The directory of parked notices, in the data directory.
 const NOTICES_DIRECTORY: &str = "notices";
 
@@ -105,6 +110,7 @@ where
         parts: Parts,
         store: S,
         topics: T,
+        logs: Arc<dyn LogSink>,
         checks: Checks,
     ) -> anyhow::Result<Daemon<S, T>> {
         let (registry, changes, intake, journal) = open_journal(settings, &parts)?;
@@ -123,9 +129,11 @@ where
         )?);
         let outbox = Outbox::open(disk(), NOTICES_DIRECTORY, NOTICES_BYTES_MAX, retry)?;
         let notifier = Arc::new(Notifier::new(topics, outbox));
+        let outbox = Outbox::open(disk(), LOGS_DIRECTORY, LOGS_BYTES_MAX, retry)?;
+        let logs = Arc::new(LogSender::new(logs, outbox));
         let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &journal.borrow()));
         let limits = journal_settings(settings);
-        let statuses = [delivery.statuses().clone(), notifier.statuses(), Statuses::default()];
+        let statuses = [delivery.statuses().clone(), notifier.statuses(), logs.statuses().clone()];
         let status = Arc::new(StatusBook::open(disk(), statuses, registry.definitions()));
         let registrar =
             Registrar::new(registry, limits, intake.clone(), parts.clone(), Arc::clone(&status));
@@ -135,6 +143,7 @@ where
             intake.clone(),
             Arc::clone(&delivery),
             Arc::clone(&notifier),
+            Arc::clone(&logs),
             Arc::clone(&ledger),
             registrar.definitions(),
             settings.delivery.compression_level,
@@ -144,7 +153,8 @@ where
             Auth::Sigv4 => Some(Arc::new(Roster::open(settings, disk())?)),
         };
         let seen = registrar.definitions();
-        let look = look(&intake, &journal, &pipeline.state(), &delivery, &notifier, &ledger, seen);
+        let state = pipeline.state();
+        let look = look(&intake, &journal, &state, &delivery, &notifier, logs, &ledger, seen);
         let look = with_roster(look, roster.clone());
         let metrics = Arc::new(Metrics::default());
         let api_site = ApiSite {
@@ -278,6 +288,7 @@ where
         journal: watch::Receiver<JournalState>,
     ) {
         let (retries, stopping) = (Arc::clone(&pipeline), self.stop_pipeline.subscribe());
+        let logs = Arc::clone(&pipeline);
         let intake = self.intake.clone();
         self.spawn("pipeline", {
             let stopping = stopping.clone();
@@ -289,6 +300,10 @@ where
             async move { notices.run_notices(stopping).await }
         });
         self.spawn("retries", async move { retries.run_retries(stopping).await });
+        self.spawn("logs", {
+            let stopping = self.stop_pipeline.subscribe();
+            async move { logs.run_logs(stopping).await }
+        });
         let status = Arc::clone(&self.status);
         self.spawn("status", status.run(self.stop_pipeline.subscribe()));
         let look = Arc::clone(&self.look);
@@ -385,12 +400,14 @@ fn journal_settings(settings: &Settings) -> producer::JournalSettings {
     }
 }
 
+#[allow(clippy::too_many_arguments)] // everything that is looked at
 fn look<S, T>(
     intake: &Intake,
     journal: &watch::Receiver<JournalState>,
     pipeline: &Arc<Mutex<PipelineState>>,
     delivery: &Arc<Delivery<S>>,
     notifier: &Arc<Notifier<T>>,
+    logs: Arc<LogSender>,
     ledger: &Arc<Ledger>,
     definitions: watch::Receiver<Arc<Definitions>>,
 ) -> Arc<dyn Fn() -> Snapshot + Send + Sync>
@@ -403,7 +420,7 @@ where
         (Arc::clone(delivery), Arc::clone(notifier), Arc::clone(ledger));
     Arc::new(move || {
         let (state, mut balances) = ledger.look(|| journal.borrow().clone());
-        let report = notifier.report();
+        let (report, logs) = (notifier.report(), logs.report());
         let definitions = definitions.borrow();
         for definition in &definitions.trails {
             balances.entry(definition.trail.arn.clone()).or_default();
@@ -417,9 +434,10 @@ where
             journal: state,
             files: ledger.files(),
             delivery: delivery.lanes(),
-            set_aside: set_aside(&delivery.set_aside_files(), &report.set_aside),
+            set_aside: set_aside(&delivery.set_aside_files(), &report.set_aside, &logs.set_aside),
             foreign_objects: delivery.foreign_objects(),
             notifier: report,
+            logs,
         }
     })
 }
@@ -434,8 +452,10 @@ fn with_roster(
 }
 
 /// Paths in the data directory of parked files that were given up.
-fn set_aside(files: &[String], notices: &[String]) -> Vec<String> {
+fn set_aside(files: &[String], notices: &[String], logs: &[String]) -> Vec<String> {
     let path = |directory, name| format!("{directory}/{name}");
     let files = files.iter().map(|name| path(delivery::DIRECTORY, name));
-    files.chain(notices.iter().map(|name| path(NOTICES_DIRECTORY, name))).collect()
+    let notices = notices.iter().map(|name| path(NOTICES_DIRECTORY, name));
+    let logs = logs.iter().map(|name| path(LOGS_DIRECTORY, name));
+    files.chain(notices).chain(logs).collect()
 }

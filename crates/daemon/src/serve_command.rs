@@ -1,5 +1,6 @@
 //! `cairn serve`: the daemon of [`crate::serve`] on the real AWS clients, with signals.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -31,7 +32,8 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
         () = signals.stop() => return Ok(Verdict::Good),
     };
     let (store, topics) = (aws::store(&config), aws::topics(&config));
-    let daemon = Daemon::start(&settings, parts, store, topics, Checks::new(&config)).await?;
+    let (logs, checks) = (Arc::new(aws::logs(&config)), Checks::new(&config));
+    let daemon = Daemon::start(&settings, parts, store, topics, logs, checks).await?;
     let directory = settings.data_dir.display();
     tracing::info!(address = %daemon.address(), data_dir = %directory, version = env!("CARGO_PKG_VERSION"), "cairn is ready");
     for channel in &daemon.definitions().channels {

@@ -20,7 +20,7 @@ use model::{BucketName, LogFile, Timestamp};
 use outbox::{FirstFailure, LaneReport, Outbox, OutboxError, Remedy, RetrySettings, Statuses};
 use tokio::sync::Semaphore;
 
-use crate::place::{Placed, place};
+use crate::place::{Placed, place, read_back};
 use crate::store::{ObjectStore, StoreError};
 
 /// The directory of parked files, in the data directory.
@@ -189,6 +189,17 @@ impl<S: ObjectStore> Delivery<S> {
             Ok(expired.len())
         };
         self.with_disk(expire).await
+    }
+
+    /// The content of a log file that lies in its bucket; `None` when it is gone, or is another one.
+    pub async fn read_back(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        sha256: &str,
+        bytes_max: u64,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        read_back(&self.store, bucket, key, sha256, bytes_max).await
     }
 
     /// How trails fare at their buckets.

@@ -9,7 +9,7 @@ use std::io::Read;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use model::LogFile;
+use model::{BucketName, LogFile};
 use sha2::{Digest, Sha256};
 
 use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
@@ -75,6 +75,27 @@ async fn holds(store: &impl ObjectStore, put: &Put, file: &LogFile) -> Result<bo
         .map_err(|error| StoreError { code: "Internal".into(), message: error.to_string() })
 }
 
+/// The content of a log file that lies in its bucket; `None` when it is gone, or is another one.
+pub async fn read_back(
+    store: &impl ObjectStore,
+    bucket: &BucketName,
+    key: &str,
+    sha256: &str,
+    bytes_max: u64,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(body) = store.read(bucket, key).await? else { return Ok(None) };
+    let sha256 = sha256.to_owned();
+    let unpacked = tokio::task::spawn_blocking(move || {
+        let mut content = Vec::new();
+        let read = MultiGzDecoder::new(body.as_ref()).take(bytes_max + 1).read_to_end(&mut content);
+        let is_it = read.is_ok() && to_hex(&Sha256::digest(&content)) == sha256;
+        is_it.then_some(content)
+    });
+    unpacked
+        .await
+        .map_err(|error| StoreError { code: "Internal".into(), message: error.to_string() })
+}
+
 /// Whether gzip bytes hold content of this hash and size; reads no more than that.
 fn has_content(gzip: &Bytes, sha256: &str, bytes_max: u64) -> bool {
     let mut hash = Sha256::new();
@@ -87,6 +108,9 @@ fn has_content(gzip: &Bytes, sha256: &str, bytes_max: u64) -> bool {
             Err(_) => return false,
         }
     }
-    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    hex == sha256
+    to_hex(&hash.finalize()) == sha256
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -97,8 +97,8 @@ impl Inside {
         let s3 = aws_sdk_s3::config::Builder::from(&config);
         let store = S3Store::with_timeout(s3, true, s3_timeout);
         let topics = daemon::aws::topics(&config);
-        let checks = Checks::new(&config);
-        let daemon = Daemon::start(&settings, parts, store, topics, checks).await.unwrap();
+        let (logs, checks) = (Arc::new(daemon::aws::logs(&config)), Checks::new(&config));
+        let daemon = Daemon::start(&settings, parts, store, topics, logs, checks).await.unwrap();
         Inside { daemon, http: Http::new() }
     }
 

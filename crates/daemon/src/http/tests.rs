@@ -74,6 +74,7 @@ impl World {
             set_aside: Vec::new(),
             foreign_objects: 0,
             notifier: Default::default(),
+            logs: Default::default(),
         };
         let metrics = Arc::new(Metrics::default());
         let connections = Connections::new(connections_max, Arc::clone(&metrics));

@@ -1,16 +1,24 @@
-//! CloudWatch Logs: the stream that a trail's records go to, and why one does not take them.
+//! CloudWatch Logs: where a trail's records go besides its bucket, how they are sent, and why a stream
+//! does not take them.
 //!
 //! | what | value |
 //! | --- | --- |
 //! | stream | `ACCT_CloudTrail_REGION`, of an organization trail `O-ID_ACCT_CloudTrail_REGION`; the account whose records they are, the trail's home Region |
-//! | role | assumed for each call, with the session name that CloudTrail uses |
+//! | role | assumed with the session name that CloudTrail uses |
 //!
 //! Source: CloudTrail User Guide, "Sending events to CloudWatch Logs" and its role policy.
 
+mod batch;
 mod cloudwatch;
+pub mod memory;
+mod sender;
+mod sink;
 
 pub use cloudwatch::CloudWatchLogs;
 use model::{AccountId, LogGroupArn, OrganizationId, TrailArn};
+
+pub use sender::{LogSender, LogsReport, Reference};
+pub use sink::LogSink;
 
 use crate::failure::Failure;
 

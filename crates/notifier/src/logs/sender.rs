@@ -82,7 +82,7 @@ impl LogSender {
 
     /// Takes over a log file that is in its bucket; durable when it answers `Ok`.
     pub fn hand_over(&self, file: &Reference, now: Timestamp) -> Result<(), NotifierError> {
-        let lane = format!("{} {}", file.trail, file.account);
+        let lane = format!("log group of {} for {}", file.trail, file.account);
         let payload = serde_json::to_vec(file).expect("a reference always serializes");
         self.state().outbox.park(&lane, &payload, now)?;
         Ok(())
@@ -175,7 +175,11 @@ impl LogSender {
     pub fn keep(&self, due: &Due, error: &str, now: Timestamp, random: f64) {
         let mut state = self.state();
         if state.outbox.failed(&due.lane, error, now, random) == FirstFailure::Yes {
-            tracing::warn!(lane = due.lane, error, "records for the log group wait and are tried again");
+            tracing::warn!(
+                lane = due.lane,
+                error,
+                "records for the log group wait and are tried again"
+            );
         }
         state.outbox.release(due.item);
     }
@@ -192,7 +196,9 @@ impl LogSender {
 
     /// Gives up what has been refused for too long by this date. It is kept on disk.
     pub fn expire(&self, today: Timestamp) -> Result<(), OutboxError> {
-        for one in self.state().outbox.expire(today)? {
+        let mut state = self.state();
+        for one in state.outbox.expire(today)? {
+            state.taken.remove(&one.item);
             tracing::error!(lane = one.lane, item = %one.item, parked_at = %one.parked_at,
                 "records were refused for too long; what was parked for them is kept aside");
         }
