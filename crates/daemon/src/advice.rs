@@ -21,6 +21,12 @@ pub fn advice(error: &str) -> Option<&'static str> {
         () if says(&["KMS.NotFound"]) => {
             "the key does not exist: correct kms_key of the trail, or restore the key"
         }
+        () if says(&["the role cannot be assumed"]) => {
+            "see that the role exists and trusts the daemon's principal (sts:AssumeRole)"
+        }
+        () if says(&["the log group does not take records"]) => {
+            "create the log group, and allow the role logs:CreateLogStream and logs:PutLogEvents on its streams"
+        }
         () if says(&["NotFound:", "NotFoundException:"]) => {
             "the topic does not exist: create it, or list it under [[fanout]], which makes it"
         }
@@ -48,6 +54,11 @@ mod tests {
             ("NoSuchBucket: The specified bucket does not exist", Some("create it (aws s3 mb")),
             ("NotFound: Topic does not exist", Some("[[fanout]]")),
             ("KMS.NotFoundException: Key is not found", Some("the key does not exist")),
+            ("the role cannot be assumed: AccessDenied: no", Some("sts:AssumeRole")),
+            (
+                "the log group does not take records: ResourceNotFoundException: no",
+                Some("create the log group"),
+            ),
             ("Unreachable: dispatch failure: io error: Connection refused", Some("start it")),
             ("Timeout: request has timed out", Some("start it")),
             ("SlowDown: Please reduce your request rate.", Some("nothing is to be done")),
