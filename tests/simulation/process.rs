@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use daemon::ledger::{Balance, Ledger};
 use daemon::parts::Parts;
-use daemon::pipeline::Pipeline;
+use daemon::pipeline::{Destinations, Pipeline};
 use delivery::Delivery;
 use disk::Disk;
 use model::{BatchId, TrailArn};
@@ -75,9 +75,7 @@ impl Process {
         let pipeline = Arc::new(Pipeline::new(
             parts.clone(),
             intake.clone(),
-            Arc::clone(&delivery),
-            Arc::clone(&notifier),
-            logs,
+            Destinations { delivery: Arc::clone(&delivery), notifier: Arc::clone(&notifier), logs },
             Arc::clone(&ledger),
             definitions.subscribe(),
             1,

@@ -85,6 +85,16 @@ pub struct PipelineState {
     pub stuck: BTreeMap<BatchId, String>,
 }
 
+/// Where files go, and who is told of them.
+pub struct Destinations<S, T> {
+    /// The buckets.
+    pub delivery: Arc<Delivery<S>>,
+    /// The topics.
+    pub notifier: Arc<Notifier<T>>,
+    /// The log groups.
+    pub logs: Arc<LogSender>,
+}
+
 /// Settles batches. `S` is the object store, `T` the topics.
 pub struct Pipeline<S, T> {
     parts: Parts,
@@ -115,13 +125,12 @@ where
     pub fn new(
         parts: Parts,
         intake: Intake,
-        delivery: Arc<Delivery<S>>,
-        notifier: Arc<Notifier<T>>,
-        logs: Arc<LogSender>,
+        destinations: Destinations<S, T>,
         ledger: Arc<Ledger>,
         definitions: watch::Receiver<Arc<Definitions>>,
         compression_level: u32,
     ) -> Pipeline<S, T> {
+        let Destinations { delivery, notifier, logs } = destinations;
         Pipeline {
             calendar: Mutex::new(Calendar { last: parts.now() }),
             parts,

@@ -36,7 +36,7 @@ use crate::http::{self, Site};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
-use crate::pipeline::{Pipeline, PipelineState};
+use crate::pipeline::{Destinations, Pipeline, PipelineState};
 use crate::registrar::Registrar;
 use crate::roster::{Roster, RosterState};
 use crate::status::StatusBook;
@@ -141,9 +141,11 @@ where
         let pipeline = Arc::new(Pipeline::new(
             parts.clone(),
             intake.clone(),
-            Arc::clone(&delivery),
-            Arc::clone(&notifier),
-            Arc::clone(&logs),
+            Destinations {
+                delivery: Arc::clone(&delivery),
+                notifier: Arc::clone(&notifier),
+                logs: Arc::clone(&logs),
+            },
             Arc::clone(&ledger),
             registrar.definitions(),
             settings.delivery.compression_level,
