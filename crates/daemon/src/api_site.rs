@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::{Check, Exception, Problem, Site, TrailStatus};
 use bytes::Bytes;
 use model::{AccountId, Event, Region, Sender, Timestamp, TrailArn};
-use producer::intake::WAIT_MAX;
+use producer::intake::{Refusal, WAIT_MAX};
 use producer::{Intake, JournalState};
 use tokio::sync::watch;
 use trails::Definitions;
@@ -77,7 +77,7 @@ impl Site for ApiSite {
         })?;
         self.metrics.accepted(&accepted);
         let recorded = self.intake.record_for(account, vec![accepted.event], WAIT_MAX).await;
-        recorded.map(drop).map_err(|refusal| Exception::unavailable(refusal.to_string()))
+        recorded.map(drop).map_err(|refusal| Exception::unavailable(unrecorded(&refusal)))
     }
 
     fn count_unrecorded(&self) {
@@ -95,6 +95,19 @@ impl Site for ApiSite {
         }
         drop(journal);
         Ok(change)
+    }
+}
+
+/// What a caller is told whose call could not be recorded. The journal's own words may name files of
+/// this machine; health and the log have them.
+fn unrecorded(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Journal(_) => {
+            "The journal takes no events now, and what it cannot record is not changed. Try again \
+             later."
+                .into()
+        }
+        Refusal::Busy | Refusal::Stopping => refusal.to_string(),
     }
 }
 
