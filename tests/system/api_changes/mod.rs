@@ -7,3 +7,4 @@ mod registers;
 mod silence;
 mod status;
 mod told;
+mod unrecorded;

@@ -11,7 +11,8 @@ const PAIRS: u64 = 10;
 async fn two_changes_at_once_end_in_one_of_the_two() {
     let Some(localstack) = LocalStack::find().await else { return };
     let bucket = localstack.bucket("pairs").await;
-    let daemon = Site::new("").start().await;
+    let site = Site::new("");
+    let daemon = site.start().await;
     let client = client(&daemon.url("")).await;
     client.create_trail().name(TRAIL).s3_bucket_name(&bucket).send().await.unwrap();
     for register in Register::ALL {
@@ -35,7 +36,8 @@ async fn two_changes_at_once_end_in_one_of_the_two() {
 async fn changes_of_different_parts_at_once_lose_nothing() {
     let Some(localstack) = LocalStack::find().await else { return };
     let bucket = localstack.bucket("parts").await;
-    let daemon = Site::new("").start().await;
+    let site = Site::new("");
+    let daemon = site.start().await;
     let client = client(&daemon.url("")).await;
     client.create_trail().name(TRAIL).s3_bucket_name(&bucket).send().await.unwrap();
     let mut expected = [0; 3];
