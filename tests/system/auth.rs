@@ -549,7 +549,14 @@ async fn another_account_sends_to_a_channel_whose_policy_lets_it_in() {
     let answer = world.put(&other, &with_word("shared-word"), &record).await;
     assert_eq!(answer.json()["successful"].as_array().map(Vec::len), Some(1), "{}", answer.text());
     let answer = world.put(&other, &with_word("other-word"), &record).await;
-    refused(&world, "another word", &answer, 400, "ChannelNotFound", "was not found");
+    refused(
+        &world,
+        "another word",
+        &answer,
+        400,
+        "ChannelInsufficientPermission",
+        "does not allow",
+    );
     // It brings no records of its own account into this one's channel.
     let answer = world.put(&other, &with_word("shared-word"), &event(OTHER, REGION, 2)).await;
     assert_eq!(answer.json()["failed"][0]["errorCode"], "InvalidRecipient", "{}", answer.text());

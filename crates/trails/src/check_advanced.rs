@@ -2,8 +2,9 @@
 //! what each field may be compared with.
 //!
 //! Two things hold in Cairn alone: a selector may name several categories, if its other fields fit
-//! each of them; and the configuration may select `Data` without `resources.type`, of all types at
-//! once. PutEventSelectors does not take the latter, see [`Form`].
+//! each of them; and the configuration may select `Data` without `resources.type` and
+//! `NetworkActivity` without `eventSource`, all at once. PutEventSelectors does not take the latter,
+//! see [`Form`].
 //! Source: AWS CloudTrail API Reference, `AdvancedFieldSelector`; "Quotas in CloudTrail".
 
 use model::Category;
@@ -24,9 +25,9 @@ const FIELD_BYTES_MAX: usize = 1000;
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// `Data` may stand alone.
+    /// `Data` and `NetworkActivity` may stand alone.
     Configuration,
-    /// As AWS: `Data` needs `resources.type`.
+    /// As AWS: `Data` needs `resources.type`, `NetworkActivity` needs `eventSource`.
     Api,
 }
 
@@ -64,7 +65,7 @@ pub(crate) fn check_one(
         }
         let required = match category {
             Category::Data if form == Form::Api => Field::ResourcesType,
-            Category::NetworkActivity => Field::EventSource,
+            Category::NetworkActivity if form == Form::Api => Field::EventSource,
             _ => Field::EventCategory,
         };
         if !fields.iter().any(|(field, _)| *field == required) {
@@ -72,7 +73,8 @@ pub(crate) fn check_one(
         }
     }
     let kind = resource_kind(&fields)?;
-    if categories.contains(&Category::NetworkActivity) {
+    let has_source = fields.iter().any(|(field, _)| *field == Field::EventSource);
+    if has_source && categories.contains(&Category::NetworkActivity) {
         check_source(&fields)?;
     }
     fields.iter().try_for_each(|(field, one)| check_values(*field, one, kind))

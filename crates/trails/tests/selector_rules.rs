@@ -293,19 +293,20 @@ fn data_events_are_of_one_known_type_of_resource() {
 }
 
 #[test]
-fn only_the_configuration_selects_data_events_of_all_types() {
-    let all = of("Data", &[]);
-    let error = put_advanced(&all).unwrap_err();
-    assert_eq!(error.to_string(), "The following fields are required: [resources.type].");
-    let parsed: Vec<AdvancedEventSelector> = serde_json::from_value(all).unwrap();
-    EventSelectors::Advanced(parsed).check().unwrap();
+fn only_the_configuration_selects_all_types_of_resources_and_all_sources() {
+    for (category, missing) in [("Data", "resources.type"), ("NetworkActivity", "eventSource")] {
+        let all = of(category, &[]);
+        let error = put_advanced(&all).unwrap_err().to_string();
+        assert_eq!(error, format!("The following fields are required: [{missing}]."));
+        let parsed: Vec<AdvancedEventSelector> = serde_json::from_value(all).unwrap();
+        EventSelectors::Advanced(parsed).check().unwrap();
+    }
 }
 
 #[test]
 fn network_activity_is_of_one_known_source() {
     let source = |values: &[&str]| of("NetworkActivity", &[field("eventSource", "Equals", values)]);
     taken(&source(&["kms.amazonaws.com"]));
-    refused(&of("NetworkActivity", &[]), "The following fields are required: [eventSource].");
     for wrong in [&["iam.amazonaws.com"][..], &["kms.amazonaws.com", "s3.amazonaws.com"]] {
         let text = format!(
             "field \"eventSource\" does not take the value {:?}; use one source that has network activity events, such as \"kms.amazonaws.com\"",
