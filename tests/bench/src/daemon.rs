@@ -17,16 +17,17 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use aws_credential_types::Credentials;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use trails::Channel;
 
-use crate::http;
 use crate::null_s3::{NullS3, Report};
 use crate::process::{cpu_seconds, now, peak_memory_mb};
 use crate::records::{OWNER, Pair};
 use crate::requests::channel;
+use crate::{api, http};
 
 /// Far more than anything takes: only what never happens meets it.
 const WAIT_MAX: Duration = Duration::from_secs(300);
@@ -38,6 +39,7 @@ pub struct Site {
     directory: TempDir,
     s3: NullS3,
     members: Vec<String>,
+    auth: &'static str,
 }
 
 /// A daemon that is ready.
@@ -90,10 +92,35 @@ pub fn beside() -> Result<PathBuf> {
 impl Site {
     /// For events of these pairs.
     pub fn new(pairs: &[Pair]) -> Result<Site> {
+        Site::with_auth(pairs, "localstack")
+    }
+
+    /// Whose callers must sign; and the root key of the owner.
+    pub fn signed(pairs: &[Pair]) -> Result<(Site, Credentials)> {
+        let site = Site::with_auth(pairs, "sigv4")?;
+        site.account("create")?;
+        let key = api::key_of(&site.account("create-key")?)?;
+        Ok((site, key))
+    }
+
+    /// What `cairn account` prints of the owner.
+    fn account(&self, command: &str) -> Result<Vec<u8>> {
+        let mut run = Command::new(binary()?);
+        run.args(["account", command, OWNER, "--json", "--config"]).arg(self.configuration());
+        let output = run.env_clear().output()?;
+        ensure!(
+            output.status.success(),
+            "cairn account: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(output.stdout)
+    }
+
+    fn with_auth(pairs: &[Pair], auth: &'static str) -> Result<Site> {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(beside()?)?;
         let accounts: BTreeSet<&String> = pairs.iter().map(|(account, _)| account).collect();
         let members = accounts.into_iter().filter(|account| *account != OWNER).cloned().collect();
-        let site = Site { directory, s3: NullS3::start()?, members };
+        let site = Site { directory, s3: NullS3::start()?, members, auth };
         site.configure(0)?;
         Ok(site)
     }
@@ -101,13 +128,13 @@ impl Site {
     /// Writes the configuration; another number makes another trail of the same name.
     fn configure(&self, number: usize) -> Result<()> {
         let data = self.directory.path().join("data");
-        let Site { members, .. } = self;
+        let Site { members, auth, .. } = self;
         let Channel { name, account, region, .. } = channel();
         let text = format!(
             r#"
             data_dir = {data:?}
             listen = "127.0.0.1:0"
-            auth = "localstack"
+            auth = "{auth}"
 
             [organization]
             id = "o-bench00000"

@@ -13,11 +13,13 @@
 //! | `events_per_s.LOAD`, `ack_p50_ms.LOAD`, `ack_p99_ms.LOAD` | [`throughput`] |
 //! | `rss_growth_mb`, `rss_peak_mb.pairs*` | [`memory`] |
 //! | `recovery_s_per_gb`, `recovery_cpu_s_per_gb`, `rss_peak_mb.recovery` | [`recovery`] |
+//! | `describe_trails_per_s`, `trail_status_per_s` | [`api`] |
 //! | `sigv4_us` | [`signature`] |
 //! | `selector_evals_per_s_1`, `_5`, `_500` | [`selectors`] |
 //!
 //! Seconds of CPU and bytes of memory hold on a machine that others use too; rates and waits do not.
 
+mod api;
 mod cpu;
 mod daemon;
 mod figures;
@@ -79,6 +81,7 @@ fn run() -> Result<()> {
     if wanted.any(&recovery::names()) {
         recovery::measure(&wanted)?;
     }
+    api::measure(&wanted)?;
     if wanted.any(&signature::names()) {
         signature::measure(&wanted)?;
     }

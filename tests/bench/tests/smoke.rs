@@ -7,7 +7,7 @@ use std::process::Command;
 fn a_quick_run_prints_the_figures_that_were_asked_for_and_finds_every_event() {
     let bench = env!("CARGO_BIN_EXE_cairn-bench");
     let run = Command::new(bench)
-        .args(["--quick", "single.c16", "api.c1.", "selector_evals"])
+        .args(["--quick", "single.c16", "api.c1.", "selector_evals", "describe_trails"])
         .output()
         .unwrap();
     let said = String::from_utf8(run.stderr).unwrap();
@@ -26,6 +26,7 @@ fn a_quick_run_prints_the_figures_that_were_asked_for_and_finds_every_event() {
         "events_per_s.api.c1 1/s",
         "ack_p50_ms.api.c1 ms",
         "ack_p99_ms.api.c1 ms",
+        "describe_trails_per_s 1/s",
         "selector_evals_per_s_1 1/s",
         "selector_evals_per_s_5 1/s",
         "selector_evals_per_s_500 1/s",
