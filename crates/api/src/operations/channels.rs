@@ -16,7 +16,7 @@ use super::channel_shapes::{
     UpdateChannel,
 };
 use super::shapes::Nothing;
-use super::{event_data_stores, tags};
+use super::{event_data_stores, room, tags};
 use crate::context::Context;
 use crate::exception::Exception;
 use crate::operation::Plan;
@@ -45,6 +45,7 @@ pub(crate) fn create(
         policy: None,
     };
     check_free(context, &channel.name)?;
+    room::check_region(definitions, &caller.account, &caller.region)?;
     if own(context).count() >= quotas.channels {
         let message =
             format!("There are {} channels in {} already.", quotas.channels, caller.region);

@@ -28,6 +28,7 @@ pub(crate) fn create(
         let message = format!("Trail {} already exists for customer: {}", arn.name, arn.account);
         return Err(Exception::new("TrailAlreadyExistsException", message));
     }
+    room::check_region(context.definitions, &arn.account, &arn.home_region)?;
     if let Some(region) = room::full(context, trail) {
         let quota = context.quotas.trails_per_region;
         let message = format!("User: {} already has {quota} trails in {region}.", arn.account);

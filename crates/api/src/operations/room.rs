@@ -1,14 +1,37 @@
 //! Whether there is room for a trail in each Region where it shows: for its name, and in the quota.
 //!
-//! A multi-Region trail shows in every Region, and counts in each.
+//! A multi-Region trail shows in every Region, and counts in each. Cairn has no list of Regions, so
+//! an account names as many as it likes, up to [`REGIONS_MAX`]: else quotas by Region would be none.
 //! Source: AWS CloudTrail User Guide, "Quotas in AWS CloudTrail".
 
 use std::collections::BTreeSet;
 
-use model::Region;
+use model::{AccountId, Region};
 use trails::{Definitions, Trail};
 
 use crate::context::Context;
+use crate::exception::Exception;
+
+/// Regions in which an account may have trails and channels; AWS has fewer.
+const REGIONS_MAX: usize = 64;
+
+/// Refuses an account's first trail or channel in a Region when it has some in too many others.
+pub(super) fn check_region(
+    definitions: &Definitions,
+    account: &AccountId,
+    region: &Region,
+) -> Result<(), Exception> {
+    let trails = definitions.trails.iter().map(|one| &one.trail.arn);
+    let trails = trails.filter(|arn| arn.account == *account).map(|arn| &arn.home_region);
+    let channels = definitions.channels.iter().filter(|channel| channel.account == *account);
+    let mut regions: BTreeSet<&Region> = trails.chain(channels.map(|one| &one.region)).collect();
+    regions.insert(region);
+    if regions.len() <= REGIONS_MAX {
+        return Ok(());
+    }
+    let message = format!("An account has trails and channels in at most {REGIONS_MAX} Regions.");
+    Err(Exception::new("OperationNotPermittedException", message))
+}
 
 /// The owner's other trails.
 fn others<'a>(

@@ -242,6 +242,26 @@ async fn a_region_has_five_trails() {
 }
 
 #[tokio::test]
+async fn an_account_names_a_bounded_number_of_regions() {
+    let world = World::new();
+    for number in 0..64 {
+        world.caller(ACCOUNT, &format!("xx-west-{number}")).make("abc", json!({})).await;
+    }
+    let one_more = world.caller(ACCOUNT, "xx-west-64");
+    let channel = json!({ "Name": "abc", "Source": "Custom", "Destinations": [{
+        "Type": "EVENT_DATA_STORE",
+        "Location": "arn:aws:cloudtrail:xx-west-64:111111111111:eventdatastore/EXAMPLE-f852-4e8f-8bd1-bcf6cEXAMPLE",
+    }]});
+    let trail = json!({ "Name": "abc", "S3BucketName": "logs" });
+    for (operation, members) in [("CreateTrail", trail), ("CreateChannel", channel)] {
+        let refused = one_more.refused(operation, members).await;
+        assert_eq!(refused.0, "OperationNotPermittedException", "{operation}: {}", refused.1);
+    }
+    world.caller(ACCOUNT, "xx-west-7").make("def", json!({})).await;
+    world.caller("222222222222", "xx-west-64").make("abc", json!({})).await;
+}
+
+#[tokio::test]
 async fn a_trail_of_all_regions_counts_in_each() {
     let world = World::new();
     let (here, there) = (world.caller(ACCOUNT, REGION), world.caller(ACCOUNT, "us-east-1"));
