@@ -5,6 +5,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -64,13 +65,7 @@ async fn a_change_that_is_killed_leaves_the_old_or_the_new_trail() {
         for register in Register::ALL {
             writers.spawn(write_until_the_end(register, client.clone(), Arc::clone(&shared)));
         }
-        let enough =
-            shared.acknowledged.lock().unwrap().len() + usize::try_from(dice.below(12)).unwrap();
-        promptly("some changes are acknowledged", async || {
-            (shared.acknowledged.lock().unwrap().len() >= enough).then_some(())
-        })
-        .await;
-        tokio::time::sleep(Duration::from_micros(dice.below(DELAY_MAX_MICROS))).await;
+        a_moment(&site, &shared, &dice).await;
         daemon.kill();
         while let Some(ended) = writers.join_next().await {
             ended.unwrap();
@@ -88,6 +83,22 @@ async fn a_change_that_is_killed_leaves_the_old_or_the_new_trail() {
     assert!(told.requests().values().all(|times| *times == 1));
     let changes = acknowledged.len();
     let _ = writeln!(std::io::stderr(), "{changes} changes were acknowledged, and are all told of");
+}
+
+/// Waits until some changes are acknowledged and then a little; or, in half of all cases, until the
+/// definitions have just been stored, which is the middle of a change.
+async fn a_moment(site: &Site, shared: &Shared, dice: &Dice) {
+    let acknowledged = || shared.acknowledged.lock().unwrap().len();
+    let enough = acknowledged() + usize::try_from(dice.below(12)).unwrap();
+    promptly("some changes are acknowledged", async || (acknowledged() >= enough).then_some(()))
+        .await;
+    if dice.one_in(2) {
+        tokio::time::sleep(Duration::from_micros(dice.below(DELAY_MAX_MICROS))).await;
+        return;
+    }
+    let stored = || std::fs::metadata(site.data().join("trails.json")).unwrap().ino();
+    let before = stored();
+    promptly("definitions are stored", async || (stored() != before).then_some(())).await;
 }
 
 /// Writes one number after the other until the daemon is gone.
