@@ -42,7 +42,7 @@ use super::input::{Broken, Input};
 use super::room::{CALL_BYTES, Held, NoRoom};
 use super::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
 use super::whole::{self, Measure, NotTaken};
-use super::{RETRY_AFTER, Site, aws_error, no_room, not_proven, refuse};
+use super::{RETRY_AFTER, Site, aws_error, no_room, not_proven, refuse, told};
 
 /// Refusals and remarks that an answer lists.
 pub const LISTED_MAX: usize = 100;
@@ -260,7 +260,7 @@ fn respond(mut answer: Answer, stopped: Result<(), Stop>) -> Response {
             StatusCode::BAD_REQUEST
         }
         Err(Stop::Journal(refusal)) => {
-            answer.error = Some(refusal.to_string());
+            answer.error = Some(told(&refusal));
             StatusCode::SERVICE_UNAVAILABLE
         }
         Err(Stop::NoRoom(no_room)) => {

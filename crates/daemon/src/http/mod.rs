@@ -216,13 +216,27 @@ fn unavailable(refusal: &Refusal) -> Response {
         Refusal::Busy => "ThrottlingException",
         Refusal::Journal(_) | Refusal::Stopping => "ServiceUnavailableException",
     };
-    aws_error(StatusCode::SERVICE_UNAVAILABLE, kind, &refusal.to_string())
+    aws_error(StatusCode::SERVICE_UNAVAILABLE, kind, &told(refusal))
 }
 
 /// A caller is not proven, to a route that speaks REST-JSON.
 fn not_proven(site: &Site, error: &SignatureError) -> Response {
     site.metrics.refused_call("signature");
     aws_error(StatusCode::FORBIDDEN, error.code(), &error.to_string())
+}
+
+/// A refusal for the sender. The journal's own words may name files of this machine; health and the
+/// log have them.
+fn told(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Journal(JournalError::Full { .. }) => {
+            "the journal is full and takes no events now; send again later".into()
+        }
+        Refusal::Journal(JournalError::Halted(_) | JournalError::Disk(_)) => {
+            "the journal is halted until the daemon is restarted; send again later".into()
+        }
+        other => other.to_string(),
+    }
 }
 
 /// There is no memory for a call, of which nothing was read.
@@ -251,7 +265,11 @@ impl Site {
 
     /// How much comes in.
     fn pressure(&self) -> Pressure {
-        let room = self.room.state().and(self.unproven.state());
+        // Where everybody is believed, nothing waits to be proven.
+        let room = match self.auth.is_open() {
+            true => self.room.state(),
+            false => self.room.state().and(self.unproven.state()),
+        };
         Pressure { connections: self.connections.state(), room }
     }
 }
