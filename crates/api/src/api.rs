@@ -68,7 +68,8 @@ impl<S: Site> Api<S> {
     }
 
     async fn run(&self, call: &Call<'_>, operation: &Operation) -> Result<Value, Exception> {
-        let authorized = self.authorize(call, operation);
+        let authorized =
+            check_target(call, operation).and_then(|()| self.authorize(call, operation));
         let result = match (authorized, &operation.handler) {
             (Ok(()), Handler::Change(run)) => return self.change(call, run).await,
             (Ok(()), Handler::Read(run)) => {
@@ -92,7 +93,8 @@ impl<S: Site> Api<S> {
         let definitions = self.site.definitions();
         for resource in (operation.resources)(caller, members)? {
             let mut context = context.clone();
-            authorize::add_tags(&mut context, &definitions, &caller.account, &resource, members);
+            let given = operation.tags.and_then(|member| members.get(member));
+            authorize::add_tags(&mut context, &definitions, &caller.account, &resource, given);
             authorize::check(&accounts::Call {
                 principal: &caller.principal,
                 action: &format!("cloudtrail:{}", call.operation),
@@ -194,4 +196,14 @@ impl<S: Site> Api<S> {
         let told = Told { caller, request, operation, parameters, result, event_id, now };
         self.site.record(&caller.account, &caller.region, told.record()).await
     }
+}
+
+/// Refuses a change that its signature does not name: else whoever sees a signed read on its way could
+/// make it a change. Some clients leave the operation of their reads out.
+fn check_target(call: &Call<'_>, operation: &Operation) -> Result<(), Exception> {
+    if call.request.is_target_signed || !matches!(operation.handler, Handler::Change(_)) {
+        return Ok(());
+    }
+    let message = "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.";
+    Err(Exception::new("InvalidSignatureException", message))
 }

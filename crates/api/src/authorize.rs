@@ -8,7 +8,7 @@
 use accounts::{Call, Context, Decision, authorize};
 use model::{AccountId, Timestamp, TrailArn};
 use serde_json::Value;
-use trails::{Definitions, Tag};
+use trails::{Channel, Definitions, Tag};
 
 use crate::caller::Caller;
 use crate::exception::Exception;
@@ -37,13 +37,13 @@ pub(crate) fn add_tags(
     definitions: &Definitions,
     account: &AccountId,
     resource: &str,
-    members: &Value,
+    given: Option<&Value>,
 ) {
     for Tag { key, value } in tags_of(definitions, account, resource) {
         context.set(&format!("aws:ResourceTag/{key}"), value.as_deref().unwrap_or_default());
     }
-    let given = members.get("TagsList").or(members.get("Tags")).and_then(Value::as_array);
     let given: Vec<(&str, &str)> = given
+        .and_then(Value::as_array)
         .into_iter()
         .flatten()
         .filter_map(|tag| {
@@ -60,7 +60,8 @@ pub(crate) fn add_tags(
 /// The tags of an account's trail or channel.
 fn tags_of<'a>(definitions: &'a Definitions, account: &AccountId, resource: &str) -> &'a [Tag] {
     if resource.contains(":channel/") {
-        let mut channels = definitions.channels.iter().filter(|one| one.account == *account);
+        let is_meant = |one: &&Channel| one.account == *account && resource.ends_with(&one.id);
+        let mut channels = definitions.channels.iter().filter(is_meant);
         return channels.find(|one| one.arn() == resource).map_or(&[], |one| &one.tags);
     }
     let arn = resource.parse().ok().filter(|arn: &TrailArn| arn.account == *account);

@@ -14,6 +14,9 @@ use crate::wire;
 
 /// The input of an operation.
 pub trait Input: DeserializeOwned {
+    /// The member that holds the tags that a call gives, of which policies ask.
+    const TAGS: Option<&'static str> = None;
+
     /// The ARN of what it acts on, for policies; `*` where there is none.
     fn resource(&self, _caller: &Caller) -> String {
         "*".into()
@@ -87,6 +90,8 @@ pub(crate) enum Handler {
 pub(crate) struct Operation {
     pub(crate) handler: Handler,
     pub(crate) resources: Resources,
+    /// The member that holds the tags that a call gives.
+    pub(crate) tags: Option<&'static str>,
 }
 
 /// Operations by their names.
@@ -99,7 +104,7 @@ pub(crate) fn read<I: Input, O: Serialize>(
     let run = move |context: &Context<'_>, input: &Value| {
         Ok(wire::output(&run(context, &wire::input::<I>(input)?)?))
     };
-    Operation { handler: Handler::Read(Box::new(run)), resources: resources::<I>() }
+    Operation { handler: Handler::Read(Box::new(run)), resources: resources::<I>(), tags: I::TAGS }
 }
 
 /// An operation that changes what is defined.
@@ -110,12 +115,17 @@ pub(crate) fn change<I: Input, O: Serialize>(
         let Plan { definitions, output, checks } = run(context, &wire::input::<I>(input)?)?;
         Ok(Plan { definitions, output: wire::output(&output), checks })
     };
-    Operation { handler: Handler::Change(Box::new(run)), resources: resources::<I>() }
+    Operation {
+        handler: Handler::Change(Box::new(run)),
+        resources: resources::<I>(),
+        tags: I::TAGS,
+    }
 }
 
 /// An operation that Cairn has not.
 pub(crate) fn unsupported() -> Operation {
-    Operation { handler: Handler::Unsupported, resources: Box::new(|_, _| Ok(vec!["*".into()])) }
+    let resources: Resources = Box::new(|_, _| Ok(vec!["*".into()]));
+    Operation { handler: Handler::Unsupported, resources, tags: None }
 }
 
 fn resources<I: Input>() -> Resources {

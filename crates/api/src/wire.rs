@@ -21,6 +21,12 @@ pub const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 pub const BODY_BYTES_MAX: usize = 2 << 20;
 /// Levels of objects and lists in a body. Records, which hold it, take 100.
 const DEPTH_MAX: usize = 32;
+/// Values of one body at most; the largest call that AWS takes has some thousands.
+const VALUES_MAX: usize = 20_000;
+/// What a body's bytes come to: itself, its members, the plan, the record.
+pub const BODY_FACTOR: usize = 4;
+/// What an object with one member takes, as the largest of all values.
+const VALUE_BYTES: usize = 700;
 /// What stands before the operation's name; both are in use.
 const PREFIXES: [&str; 2] =
     ["CloudTrail_20131101", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"];
@@ -30,6 +36,8 @@ const PREFIXES: [&str; 2] =
 pub struct Request {
     /// `X-Amz-Target`.
     pub target: String,
+    /// Whether the signature names the target.
+    pub is_target_signed: bool,
     /// The body.
     pub body: Bytes,
     /// `x-amzn-RequestId` of the answer.
@@ -60,6 +68,29 @@ pub(crate) fn operation_of(target: &str) -> Result<&str, Exception> {
 /// `UnknownOperationException`.
 pub(crate) fn unknown_operation() -> Exception {
     Exception::new("UnknownOperationException", "")
+}
+
+/// What a body takes in memory once it is parsed, in bytes: every value of JSON costs, however short
+/// it is written.
+///
+/// # Errors
+/// `SerializationException` when there are more values than any operation has.
+pub fn weight(body: &[u8]) -> Result<usize, Exception> {
+    let (mut values, mut is_text, mut is_escaped) = (0, false, false);
+    for byte in body {
+        match byte {
+            _ if std::mem::take(&mut is_escaped) => {}
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            b'{' | b'[' | b',' | b':' if !is_text => values += 1,
+            _ => {}
+        }
+    }
+    if values > VALUES_MAX {
+        let message = format!("The body has more than {VALUES_MAX} values.");
+        return Err(Exception::serialization(message));
+    }
+    Ok(BODY_FACTOR * body.len() + VALUE_BYTES * values)
 }
 
 /// The members of a call; none where there is no body. A member that is `null` is absent.

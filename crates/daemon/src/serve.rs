@@ -252,7 +252,7 @@ where
     /// The configuration says this from now on.
     pub async fn configure(&self, configured: Definitions) -> anyhow::Result<Changes> {
         let change = self.registrar.begin().await;
-        let definitions = change.definitions().with_configuration(configured);
+        let definitions = change.definitions().with_configuration(configured)?;
         change.commit(definitions).await
     }
 
@@ -381,7 +381,7 @@ fn open_journal(
     let now = parts.now().wall;
     let mut registry = Registry::open(Arc::clone(&parts.disk))?;
     let journal = journal_settings(settings);
-    let definitions = registry.definitions().with_configuration(settings.definitions.clone());
+    let definitions = registry.definitions().with_configuration(settings.definitions.clone())?;
     journal.check(&definitions.trail_set(u64::MAX))?;
     let changes = registry.apply(definitions, now)?;
     let entropy = Arc::clone(&parts.entropy);

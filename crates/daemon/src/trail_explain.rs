@@ -77,7 +77,7 @@ impl Explain {
         let settings = Settings::load(self.config.as_deref(), std::env::vars_os(), &flags)?;
         let stored = read_registry(&settings.data_dir)?;
         let mut all = match self.config {
-            Some(_) => stored.with_configuration(settings.definitions),
+            Some(_) => stored.with_configuration(settings.definitions)?,
             None => stored,
         };
         let known: Vec<String> = all.trails.iter().map(|one| one.trail.arn.to_string()).collect();

@@ -157,6 +157,12 @@ impl<'a> Signed<'a> {
         self.token.as_deref()
     }
 
+    /// Whether the signature covers a header, named in small letters.
+    #[must_use]
+    pub fn signs(&self, header: &str) -> bool {
+        self.signed_headers.split(';').any(|name| name == header)
+    }
+
     /// What the signature says of the body.
     #[must_use]
     pub fn payload(&self) -> Payload {

@@ -2,7 +2,7 @@
 //! configuration says and what the API made come together.
 //!
 //! The configuration defines what it names, and only it can change that. What the API made is kept
-//! beside it. Where both name the same trail or channel, the configuration's stands.
+//! beside it, and the configuration cannot take it over: it would undo what somebody else said.
 
 use std::collections::BTreeMap;
 
@@ -63,6 +63,13 @@ pub struct TrailDefinition {
     #[serde(default)]
     pub insights: Vec<InsightSelector>,
 }
+
+/// The configuration names a trail that the API made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "trail {0} of the configuration was made by the API; give it another name, or delete that one by the API first (aws cloudtrail delete-trail)"
+)]
+pub struct MadeByApi(pub TrailArn);
 
 /// When a trail's logging was last started and stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,12 +156,16 @@ impl Definitions {
     }
 
     /// What holds when the configuration says this from now on.
-    #[must_use]
-    pub fn with_configuration(&self, configured: Definitions) -> Definitions {
+    ///
+    /// # Errors
+    /// A trail of the configuration that the API made.
+    pub fn with_configuration(&self, configured: Definitions) -> Result<Definitions, MadeByApi> {
         let mut all = configured;
-        let has_trail = |all: &Definitions, arn| all.trail(arn).is_some();
         for definition in &self.trails {
-            if definition.origin == Origin::Api && !has_trail(&all, &definition.trail.arn) {
+            if definition.origin == Origin::Api {
+                if all.trail(&definition.trail.arn).is_some() {
+                    return Err(MadeByApi(definition.trail.arn.clone()));
+                }
                 let mut definition = definition.clone();
                 // The trails of an account that manages no organization any more are ordinary ones.
                 definition.trail.is_organization &=
@@ -174,7 +185,7 @@ impl Definitions {
         };
         all.delegated_administrators =
             self.delegated_administrators.iter().filter(is_member).cloned().collect();
-        all
+        Ok(all)
     }
 
     /// Whether an account may send records for another: one of its organization, which it manages or
@@ -221,11 +232,20 @@ mod tests {
 
     #[test]
     fn what_the_api_made_is_kept_and_what_the_configuration_no_longer_names_is_not() {
-        let before = definitions(&[of_api("api"), of_api("both"), configured("old")]);
-        let after =
-            before.with_configuration(definitions(&[configured("both"), configured("new")]));
+        let before = definitions(&[of_api("api"), configured("both"), configured("old")]);
+        let after = before
+            .with_configuration(definitions(&[configured("both"), configured("new")]))
+            .unwrap();
         assert_eq!(after.trails, [configured("both"), configured("new"), of_api("api")]);
-        assert_eq!(after.with_configuration(Definitions::default()).trails, [of_api("api")]);
+        let none = after.with_configuration(Definitions::default()).unwrap();
+        assert_eq!(none.trails, [of_api("api")]);
+    }
+
+    #[test]
+    fn what_the_api_made_is_not_taken_over() {
+        let before = definitions(&[of_api("one"), of_api("two")]);
+        let refused = before.with_configuration(definitions(&[configured("two")])).unwrap_err();
+        assert_eq!(refused.0.name.as_str(), "two");
     }
 
     #[test]
@@ -273,8 +293,8 @@ mod tests {
             ..definitions(&[organization_trail])
         };
         let configuration = Definitions { trails: Vec::new(), ..with.clone() };
-        assert_eq!(with.with_configuration(configuration), with);
-        let without = with.with_configuration(Definitions::default());
+        assert_eq!(with.with_configuration(configuration).unwrap(), with);
+        let without = with.with_configuration(Definitions::default()).unwrap();
         assert!(!without.trails[0].trail.is_organization);
         assert!(without.delegated_administrators.is_empty());
     }

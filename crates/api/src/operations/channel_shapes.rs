@@ -20,7 +20,9 @@ pub(crate) struct CreateChannel {
     pub(super) tags: Vec<Tag>,
 }
 
-impl Input for CreateChannel {}
+impl Input for CreateChannel {
+    const TAGS: Option<&'static str> = Some("Tags");
+}
 
 /// The input of UpdateChannel.
 #[derive(Deserialize)]

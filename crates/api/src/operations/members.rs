@@ -43,6 +43,8 @@ pub(crate) struct Members {
 }
 
 impl Input for Members {
+    const TAGS: Option<&'static str> = Some("TagsList");
+
     fn resource(&self, caller: &Caller) -> String {
         trail_resource(caller, &self.name)
     }

@@ -42,6 +42,8 @@ pub(crate) struct TagsOfResource {
 }
 
 impl Input for TagsOfResource {
+    const TAGS: Option<&'static str> = Some("TagsList");
+
     fn resource(&self, _caller: &Caller) -> String {
         self.resource_id.clone()
     }
@@ -57,7 +59,8 @@ pub(crate) struct ListTags {
 
 impl Input for ListTags {
     fn resources(&self, _caller: &Caller) -> Vec<String> {
-        self.resource_id_list.clone()
+        // One more than may be, which the operation then refuses.
+        self.resource_id_list.iter().take(RESOURCES_MAX + 1).cloned().collect()
     }
 }
 

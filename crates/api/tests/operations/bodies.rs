@@ -49,6 +49,17 @@ async fn deep_values_are_refused_and_the_call_after_them_is_recorded() {
     assert_eq!(world.records().len(), 1);
 }
 
+#[test]
+fn a_body_weighs_what_its_values_come_to_and_has_so_many_at_most() {
+    let weight = |body: &str| cairn_api::wire::weight(body.as_bytes());
+    assert_eq!(weight("").unwrap(), 0);
+    assert_eq!(weight(r#"{"a":"{[,:\"{"}"#).unwrap(), 4 * 15 + 700 * 2, "texts are no values");
+    assert!(weight(&format!("[{}0]", "0,".repeat(19_999))).is_ok());
+    let many = weight(&format!("[{}0]", "0,".repeat(20_000))).unwrap_err();
+    assert_eq!(many.code, "SerializationException");
+    assert_eq!(weight(&format!("\"{}\"", "{".repeat(1 << 20))).unwrap(), 4 * ((1 << 20) + 2));
+}
+
 #[tokio::test]
 async fn messages_quote_a_caller_to_a_bound() {
     let caller = World::new().caller("111111111111", "eu-west-1");

@@ -91,9 +91,39 @@ async fn conditions_see_where_a_call_comes_from_and_the_tags_of_what_it_names() 
         statement["Condition"] = json!({ operator: { key: value } });
         let statements = json!([statement]);
         let user = world().user(ACCOUNT, REGION, &statements);
-        let members = json!({ "Name": "kept", "TagsList": [{ "Key": "stage", "Value": "prod" }] });
-        let refused = user.call("StopLogging", members).await.unwrap_err();
+        let tags = json!([{ "Key": "stage", "Value": "prod" }]);
+        let refused = user.call("AddTags", json!({ "ResourceId": TRAIL, "TagsList": tags })).await;
+        let refused = refused.unwrap_err();
         assert_eq!(refused.code != "AccessDeniedException", allows, "{key} {value}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_tags_that_a_call_gives_count_as_its_tags() {
+    let mut statement = allow("*", "*");
+    statement["Condition"] = json!({ "StringEquals": { "aws:RequestTag/team": "red" } });
+    let user = world().user(ACCOUNT, REGION, &json!([statement]));
+    let (red, blue) =
+        (json!([{ "Key": "team", "Value": "red" }]), json!([{ "Key": "team", "Value": "blue" }]));
+    let store = "arn:aws:cloudtrail:eu-west-1:111111111111:eventdatastore/EXAMPLE-f852-4e8f-8bd1-bcf6cEXAMPLE";
+    let mut members = json!({ "Name": "shop", "Source": "Custom",
+        "Destinations": [{ "Type": "EVENT_DATA_STORE", "Location": store }],
+        "TagsList": red, "Tags": blue });
+    let refused = user.call("CreateChannel", members.clone()).await.unwrap_err();
+    assert_eq!(refused.code, "AccessDeniedException");
+    members["Tags"] = red;
+    user.call("CreateChannel", members).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_signature_that_names_no_operation_is_good_for_reads_only() {
+    let caller = World::new().with_trail(ACCOUNT, REGION, "kept").caller(ACCOUNT, REGION);
+    for (operation, status) in [("GetTrail", 200), ("StopLogging", 400), ("DeleteTrail", 400)] {
+        let members = json!({ "Name": "kept" }).to_string();
+        let answer = caller.send_with(operation, members, false).await;
+        assert_eq!(answer.status, status, "{operation}");
+        let body = String::from_utf8(answer.body).unwrap();
+        assert_eq!(body.contains("InvalidSignatureException"), status == 400, "{operation}");
     }
 }
 

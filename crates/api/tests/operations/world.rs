@@ -310,9 +310,15 @@ impl Client {
 
     /// Sends a body as it is.
     pub async fn send(&self, operation: &str, body: String) -> Answer {
+        self.send_with(operation, body, true).await
+    }
+
+    /// The same, by a signature that names the operation or not.
+    pub async fn send_with(&self, operation: &str, body: String, is_target_signed: bool) -> Answer {
         let prefix = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101";
         let request = Request {
             target: format!("{prefix}.{operation}"),
+            is_target_signed,
             body: Bytes::from(body),
             request_id: "11111111-2222-3333-4444-555555555555".into(),
             source_ip: "127.0.0.1".into(),

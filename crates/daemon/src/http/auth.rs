@@ -111,6 +111,14 @@ impl Claim<'_> {
         matches!(self.kind, Kind::Believed(_))
     }
 
+    /// Whether it covers a header; one that is believed covers all.
+    pub(super) fn signs(&self, header: &str) -> bool {
+        match &self.kind {
+            Kind::Believed(_) => true,
+            Kind::Signed(signed, _) => signed.signs(header),
+        }
+    }
+
     /// Whether it is about the body as a whole, so that nothing of that can be used before it is here.
     pub(super) fn is_about_the_whole_body(&self) -> bool {
         matches!(&self.kind, Kind::Signed(signed, _) if signed.payload() == Payload::Hashed)

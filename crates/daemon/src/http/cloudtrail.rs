@@ -10,16 +10,18 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use producer::intake::WAIT_MAX;
 
 use super::auth::Scope;
 use super::permits::{source_ip, text};
+use super::room::CALL_BYTES;
 use super::whole::{self, Measure, NotTaken, Whole};
 use super::{RETRY_AFTER, RequestId, Site, no_room, refuse};
 
 const SCOPE: Scope = Scope { services: &["cloudtrail"], takes_streams: false };
-/// Besides its bytes, a body is held once it is parsed: members, the plan, the record.
-const MEASURE: Measure = Measure { bytes_max: wire::BODY_BYTES_MAX, factor: 4 };
+const MEASURE: Measure = Measure { bytes_max: wire::BODY_BYTES_MAX, factor: wire::BODY_FACTOR };
 
 /// Takes a call.
 pub async fn handle(
@@ -32,7 +34,8 @@ pub async fn handle(
         Ok(claim) => claim,
         Err(error) => return refused(&site, body, &error.into()).await,
     };
-    let Whole { proven, body: bytes, held } =
+    let is_target_signed = claim.signs("x-amz-target");
+    let Whole { proven, body: bytes, mut held } =
         match whole::read(&site, claim, &mut body, MEASURE).await {
             Ok(whole) => whole,
             Err(error) => return refused(&site, body, &error).await,
@@ -41,7 +44,15 @@ pub async fn handle(
     if let Err(message) = site.serves(&caller.account) {
         return respond(Answer::refused(&Exception::new("AccessDeniedException", message)));
     }
+    let weight = match wire::weight(&bytes) {
+        Ok(weight) => weight,
+        Err(exception) => return respond(Answer::refused(&exception)),
+    };
+    if let Err(full) = held.hold(CALL_BYTES + weight, WAIT_MAX).await {
+        return no_room(&site, full);
+    }
     let request = api::Request {
+        is_target_signed,
         target: text(&head, "x-amz-target").unwrap_or_default().to_owned(),
         body: bytes.into(),
         request_id,
@@ -49,9 +60,14 @@ pub async fn handle(
         user_agent: text(&head, header::USER_AGENT.as_str()).map(str::to_owned),
         host: text(&head, header::HOST.as_str()).map(str::to_owned),
     };
-    let answer = to_its_end((site.api)(caller, request)).await;
-    drop(held);
-    respond(answer)
+    let call = (site.api)(caller, request);
+    // What the call holds is its own: it goes on without a caller.
+    let call = async move {
+        let answer = call.await;
+        drop(held);
+        answer
+    };
+    respond(to_its_end(call.boxed()).await)
 }
 
 async fn refused(site: &Site, body: Body, error: &NotTaken) -> Response {
