@@ -18,12 +18,12 @@ use notifier::sns::SnsTopic;
 use notifier::{Topic, fanout};
 use serde::Serialize;
 use serde_json::{Value, json};
-use trails::Trail;
+use trails::{Origin, Trail};
 
 use crate::advice::advice;
 use crate::cli::Verdict;
 use crate::config::{Auth, FanoutSettings, Flags, Settings};
-use crate::{aws, http_client, set_up};
+use crate::{aws, http_client, set_up, trail_explain};
 
 /// Seconds for which a queue is asked for a message.
 const LOOK_SECONDS: i32 = 5;
@@ -90,7 +90,10 @@ impl Doctor {
         for settings in &settings.fanout {
             check_fan_out(&config, settings, &mut checks).await;
         }
-        for definition in &settings.definitions.trails {
+        // Those that the API made are known to the data directory alone.
+        let stored = trail_explain::read_registry(&settings.data_dir)?;
+        let of_api = stored.trails.iter().filter(|one| one.origin == Origin::Api);
+        for definition in settings.definitions.trails.iter().chain(of_api) {
             check_trail(&config, &definition.trail, &mut checks).await;
         }
         self.show(&settings, &checks)?;

@@ -99,8 +99,9 @@ impl Explain {
     }
 }
 
-/// What the API and the configuration defined in a data directory; nothing where no daemon was yet.
-fn read_registry(data_dir: &Path) -> anyhow::Result<Definitions> {
+/// What the API and the configuration defined in a data directory; nothing where no daemon was yet. A
+/// daemon that runs is not disturbed.
+pub fn read_registry(data_dir: &Path) -> anyhow::Result<Definitions> {
     let file = data_dir.join(registry::FILE);
     match std::fs::read(&file) {
         Ok(bytes) => Ok(registry::read(&bytes)?),
