@@ -10,6 +10,10 @@
 //!
 //! Counts begin anew with each start: `recorded` is then what recovery found, each event once. A
 //! parked file whose batch the journal still holds is counted with its batch, and settled.
+//!
+//! Of a trail that is removed, the journal hands over what it recorded when its last segment is
+//! retired (see [`producer::recorded`]). It leaves the books as a whole when its last file has
+//! arrived and they balance: what is lost stays to be seen.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -49,8 +53,11 @@ pub struct Ledger {
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// Events in files that the start found parked, and of whose batches nothing else was left.
-    found_parked: BTreeMap<TrailArn, u64>,
+    /// Events that were recorded and that the journal does not count: it handed them over, or the
+    /// start found their files parked and nothing else left of their batches.
+    taken_over: BTreeMap<TrailArn, u64>,
+    /// The last retired batch whose counts the journal handed over.
+    last_taken: Option<BatchId>,
     unselected: BTreeMap<TrailArn, u64>,
     delivered: BTreeMap<TrailArn, u64>,
     files: BTreeMap<TrailArn, u64>,
@@ -81,7 +88,7 @@ impl Ledger {
         }
         for file in parked {
             if !counts.batches.contains_key(&file.name.batch) && !counts.is_parked(file) {
-                *counts.found_parked.entry(file.name.trail.clone()).or_default() += file.records;
+                *counts.taken_over.entry(file.name.trail.clone()).or_default() += file.records;
             }
             counts.settle(file);
             counts.park(file);
@@ -140,16 +147,20 @@ impl Ledger {
         self.counts().files.clone()
     }
 
-    /// The journal's state, which `journal` reads, and the balance of each trail at that moment.
+    /// The journal's state, which `journal` reads, and the balance of each trail at that moment. To be
+    /// called after each batch that is retired: that is how the ledger hears of removed trails.
     #[must_use]
     pub fn look(
         &self,
         journal: impl FnOnce() -> JournalState,
     ) -> (JournalState, BTreeMap<TrailArn, Balance>) {
-        let counts = self.counts();
+        let mut counts = self.counts();
         // Not before the lock: meanwhile a batch could be retired and its counts be gone.
         let journal = journal();
-        let balances = counts.balances(&journal);
+        counts.take_over(&journal);
+        let recorded = journal.recorded.by_trail();
+        counts.forget_removed(&recorded);
+        let balances = counts.balances(&journal, recorded);
         (journal, balances)
     }
 
@@ -178,13 +189,43 @@ impl Counts {
         self.parked.contains_key(&file.name.key(0))
     }
 
-    fn balances(&self, journal: &JournalState) -> BTreeMap<TrailArn, Balance> {
-        let mut balances: BTreeMap<TrailArn, Balance> = BTreeMap::new();
-        for (trails, events) in journal.recorded.values() {
-            for trail in &trails.trails {
-                balances.entry(trail.arn.clone()).or_default().recorded += events;
-            }
+    /// Takes over what the journal counts no longer, once.
+    fn take_over(&mut self, journal: &JournalState) {
+        let Some(handed_over) = journal.recorded.handed_over() else { return };
+        if self.last_taken.replace(handed_over.by) == Some(handed_over.by) {
+            return;
         }
+        for (trail, events) in &*handed_over.counts {
+            *self.taken_over.entry(trail.clone()).or_default() += events;
+        }
+    }
+
+    /// Forgets trails that the journal knows no longer and of which all is accounted for.
+    fn forget_removed(&mut self, known: &BTreeMap<TrailArn, u64>) {
+        let Counts { taken_over, unselected, delivered, files, parked, .. } = self;
+        let of = |counts: &BTreeMap<TrailArn, u64>, trail: &TrailArn| {
+            counts.get(trail).copied().unwrap_or(0)
+        };
+        taken_over.retain(|trail, recorded| {
+            let is_over = !known.contains_key(trail)
+                && *recorded == of(unselected, trail) + of(delivered, trail)
+                && !parked.values().any(|(of, _)| of == trail);
+            if is_over {
+                for counts in [&mut *unselected, delivered, files] {
+                    counts.remove(trail);
+                }
+            }
+            !is_over
+        });
+    }
+
+    fn balances(
+        &self,
+        journal: &JournalState,
+        recorded: BTreeMap<TrailArn, u64>,
+    ) -> BTreeMap<TrailArn, Balance> {
+        let of = |(trail, recorded)| (trail, Balance { recorded, ..Balance::default() });
+        let mut balances: BTreeMap<TrailArn, Balance> = recorded.into_iter().map(of).collect();
         if let Some((trails, events)) = &journal.open {
             for trail in &trails.trails {
                 balances.entry(trail.arn.clone()).or_default().waiting += events;
@@ -201,7 +242,7 @@ impl Counts {
         for (trail, events) in self.parked.values() {
             balances.entry(trail.clone()).or_default().waiting += events;
         }
-        add(&mut balances, &self.found_parked, |balance| &mut balance.recorded);
+        add(&mut balances, &self.taken_over, |balance| &mut balance.recorded);
         add(&mut balances, &self.unselected, |balance| &mut balance.unselected);
         add(&mut balances, &self.delivered, |balance| &mut balance.delivered);
         balances
@@ -282,7 +323,7 @@ mod tests {
         let (ledger, trails, one) = (Ledger::default(), set(1, &["one"]), trail("one").arn);
         let (goes, waits) = (file(7, 0, 5), file(7, 1, 2));
         let mut journal = JournalState::default();
-        journal.recorded.insert(1, (Arc::clone(&trails), 10));
+        journal.recorded.count(&trails, 10);
         journal.open = Some((Arc::clone(&trails), 10));
         assert_eq!(check(&ledger, &journal), [10, 0, 0, 10], "in the open segment");
         journal.open = None;
@@ -311,7 +352,7 @@ mod tests {
     fn a_parked_file_may_arrive_before_it_is_said_to_be_parked() {
         let (ledger, trails) = (Ledger::default(), set(1, &["one"]));
         let mut journal = JournalState::default();
-        journal.recorded.insert(1, (Arc::clone(&trails), 2));
+        journal.recorded.count(&trails, 2);
         journal.sealed.push(sealed(7, &trails, 2));
         ledger.begun(BatchId(7), &BTreeMap::new());
         ledger.delivered(&file(7, 0, 2));
@@ -321,7 +362,8 @@ mod tests {
 
     #[test]
     fn what_a_start_finds_parked_is_recorded_and_waits() {
-        let journal = JournalState::default();
+        let mut journal = JournalState::default();
+        journal.recorded.define(&set(1, &["one"]));
         let waits = file(7, 0, 4);
         // A crash may leave a file parked twice.
         let ledger = Ledger::new(&[waits.clone(), waits.clone()], &journal);
@@ -337,7 +379,7 @@ mod tests {
         let trails = set(1, &["one"]);
         let (waits, other) = (file(7, 0, 4), file(7, 1, 6));
         let mut journal = JournalState::default();
-        journal.recorded.insert(1, (Arc::clone(&trails), 10));
+        journal.recorded.count(&trails, 10);
         journal.sealed.push(sealed(7, &trails, 10));
         let ledger = Ledger::new(std::slice::from_ref(&waits), &journal);
         assert_eq!(check(&ledger, &journal), [10, 0, 0, 10]);
@@ -357,18 +399,98 @@ mod tests {
         let ledger = Ledger::default();
         let (before, after) = (set(1, &["two"]), set(2, &["one", "two"]));
         let mut journal = JournalState::default();
-        journal.recorded.insert(1, (Arc::clone(&before), 5));
-        journal.recorded.insert(2, (Arc::clone(&after), 6));
+        journal.recorded.count(&before, 5);
+        journal.recorded.count(&after, 6);
         journal.sealed.push(sealed(1, &before, 5));
         journal.open = Some((after, 6));
         assert_eq!(check(&ledger, &journal), [6, 0, 0, 6]);
+    }
+
+    /// Records events under trails in a batch of their own, and settles all but `parked` of them.
+    fn pass(
+        ledger: &Ledger,
+        journal: &mut JournalState,
+        batch: u64,
+        trails: &Arc<TrailSet>,
+        (events, parked): (u64, u64),
+    ) {
+        journal.recorded.define(trails);
+        journal.recorded.count(trails, events);
+        journal.sealed.push(sealed(batch, trails, events));
+        let others =
+            trails.trails.iter().map(|it| it.arn.clone()).filter(|it| *it != trail("one").arn);
+        ledger.begun(BatchId(batch), &others.map(|arn| (arn, events)).collect());
+        if trails.trails.contains(&trail("one")) {
+            ledger.delivered(&file(batch, 0, events - parked));
+            if parked > 0 {
+                ledger.parked(&file(batch, 1, parked));
+            }
+        }
+        check(ledger, journal);
+        journal.sealed.clear();
+        journal.recorded.retired(BatchId(batch), std::iter::empty());
+        check(ledger, journal);
+        ledger.retired(BatchId(batch));
+        check(ledger, journal);
+    }
+
+    #[test]
+    fn a_removed_trail_leaves_the_books_as_a_whole_and_only_when_its_last_file_arrived() {
+        let (ledger, one) = (Ledger::default(), trail("one").arn);
+        let mut journal = JournalState::default();
+        let (both, other) = (["one", "two"], ["two"]);
+        pass(&ledger, &mut journal, 1, &set(1, &both), (10, 4));
+        assert_eq!(check(&ledger, &journal), [10, 0, 6, 4]);
+        pass(&ledger, &mut journal, 2, &set(2, &other), (5, 0));
+        assert_eq!(check(&ledger, &journal), [10, 0, 6, 4], "a file of it waits");
+        // A trail of the same name counts with it.
+        pass(&ledger, &mut journal, 3, &set(3, &both), (7, 0));
+        assert_eq!(check(&ledger, &journal), [17, 0, 13, 4]);
+        pass(&ledger, &mut journal, 4, &set(4, &other), (5, 0));
+        ledger.delivered(&file(1, 1, 4));
+        assert_eq!(check(&ledger, &journal), [0; 4]);
+        assert!(!ledger.look(|| journal.clone()).1.contains_key(&one));
+        assert!(!ledger.files().contains_key(&one));
+        let counts = ledger.counts();
+        for counts in [&counts.taken_over, &counts.unselected, &counts.delivered] {
+            assert!(!counts.contains_key(&one), "{counts:?}");
+        }
+        drop(counts);
+        pass(&ledger, &mut journal, 5, &set(5, &both), (3, 0));
+        assert_eq!(check(&ledger, &journal), [3, 0, 3, 0], "one that takes its name begins anew");
+    }
+
+    #[test]
+    fn the_law_holds_through_a_thousand_changes() {
+        let (ledger, mut journal) = (Ledger::default(), JournalState::default());
+        for version in 0..1_000 {
+            let name = format!("of-{version}");
+            pass(&ledger, &mut journal, version, &set(version, &["one", &name]), (2, 0));
+        }
+        assert_eq!(check(&ledger, &journal), [2_000, 0, 2_000, 0]);
+        let (_, balances) = ledger.look(|| journal.clone());
+        assert_eq!(balances.len(), 2, "the trails that are defined");
+        assert_eq!(ledger.counts().unselected.len(), 1);
+    }
+
+    #[test]
+    fn what_a_removed_trail_lost_stays_to_be_seen() {
+        let (ledger, trails) = (Ledger::default(), set(1, &["one"]));
+        let mut journal = JournalState::default();
+        journal.recorded.count(&trails, 10);
+        ledger.begun(BatchId(1), &BTreeMap::new());
+        ledger.delivered(&file(1, 0, 9));
+        journal.recorded.retired(BatchId(1), std::iter::empty());
+        ledger.retired(BatchId(1));
+        let (_, balances) = ledger.look(|| journal.clone());
+        assert!(!balances[&trail("one").arn].holds(), "{balances:?}");
     }
 
     #[test]
     fn what_is_lost_or_doubled_breaks_the_law() {
         let (trails, one) = (set(1, &["one"]), trail("one").arn);
         let mut journal = JournalState::default();
-        journal.recorded.insert(1, (Arc::clone(&trails), 10));
+        journal.recorded.count(&trails, 10);
         journal.sealed.push(sealed(7, &trails, 10));
         let holds = |ledger: &Ledger, journal: &JournalState| {
             ledger.look(|| journal.clone()).1[&one].holds()
@@ -399,7 +521,7 @@ mod tests {
             scope.spawn(|| {
                 for number in 0..BATCHES {
                     journal.send_modify(|state| {
-                        state.recorded.insert(1, (Arc::clone(&trails), 10 * (number + 1)));
+                        state.recorded.count(&trails, 10);
                         state.sealed.push(sealed(number, &trails, 10));
                     });
                     record.send(number).unwrap();
@@ -441,11 +563,9 @@ mod tests {
             let two = trail("two").arn;
             let mut journal = JournalState::default();
             let mut parked = Vec::new();
-            let mut recorded = 0;
             for (number, (unselected, files)) in (0..).zip(&batches) {
                 let events = unselected + files.iter().map(|(events, _)| events).sum::<u64>();
-                recorded += events;
-                journal.recorded.insert(1, (Arc::clone(&trails), recorded));
+                journal.recorded.count(&trails, events);
                 journal.sealed.push(sealed(number, &trails, events));
                 check(&ledger, &journal);
             }

@@ -178,6 +178,8 @@ where
                     let before = paused.get(batch).map(|pause| pause.length);
                     paused.insert(*batch, Pause::after(before));
                 }
+                // The retired batch may have been the last of a trail that is removed.
+                drop(self.ledger.look(|| journal.borrow().clone()));
                 continue;
             }
             drop(self.take_buffer());

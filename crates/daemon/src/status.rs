@@ -108,8 +108,11 @@ impl StatusBook {
                 Some(before) if before != *topic => self.notices.clear_error(trail),
                 Some(_) => {}
             }
-            if definition.log_group.is_none() {
-                self.logs.forget(trail);
+            self.deliveries.define(trail);
+            self.notices.define(trail);
+            match definition.log_group {
+                Some(_) => self.logs.define(trail),
+                None => self.logs.forget(trail),
             }
             topics.insert(trail.clone(), topic.clone());
         }

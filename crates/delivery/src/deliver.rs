@@ -471,11 +471,12 @@ mod tests {
     async fn a_refused_file_is_parked_survives_power_loss_and_goes_out() {
         let disk = SimulatedDisk::default();
         let first = delivery(&disk);
+        let trail = file("one", 1).header.name.trail;
+        first.statuses().define(&trail);
         first.store.refuse("one", Some(error("AccessDenied")));
         for batch in 1..=2 {
             assert_eq!(first.deliver(file("one", batch), NOW, 0.5).await.unwrap(), Settled::Parked);
         }
-        let trail = file("one", 1).header.name.trail;
         assert_eq!(first.statuses().of(&trail).latest_error.as_deref(), Some("AccessDenied"));
         disk.lose_power(&mut |_| 0);
 
@@ -543,6 +544,8 @@ mod tests {
     #[tokio::test]
     async fn a_lost_answer_does_not_double_the_file() {
         let delivery = delivery(&SimulatedDisk::default());
+        let trail = file("one", 1).header.name.trail;
+        delivery.statuses().define(&trail);
         delivery.store.plan([Some(StoreFault::After(error("Timeout")))]);
         assert_eq!(delivery.deliver(file("one", 1), NOW, 0.0).await.unwrap(), Settled::Parked);
         let later = NOW.plus(Duration::from_secs(600));
@@ -550,7 +553,6 @@ mod tests {
         let delivered = delivery.retry(&due[0], |_| None, later, 0.5).await.unwrap().unwrap();
         assert_eq!(delivered.key, file("one", 1).header.name.key(0));
         assert_eq!(delivery.store.objects().len(), 1);
-        let trail = delivered.header.name.trail;
         assert_eq!(
             delivery.statuses().of(&trail).latest_error,
             None,

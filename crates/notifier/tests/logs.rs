@@ -130,6 +130,7 @@ async fn what_was_handed_over_survives_power_loss_and_is_sent_at_the_time_of_sen
 async fn a_group_that_refuses_is_asked_again_and_told_of_in_the_status() {
     let world = World::new();
     let status = || world.sender.statuses().of(&TRAIL.parse().unwrap());
+    world.sender.statuses().define(&TRAIL.parse().unwrap());
     world.sender.hand_over(&file("a"), at(0)).unwrap();
     world.logs.refuse(&stream().group, gone());
     assert_eq!(world.send(0, one).await, [false]);

@@ -265,6 +265,7 @@ async fn a_status_follows_the_rules_of_gettrailstatus() {
         assert_eq!(world.notifier.statuses().of(&trail(&news)), expected);
     };
     check(None, None);
+    world.notifier.statuses().define(&trail(&news));
     world.announce(&news, 1, 0).await;
     check(Some(0), None);
     world.topics.plant(&news, Fault::Before(PublishError::no_answer("timed out")));

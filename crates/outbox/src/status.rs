@@ -3,6 +3,7 @@
 //! | rule | |
 //! | --- | --- |
 //! | a success clears the error | and its time stays while later tries fail |
+//! | only trails that are defined are noted | a file may arrive when its trail is no more |
 //! | an error is the destination's own | a time-out, or a service that is busy, leaves all as it was |
 //!
 //! Source: AWS CloudTrail API Reference, `GetTrailStatus`.
@@ -33,15 +34,23 @@ impl Statuses {
         self.lock().get(trail).cloned().unwrap_or_default()
     }
 
+    /// The trail and its destination are defined: from now on it is noted how it fares.
+    pub fn define(&self, trail: &TrailArn) {
+        self.lock().entry(trail.clone()).or_default();
+    }
+
     /// The destination took something of the trail's.
     pub fn succeeded(&self, trail: &TrailArn, now: Timestamp) {
-        let status = Status { latest_time: Some(now), latest_error: None };
-        self.lock().insert(trail.clone(), status);
+        if let Some(status) = self.lock().get_mut(trail) {
+            *status = Status { latest_time: Some(now), latest_error: None };
+        }
     }
 
     /// The destination refused with this code, by its own fault.
     pub fn refused(&self, trail: &TrailArn, code: &str) {
-        self.lock().entry(trail.clone()).or_default().latest_error = Some(code.to_owned());
+        if let Some(status) = self.lock().get_mut(trail) {
+            status.latest_error = Some(code.to_owned());
+        }
     }
 
     /// The trail has another destination, or its destination proved itself.
@@ -83,6 +92,7 @@ mod tests {
             assert_eq!(statuses.of(&trail), expected);
         };
         check(None, None);
+        statuses.define(&trail);
         statuses.refused(&trail, "AccessDenied");
         check(None, Some("AccessDenied"));
         statuses.succeeded(&trail, Timestamp::from_millis(1));
@@ -93,5 +103,17 @@ mod tests {
         check(Some(1), None);
         statuses.forget(&trail);
         check(None, None);
+    }
+
+    #[test]
+    fn a_trail_that_is_no_more_is_not_noted() {
+        let (statuses, trail) =
+            (Statuses::default(), "arn:aws:cloudtrail:eu-west-1:111111111111:trail/all");
+        let trail = trail.parse().unwrap();
+        statuses.define(&trail);
+        statuses.forget(&trail);
+        statuses.succeeded(&trail, Timestamp::from_millis(1));
+        statuses.refused(&trail, "NoSuchBucket");
+        assert!(statuses.lock().is_empty());
     }
 }

@@ -29,6 +29,7 @@ use model::{BatchId, Event, Timestamp};
 use trails::TrailSet;
 
 use crate::frame;
+use crate::recorded::Recorded;
 use crate::segment::{
     self, Contents, Damage, Header, OpenSegment, RESERVED_BYTES, SealedSegment, SegmentError,
 };
@@ -105,9 +106,8 @@ pub struct JournalState {
     /// Events that are durable in the open segment, and under which trails; of a halted journal, in
     /// the segment that was open.
     pub open: Option<(Arc<TrailSet>, u64)>,
-    /// Events recorded since the start, by the trails they were recorded under (by their version,
-    /// or the next number that is free); those that the start found in segments are included.
-    pub recorded: BTreeMap<u64, (Arc<TrailSet>, u64)>,
+    /// Events recorded since the start, by trail.
+    pub recorded: Recorded,
     /// Retries recognised since the start.
     pub again: u64,
     /// Segment files, spares included.
@@ -143,7 +143,7 @@ pub struct Journal {
     window: Window,
     /// Files of retired identities, and how many each holds.
     retired: BTreeMap<BatchId, usize>,
-    recorded: BTreeMap<u64, (Arc<TrailSet>, u64)>,
+    recorded: Recorded,
     again: u64,
     full: Option<String>,
     halted: Option<String>,
@@ -193,7 +193,7 @@ impl Journal {
             are_names_unsynced: true,
             last_batch: BatchId(0),
             retired: BTreeMap::new(),
-            recorded: BTreeMap::new(),
+            recorded: Recorded::default(),
             again: 0,
             full: None,
             halted: None,
@@ -201,6 +201,7 @@ impl Journal {
             damaged: Vec::new(),
             forgotten: Vec::new(),
         };
+        journal.recorded.define(&journal.trails);
         journal.recover(now)?;
         Ok(journal)
     }
@@ -239,8 +240,7 @@ impl Journal {
         match open.commit() {
             Ok(()) => {
                 let events = open.events() - before;
-                let trails = Arc::clone(&open.header().trails);
-                self.count_recorded(&trails, events);
+                self.recorded.count(&open.header().trails, events);
                 Ok(())
             }
             Err(error) => Err(self.halt(&error)),
@@ -294,6 +294,7 @@ impl Journal {
             let recycled = is_usable.and_then(|is_usable| self.recycle(batch, is_usable));
             recycled.map_err(|error| self.halt(&error))?;
         }
+        self.recorded.define(&trails);
         self.trails = trails;
         Ok(())
     }
@@ -307,6 +308,7 @@ impl Journal {
         self.recycle(batch, is_usable).map_err(|error| self.halt(&error))?;
         self.full = None;
         self.sealed.remove(&batch);
+        self.recorded.retired(batch, self.sealed.values().map(|sealed| &*sealed.trails));
         self.retired.insert(batch, usize::try_from(sealed.events).unwrap_or(usize::MAX));
         self.forget_identities();
         Ok(())
@@ -388,16 +390,6 @@ impl Journal {
         }
         self.halted = Some(reason.clone());
         JournalError::Halted(reason)
-    }
-
-    fn count_recorded(&mut self, trails: &Arc<TrailSet>, events: u64) {
-        // A registry that was lost counts its versions anew: then other trails have this one.
-        let is_theirs = |known: &Arc<TrailSet>| Arc::ptr_eq(known, trails) || known == trails;
-        let is_free = |key: &u64| self.recorded.get(key).is_none_or(|(known, _)| is_theirs(known));
-        let key = (trails.version..).find(is_free).expect("there are more numbers than changes");
-        let (known, count) = self.recorded.entry(key).or_insert_with(|| (Arc::clone(trails), 0));
-        *known = Arc::clone(trails);
-        *count += events;
     }
 
     /// Opens a segment if none is open.
@@ -610,7 +602,7 @@ impl Journal {
         identities.for_each(|identity| self.window.insert(identity));
         let events = contents.len() as u64;
         let trails = contents.header.trails;
-        self.count_recorded(&trails, events);
+        self.recorded.count(&trails, events);
         self.sealed.insert(batch, SealedSegment { batch, trails, events });
         Ok(())
     }

@@ -10,6 +10,7 @@
 pub mod frame;
 pub mod intake;
 pub mod journal;
+pub mod recorded;
 pub mod render;
 pub mod route;
 pub mod salvage;
@@ -26,6 +27,7 @@ use model::Timestamp;
 
 pub use intake::{Desk, Intake, QueueState, Refusal};
 pub use journal::{Journal, JournalError, JournalSettings, JournalState, Outcome};
+pub use recorded::{HandedOver, Recorded};
 pub use render::render;
 pub use route::{Batch, Plan};
 pub use segment::{Damage, SealedSegment, SegmentError};

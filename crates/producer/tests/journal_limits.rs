@@ -4,6 +4,7 @@
 mod support;
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use cairn_producer::{Journal, JournalError, JournalSettings, Outcome, segment, window};
 use disk::simulated::{Fault, Operation};
@@ -12,6 +13,7 @@ use model::BatchId;
 use support::{
     SETTINGS, at, dice, event, events_of, files, open, open_at, record, sealed_events, trails,
 };
+use trails::{Trail, TrailSet};
 
 /// Settles the oldest sealed batch as the pipeline does.
 fn retire_oldest(disk: &SimulatedDisk, journal: &mut Journal) -> BatchId {
@@ -400,4 +402,41 @@ fn a_change_of_trails_seals_and_leaves_no_empty_segment_behind() {
     let found: Vec<_> = sealed.iter().map(|one| (one.trails.version, one.events)).collect();
     assert_eq!(found, [(1, 2), (2, 1)]);
     assert_eq!(journal.state().open, None);
+}
+
+#[test]
+fn ten_thousand_changes_of_trails_are_counted_and_keep_no_more_than_the_trails_that_are() {
+    const CHANGES: u64 = 10_000;
+    let disk = SimulatedDisk::new();
+    let settings =
+        JournalSettings { segment_bytes: 8192, quota_bytes: 64 * 8192, window_events: 100 };
+    let mut journal = open(&disk, settings).unwrap();
+    let mut handed_over = 0;
+    for version in 1..=CHANGES {
+        // One trail is switched on and off; another is replaced each time.
+        let switched = Trail { is_logging: version % 2 == 0, ..trail("switched") };
+        let trails = vec![switched, trail(&format!("of-{version}"))];
+        let set = TrailSet { version, organization: None, trails };
+        journal.set_trails(Arc::new(set), at(0)).unwrap();
+        record(&mut journal, [version]);
+        while journal.backlog() > 0 {
+            let batch = journal.state().sealed[0].batch;
+            window::store(&disk, batch, &[]).unwrap();
+            journal.retire(batch).unwrap();
+            let recorded = journal.state().recorded;
+            let over = recorded.handed_over().unwrap();
+            assert_eq!(over.by, batch);
+            handed_over += over.counts.values().sum::<u64>();
+        }
+        assert!(journal.state().recorded.by_trail().len() <= 2, "change {version}");
+    }
+    let recorded = journal.state().recorded;
+    let expected = [(trail(&format!("of-{CHANGES}")).arn, 1), (trail("switched").arn, CHANGES)];
+    assert_eq!(recorded.by_trail(), expected.into());
+    assert_eq!((recorded.events(), handed_over), (CHANGES, CHANGES - 1));
+}
+
+fn trail(name: &str) -> Trail {
+    let arn = format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/{name}");
+    Trail::new(arn.parse().unwrap(), "bucket".parse().unwrap())
 }

@@ -205,7 +205,7 @@ async fn events_are_durable_when_the_intake_answers_and_the_state_knows_of_them(
         let outcomes = intake.record(vec![event(number), event(number)]).await.unwrap();
         assert_eq!(outcomes, [Outcome::Recorded, Outcome::Again]);
         // The state was published before the answer, not after.
-        let recorded: u64 = state.borrow().recorded.values().map(|(_, events)| events).sum();
+        let recorded = state.borrow().recorded.events();
         assert_eq!(recorded, number + 1);
     }
     disk.lose_power(&mut dice(5));
@@ -220,7 +220,7 @@ struct Onlooker {
 
 impl Wake for Onlooker {
     fn wake(self: Arc<Self>) {
-        let recorded = self.state.borrow().recorded.values().map(|(_, events)| events).sum();
+        let recorded = self.state.borrow().recorded.events();
         self.seen.store(recorded, Ordering::Relaxed);
     }
 }

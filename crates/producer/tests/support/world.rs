@@ -258,7 +258,7 @@ impl World {
                 assert_eq!(self.taken[number].1, seen.trails, "event {number} changed trails");
             }
         }
-        let recorded: u64 = state.recorded.values().map(|(_, events)| events).sum();
+        let recorded = state.recorded.events();
         let sealed: u64 = state.sealed.iter().map(|sealed| sealed.events).sum();
         assert_eq!(recorded, sealed, "a start counts what it finds");
         assert!(state.files <= state.files_max, "{} of {}", state.files, state.files_max);
