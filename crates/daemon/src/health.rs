@@ -148,6 +148,12 @@ impl Snapshot {
                 self.foreign_objects
             ));
         }
+        if self.logs.given_up > 0 {
+            warnings.push(format!(
+                "the records of {} log files are not sent to their log groups: too many waited; they are in their buckets, and the log names them; mend the log group or its role",
+                self.logs.given_up
+            ));
+        }
         for damage in &self.journal.forgotten {
             warnings.push(format!("{damage}; events of that batch are delivered, but would be recorded twice if they were sent again; remove the file and restart cairn"));
         }
@@ -221,7 +227,7 @@ mod tests {
             set_aside: vec!["spill/1.damaged".into(), "notices/2.expired".into()],
             foreign_objects: 1,
             notifier: NotifierReport::default(),
-            logs: LogsReport::default(),
+            logs: LogsReport { given_up: 2, ..LogsReport::default() },
         }
     }
 
@@ -245,6 +251,7 @@ mod tests {
             ("no account exists", "cairn account create"),
             ("the accounts cannot be read", "restore it"),
             ("1 foreign objects hold names of log files", "who may write to the bucket"),
+            ("2 log files are not sent to their log groups", "mend the log group or its role"),
             ("journal/2.ids is damaged at byte 77: a reason", "remove the file"),
         ];
         assert_eq!(said.len(), expected.len(), "{said:#?}");
@@ -268,6 +275,7 @@ mod tests {
             "no account exists",
             "the accounts cannot be read",
             "foreign objects hold names of log files",
+            "not sent to their log groups",
             ".ids is damaged",
         ];
         for (said, phrase) in health.problems.iter().chain(&health.warnings).zip(phrases) {

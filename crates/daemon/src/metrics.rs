@@ -77,6 +77,7 @@ enum Name {
     NoticesParked,
     LogEventsSent,
     LogEventsSkipped,
+    LogFilesGivenUp,
 }
 
 impl Name {
@@ -157,6 +158,10 @@ impl Name {
             Name::LogEventsSkipped => (
                 "cairn_log_group_events_skipped",
                 "Records larger than 256 KB, which log groups do not get, since the start",
+            ),
+            Name::LogFilesGivenUp => (
+                "cairn_log_group_files_given_up",
+                "Log files whose records log groups do not get, too many waiting, since the start",
             ),
         }
     }
@@ -341,6 +346,7 @@ fn parked(registry: &mut Registry, snapshot: &Snapshot) {
     gauge(registry, Name::NoticesParked, snapshot.notifier.parked);
     gauge(registry, Name::LogEventsSent, snapshot.logs.sent);
     gauge(registry, Name::LogEventsSkipped, snapshot.logs.skipped);
+    gauge(registry, Name::LogFilesGivenUp, snapshot.logs.given_up);
 }
 
 fn family<L>(registry: &mut Registry, name: Name, values: impl Iterator<Item = (L, u64)>)

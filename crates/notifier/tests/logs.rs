@@ -97,8 +97,12 @@ impl World {
 }
 
 fn start(disk: &SimulatedDisk, logs: &MemoryLogs) -> LogSender {
+    start_with(disk, logs, 1 << 20)
+}
+
+fn start_with(disk: &SimulatedDisk, logs: &MemoryLogs, lane_bytes_max: u64) -> LogSender {
     let disk = Arc::new(disk.clone());
-    let outbox = Outbox::open(disk, "logs", 1 << 20, RetrySettings::default()).unwrap();
+    let outbox = Outbox::open(disk, "logs", lane_bytes_max, RetrySettings::default()).unwrap();
     LogSender::new(Arc::new(logs.clone()), outbox)
 }
 
@@ -193,6 +197,23 @@ async fn a_group_that_refuses_for_thirty_days_is_given_up() {
     assert_eq!((world.waiting(), world.sender.report().set_aside.len()), (1, 0));
     world.sender.expire(day(30)).unwrap();
     assert_eq!((world.waiting(), world.sender.report().set_aside.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_lane_that_is_full_gives_up_what_is_new_and_says_so_and_holds_up_nobody() {
+    let world = World::new();
+    let sender = start_with(&world.disk, &world.logs, 1);
+    let status = || sender.statuses().of(&TRAIL.parse().unwrap()).latest_error;
+    sender.hand_over(&file("a"), at(0)).unwrap();
+    assert_eq!((status(), sender.report().given_up), (None, 0), "an empty lane takes one");
+    sender.hand_over(&file("b"), at(0)).unwrap();
+    assert_eq!((status().as_deref(), sender.report().given_up), (Some("BacklogFull"), 1));
+    let other = Reference { account: "444455556666".parse().unwrap(), ..file("c") };
+    sender.hand_over(&other, at(0)).unwrap();
+    let due = sender.take_due(at(0));
+    let keys: Vec<String> =
+        due.iter().map(|due| sender.load(due, at(0), 1.0).unwrap().key).collect();
+    assert_eq!(keys, ["a", "c"], "what waited stays, and another account's lane has room");
 }
 
 // CloudWatch Logs itself.

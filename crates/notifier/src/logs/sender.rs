@@ -7,10 +7,11 @@
 //!
 //! What always holds:
 //!
-//! 1. When [`LogSender::hand_over`] answers `Ok` the disk has the reference.
+//! 1. When [`LogSender::hand_over`] answers `Ok` the disk has the reference, or the file was given up
+//!    because its lane is full; its records are in S3 all the same.
 //! 2. A record is sent **at least once**, unless it is too large, its file is gone from its bucket, its
-//!    trail no longer has a log group, or it was refused for 30 days. Within one process a batch that
-//!    the stream took is not sent again; after a crash it may be.
+//!    trail no longer has a log group, its lane was full, or it was refused for 30 days. Within one
+//!    process a batch that the stream took is not sent again; after a crash it may be.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,9 @@ use serde::{Deserialize, Serialize};
 use super::batch::batches;
 use super::{LogSink, LogStream, LogsError};
 use crate::NotifierError;
+
+/// The status error of a trail one of whose lanes is full. AWS has none: it keeps no backlog.
+const BACKLOG_FULL: &str = "BacklogFull";
 
 /// A log file whose records are to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +55,8 @@ pub struct LogsReport {
     pub sent: u64,
     /// Records that were too large, since the process began.
     pub skipped: u64,
+    /// Files given up because their lanes were full, since the process began.
+    pub given_up: u64,
     /// Files kept aside on disk, damaged or expired, those of earlier runs included.
     pub set_aside: Vec<String>,
 }
@@ -71,21 +77,31 @@ struct State {
     taken: BTreeMap<ItemId, usize>,
     sent: u64,
     skipped: u64,
+    given_up: u64,
 }
 
 impl LogSender {
     /// Sends to `sink` and parks in `outbox`, which nobody else may use.
     pub fn new(sink: Arc<dyn LogSink>, outbox: Outbox) -> LogSender {
-        let state = State { outbox, taken: BTreeMap::new(), sent: 0, skipped: 0 };
+        let state = State { outbox, taken: BTreeMap::new(), sent: 0, skipped: 0, given_up: 0 };
         LogSender { sink, statuses: Statuses::default(), state: Mutex::new(state) }
     }
 
-    /// Takes over a log file that is in its bucket; durable when it answers `Ok`.
+    /// Takes over a log file that is in its bucket; durable when it answers `Ok`. A file whose lane is
+    /// full is given up: to wait for room would hold up the batch, and with it every account's files.
     pub fn hand_over(&self, file: &Reference, now: Timestamp) -> Result<(), NotifierError> {
         let lane = format!("log group of {} for {}", file.trail, file.account);
         let payload = serde_json::to_vec(file).expect("a reference always serializes");
-        self.state().outbox.park(&lane, &payload, now)?;
-        Ok(())
+        let mut state = self.state();
+        match state.outbox.park(&lane, &payload, now) {
+            Err(error @ OutboxError::Full { .. }) => {
+                state.given_up += 1;
+                self.statuses.refused(&file.trail, BACKLOG_FULL);
+                tracing::error!(lane, bucket = %file.bucket, key = file.key, %error, "the records of a log file are not sent to the log group; they are in the bucket");
+                Ok(())
+            }
+            parked => Ok(parked.map(drop)?),
+        }
     }
 
     /// The files whose turn has come, at most one of a lane; each must be released again, by
@@ -219,6 +235,7 @@ impl LogSender {
             lanes: state.outbox.lanes(),
             sent: state.sent,
             skipped: state.skipped,
+            given_up: state.given_up,
             set_aside: state.outbox.set_aside().to_vec(),
         }
     }
