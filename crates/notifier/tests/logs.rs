@@ -275,6 +275,36 @@ async fn a_role_is_assumed_once_for_many_puts_and_again_when_its_credentials_end
 }
 
 #[tokio::test]
+async fn of_many_roles_those_used_last_are_kept() {
+    let assumed_roles = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&assumed_roles);
+    let url = serve(move |request| match what(request).as_str() {
+        "AssumeRole" => {
+            seen.lock().unwrap().push(request.body.clone());
+            assumed("2999-01-01T00:00:00Z")
+        }
+        _ => Some((200, "{}".into())),
+    });
+    let logs = cloudwatch(&url);
+    let put = async |role: usize| {
+        let stream =
+            LogStream { role_arn: format!("arn:aws:iam::111122223333:role/r{role}-"), ..stream() };
+        logs.put(&stream, &["m"], at(1)).await.unwrap();
+    };
+    put(0).await;
+    put(1).await;
+    for role in 2..257 {
+        put(0).await;
+        put(role).await;
+    }
+    put(1).await;
+    let assumptions = |role: &str| {
+        assumed_roles.lock().unwrap().iter().filter(|body| body.contains(role)).count()
+    };
+    assert_eq!((assumptions("r0-"), assumptions("r1-"), assumptions("r2-")), (1, 2, 1));
+}
+
+#[tokio::test]
 async fn a_stream_that_is_missing_is_made_and_a_group_is_not() {
     for (has_group, expected) in [
         (true, "PutLogEvents CreateLogStream PutLogEvents"),

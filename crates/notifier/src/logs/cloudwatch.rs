@@ -1,9 +1,9 @@
 //! Amazon CloudWatch Logs, written to by a role of the log group's owner.
 //!
-//! One client for each role and Region. The role's credentials are kept by the SDK until shortly
+//! One client for each role and Region, as many as were used last. The role's credentials are kept by the SDK until shortly
 //! before they end; a check assumes the role anew, since what it may have changed.
 
-use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsOutput;
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lru::LruCache;
 use model::Timestamp;
 use model::notice::VALIDATION_MESSAGE;
 
@@ -24,6 +25,10 @@ use crate::failure::{Failure, bounds};
 
 /// How long one call takes at most, the SDK's own retries included.
 const CALL_MAX: Duration = Duration::from_secs(10);
+
+/// Clients that are kept. A trail may be given any number of roles, one after another; a client that
+/// is made anew assumes its role once more.
+const CLIENTS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("it is not 0");
 
 /// The session name of CloudTrail's own deliveries, by which trust policies and logs know them.
 const SESSION: &str = "CLOUDWATCH_LOGS_DELIVERY_SESSION";
@@ -34,7 +39,7 @@ pub struct CloudWatchLogs {
     logs: aws_sdk_cloudwatchlogs::Config,
     sts: aws_sdk_sts::Config,
     /// By role and Region.
-    clients: Mutex<BTreeMap<(String, String), Client>>,
+    clients: Mutex<LruCache<(String, String), Client>>,
 }
 
 /// The credentials of a role.
@@ -66,7 +71,7 @@ impl CloudWatchLogs {
                 .retry_config(retries.clone())
                 .build(),
             sts: sts.to_builder().timeout_config(timeouts).retry_config(retries).build(),
-            clients: Mutex::default(),
+            clients: Mutex::new(LruCache::new(CLIENTS_MAX)),
         }
     }
 
@@ -94,7 +99,7 @@ impl CloudWatchLogs {
             let config = self.logs.to_builder().region(region(stream));
             Client::from_conf(config.credentials_provider(self.role(stream)).build())
         };
-        clients.entry(key).or_insert_with(make).clone()
+        clients.get_or_insert(key, make).clone()
     }
 
     async fn put_batch(
