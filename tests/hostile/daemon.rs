@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use accounts::{KeyPlace, Owner, Store};
 use aws_config::{BehaviorVersion, SdkConfig};
-use bytes::Bytes;
 use daemon::checks::Checks;
 use daemon::config::{Auth, Flags, Settings};
 use daemon::serve::{Daemon, real_parts};
 use delivery::memory::MemoryStore;
-use delivery::store::{ObjectStore, Put, PutOutcome, StoreError};
+use delivery::store::{Object, ObjectStore, Put, PutOutcome, StoreError};
 use model::{BucketName, Timestamp};
 use notifier::logs::memory::MemoryLogs;
 use notifier::memory::MemoryTopic;
@@ -65,8 +64,13 @@ impl ObjectStore for Bucket {
         self.0.put_new(put).await
     }
 
-    async fn read(&self, bucket: &BucketName, key: &str) -> Result<Option<Bytes>, StoreError> {
-        self.0.read(bucket, key).await
+    async fn read(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        bytes_max: u64,
+    ) -> Result<Object, StoreError> {
+        self.0.read(bucket, key, bytes_max).await
     }
 }
 

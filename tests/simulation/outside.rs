@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use delivery::memory::MemoryStore;
-use delivery::{ObjectStore, Put, PutOutcome, StoreError};
+use delivery::{Object, ObjectStore, Put, PutOutcome, StoreError};
 use model::{BucketName, TopicArn};
 use notifier::memory::MemoryTopic;
 use notifier::{PublishError, Topic};
@@ -200,8 +199,13 @@ impl ObjectStore for Outside {
         }
     }
 
-    async fn read(&self, bucket: &BucketName, key: &str) -> Result<Option<Bytes>, StoreError> {
-        let (act, timeout) = (self.store.read(bucket, key), self.timeout(STORE_TIMEOUT));
+    async fn read(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        bytes_max: u64,
+    ) -> Result<Object, StoreError> {
+        let (act, timeout) = (self.store.read(bucket, key, bytes_max), self.timeout(STORE_TIMEOUT));
         let strike = self.weather.strike();
         self.weather.around(strike, timeout, act, self.weather.store_error()).await
     }

@@ -191,7 +191,7 @@ async fn check_trail(config: &SdkConfig, trail: &Trail, checks: &mut Vec<Check>)
     let result = store.put_new(&put).await.map(|_| ()).map_err(|error| error.to_string());
     let what = format!("trail {name}: put s3://{bucket}/{key}");
     checks.push(Check::new(what, result, || write_statement(trail)));
-    let result = store.read(bucket, &key).await.map(|_| ()).map_err(|error| error.to_string());
+    let result = store.read(bucket, &key, 0).await.map(|_| ()).map_err(|error| error.to_string());
     let what = format!("trail {name}: read s3://{bucket}/{key} (a retry compares what is there)");
     checks.push(Check::new(what, result, || write_statement(trail)));
     let result = store.read_acl(bucket).await.map_err(|error| error.to_string());

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use delivery::place::gzip_bytes_max;
 use delivery::{Delivered, Delivery, DeliveryError, ObjectStore, Parked, Settled};
 use futures_util::StreamExt;
 use futures_util::stream::{self, FuturesUnordered};
@@ -45,7 +46,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 const RETRY_TICK: Duration = Duration::from_millis(250);
 /// How much faster than the steady clock the time of day may go by which parked files are given up.
 const HASTE_MAX: u32 = 2;
-/// Log files that are read back for log groups, in memory at a time: one of the largest.
+/// Log files that are read back for log groups, in memory at a time with their gzip; a larger one is
+/// there alone.
 const LOG_MEMORY_KIB: u32 = 64 << 10;
 /// Parked files of different lanes that are tried at a time.
 const RETRIES_IN_FLIGHT: usize = 32;
@@ -264,7 +266,8 @@ where
             self.logs.forget(&due, now(), random());
             return;
         };
-        let kib = u32::try_from(file.uncompressed_bytes / 1024 + 1).unwrap_or(u32::MAX);
+        let bytes = file.uncompressed_bytes + gzip_bytes_max(file.uncompressed_bytes);
+        let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX);
         let held = self.log_memory.acquire_many(kib.min(LOG_MEMORY_KIB)).await;
         let held = held.expect("the semaphore is never closed");
         let (bucket, key) = (&file.bucket, &file.key);

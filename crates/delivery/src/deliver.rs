@@ -468,6 +468,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_what_was_delivered_is_read_back_and_no_more_than_that() {
+        let file = file("one", 1);
+        let (bucket, key) = (&file.header.destination.bucket, file.header.name.key(0));
+        let (sha256, bytes) = (&file.header.sha256, file.header.uncompressed_bytes);
+        let gzip = |content: &[u8]| {
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+            std::io::Write::write_all(&mut gzip, content).unwrap();
+            Bytes::from(gzip.finish().unwrap())
+        };
+        let bomb = gzip(&vec![b' '; 64 << 10]);
+        // Our text first, and much behind it.
+        let long = Bytes::from([&file.body[..], &[0; 4096]].concat());
+        for (object, is_ours) in [
+            (file.body.clone(), true),
+            (bomb, false),
+            (long, false),
+            (gzip(br#"{"Records":[{"eventID":"2"}]}"#), false),
+        ] {
+            let delivery = delivery(&SimulatedDisk::default());
+            delivery.store.plant(put(&file, 0, object));
+            let read = delivery.read_back(bucket, &key, sha256, bytes).await.unwrap();
+            let expected = is_ours.then(|| br#"{"Records":[{"eventID":"1"}]}"#.to_vec());
+            assert_eq!(read, expected);
+            assert!(read.is_none_or(|content| content.capacity() <= 64));
+        }
+    }
+
+    #[tokio::test]
     async fn a_refused_file_is_parked_survives_power_loss_and_goes_out() {
         let disk = SimulatedDisk::default();
         let first = delivery(&disk);

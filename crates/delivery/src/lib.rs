@@ -13,4 +13,4 @@ pub mod store;
 
 pub use deliver::{DIRECTORY, Delivered, Delivery, DeliveryError, Parked, Settled};
 pub use s3::S3Store;
-pub use store::{ObjectStore, Put, PutOutcome, StoreError};
+pub use store::{Object, ObjectStore, Put, PutOutcome, StoreError};

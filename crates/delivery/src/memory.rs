@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use bytes::Bytes;
 use model::BucketName;
 
-use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
+use crate::store::{Object, ObjectStore, Put, PutOutcome, StoreError};
 
 /// When a planned error strikes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,12 +95,21 @@ impl ObjectStore for MemoryStore {
         self.put(put)
     }
 
-    async fn read(&self, bucket: &BucketName, key: &str) -> Result<Option<Bytes>, StoreError> {
+    async fn read(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        bytes_max: u64,
+    ) -> Result<Object, StoreError> {
         self.with(|state| match state.refusing.get(bucket.as_str()) {
             Some(error) => Err(error.clone()),
             None => {
                 let object = state.objects.get(&(bucket.to_string(), key.to_owned()));
-                Ok(object.map(|put| put.body.clone()))
+                Ok(match object.map(|put| &put.body) {
+                    None => Object::Missing,
+                    Some(body) if body.len() as u64 > bytes_max => Object::TooLong,
+                    Some(body) => Object::Whole(body.clone()),
+                })
             }
         })
     }

@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 use model::{BucketName, LogFile};
 use sha2::{Digest, Sha256};
 
-use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
+use crate::store::{Object, ObjectStore, Put, PutOutcome, StoreError};
 
 /// Names that are tried before the destination counts as refusing.
 const ATTEMPTS_MAX: u32 = 16;
@@ -56,7 +56,9 @@ pub async fn place(store: &impl ObjectStore, file: &LogFile) -> Result<Placed, S
 
 /// Whether the object under a taken name has the content of this file.
 async fn holds(store: &impl ObjectStore, put: &Put, file: &LogFile) -> Result<bool, StoreError> {
-    let read = store.read(&put.bucket, &put.key).await.map_err(|error| {
+    let bytes_max = file.header.uncompressed_bytes;
+    let read = store.read(&put.bucket, &put.key, gzip_bytes_max(bytes_max)).await;
+    let read = read.map_err(|error| {
         let help = if error.is_of_the_destination() {
             "; the key is taken, and reading what is there takes s3:GetObject (and kms:Decrypt)"
         } else {
@@ -64,18 +66,30 @@ async fn holds(store: &impl ObjectStore, put: &Put, file: &LogFile) -> Result<bo
         };
         StoreError { message: error.message + help, code: error.code }
     });
-    let Some(body) = read? else {
-        let message = format!("{} was taken and is gone", put.key);
-        return Err(StoreError { code: "ConditionalRequestConflict".into(), message });
+    let body = match read? {
+        Object::Whole(body) => body,
+        Object::TooLong => return Ok(false),
+        Object::Missing => {
+            let message = format!("{} was taken and is gone", put.key);
+            return Err(StoreError { code: "ConditionalRequestConflict".into(), message });
+        }
     };
-    let (sha256, bytes_max) = (file.header.sha256.clone(), file.header.uncompressed_bytes);
+    let sha256 = file.header.sha256.clone();
     let compared = tokio::task::spawn_blocking(move || has_content(&body, &sha256, bytes_max));
     compared
         .await
         .map_err(|error| StoreError { code: "Internal".into(), message: error.to_string() })
 }
 
-/// The content of a log file that lies in its bucket; `None` when it is gone, or is another one.
+/// How long the gzip of a log file may be, however it was compressed: the codes of Deflate that are not
+/// made for the text have up to nine bits for a byte.
+#[must_use]
+pub fn gzip_bytes_max(uncompressed_bytes: u64) -> u64 {
+    uncompressed_bytes.saturating_add(uncompressed_bytes / 8).saturating_add(64)
+}
+
+/// The content of a log file that lies in its bucket; `None` when it is gone, or is another one. At
+/// most [`gzip_bytes_max`] and `bytes_max` bytes are in memory, whatever the bucket holds.
 pub async fn read_back(
     store: &impl ObjectStore,
     bucket: &BucketName,
@@ -83,10 +97,13 @@ pub async fn read_back(
     sha256: &str,
     bytes_max: u64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(body) = store.read(bucket, key).await? else { return Ok(None) };
+    let Object::Whole(body) = store.read(bucket, key, gzip_bytes_max(bytes_max)).await? else {
+        return Ok(None);
+    };
     let sha256 = sha256.to_owned();
     let unpacked = tokio::task::spawn_blocking(move || {
-        let mut content = Vec::new();
+        // Of its size at once: one that grows doubles.
+        let mut content = Vec::with_capacity(usize::try_from(bytes_max + 1).unwrap_or_default());
         let read = MultiGzDecoder::new(body.as_ref()).take(bytes_max + 1).read_to_end(&mut content);
         let is_it = read.is_ok() && to_hex(&Sha256::digest(&content)) == sha256;
         is_it.then_some(content)

@@ -27,21 +27,19 @@ use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ObjectCannedAcl, ServerSideEncryption};
 use base64::Engine;
-use bytes::Bytes;
+use bytes::BytesMut;
 use model::{BucketName, TrailArn};
 use outbox::brief;
 
-use crate::store::{ObjectStore, Put, PutOutcome, StoreError};
+use crate::store::{Object, ObjectStore, Put, PutOutcome, StoreError};
 
 mod trial;
 
 /// How long one call takes at most, the SDK's own second attempt included.
 const CALL_MAX: Duration = Duration::from_secs(55);
-/// Larger objects are not read back: no log file of Cairn's is.
-const READ_BYTES_MAX: i64 = 64 << 20;
 
 /// How a bucket's endpoint keeps two writers from replacing each other's objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,25 +175,41 @@ impl ObjectStore for S3Store {
         })
     }
 
-    async fn read(&self, bucket: &BucketName, key: &str) -> Result<Option<Bytes>, StoreError> {
+    async fn read(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        bytes_max: u64,
+    ) -> Result<Object, StoreError> {
         let client = self.bucket(bucket).client;
         let asked = client.get_object().bucket(bucket.as_str()).key(key);
         let object = match asked.checksum_mode(ChecksumMode::Enabled).send().await {
             Ok(object) => object,
-            Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
+            Err(error) if error.code() == Some("NoSuchKey") => return Ok(Object::Missing),
             Err(error) => return Err(store_error(&error)),
         };
         check_answer(object.e_tag())?;
-        if object.content_length().is_some_and(|length| length > READ_BYTES_MAX) {
-            // Too large to be ours: what is inside does not matter.
-            return Ok(Some(Bytes::new()));
+        let length = object.content_length().and_then(|length| u64::try_from(length).ok());
+        if length.is_some_and(|length| length > bytes_max) {
+            return Ok(Object::TooLong);
         }
-        let body = object.body.collect().await;
-        body.map(|body| Some(body.into_bytes())).map_err(|error| StoreError {
+        collect(object.body, bytes_max).await.map_err(|error| StoreError {
             code: "Unreachable".into(),
             message: format!("{key}: {}", brief(&error)),
         })
     }
+}
+
+/// A body to its end, where the SDK compares its checksum. An answer need not tell its length.
+async fn collect(mut body: ByteStream, bytes_max: u64) -> Result<Object, ByteStreamError> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = body.try_next().await? {
+        if (bytes.len() + chunk.len()) as u64 > bytes_max {
+            return Ok(Object::TooLong);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Object::Whole(bytes.freeze()))
 }
 
 fn request(client: &Client, put: &Put) -> PutObjectFluentBuilder {

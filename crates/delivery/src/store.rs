@@ -29,6 +29,17 @@ pub enum PutOutcome {
     Exists,
 }
 
+/// What a key holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// Nothing.
+    Missing,
+    /// An object longer than asked for; its bytes were not taken into memory.
+    TooLong,
+    /// An object's bytes as they were put, not decompressed.
+    Whole(Bytes),
+}
+
 /// Why a store did not answer as hoped. Every error may be tried again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -55,16 +66,18 @@ impl StoreError {
 /// 2. After `Stored` every later `read` of the key gives these bytes, until somebody else changes
 ///    them.
 /// 3. After an error the object may be there or not: the act may have come before the error.
-/// 4. `read` gives the bytes as they were put, not decompressed; `None` when there is no object.
+/// 4. `read` gives the bytes as they were put, and of an object longer than `bytes_max` none: who may
+///    write to a bucket must not choose how much memory its reader takes.
 /// 5. A call ends by itself within a minute.
 pub trait ObjectStore: Send + Sync {
     /// Puts an object whose key is not taken.
     fn put_new(&self, put: &Put) -> impl Future<Output = Result<PutOutcome, StoreError>> + Send;
 
-    /// Reads an object.
+    /// Reads an object of at most so many bytes.
     fn read(
         &self,
         bucket: &BucketName,
         key: &str,
-    ) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+        bytes_max: u64,
+    ) -> impl Future<Output = Result<Object, StoreError>> + Send;
 }
