@@ -394,20 +394,22 @@ where
         Ok(())
     }
 
-    /// A file is in its bucket: it is announced, and handed over for the trail's log group.
+    /// A file is in its bucket: it is announced, and then handed over for the trail's log group. In
+    /// that order: what keeps a notice from being parked may last, and each repetition would hand the
+    /// file over again.
     async fn announce(&self, delivered: &Delivered) -> Result<(), PipelineError> {
-        if self.log_group(&delivered.header.name.trail).is_some() {
+        let LogFileHeader { name, destination, .. } = &delivered.header;
+        if let Some(topic) = &destination.topic {
+            let (bucket, keys) = (destination.bucket.to_string(), vec![delivered.key.clone()]);
+            let notice = Notice { bucket, keys };
+            let (now, random) = (self.parts.now().wall, self.parts.random());
+            self.notifier.announce(&name.trail, topic, &notice, now, random).await?;
+        }
+        if self.log_group(&name.trail).is_some() {
             let (logs, file) = (Arc::clone(&self.logs), reference(delivered));
             let now = self.parts.now().wall;
             blocking(move || Ok(logs.hand_over(&file, now)?)).await?;
         }
-        let destination = &delivered.header.destination;
-        let Some(topic) = &destination.topic else { return Ok(()) };
-        let notice =
-            Notice { bucket: destination.bucket.to_string(), keys: vec![delivered.key.clone()] };
-        let trail = &delivered.header.name.trail;
-        let (now, random) = (self.parts.now().wall, self.parts.random());
-        self.notifier.announce(trail, topic, &notice, now, random).await?;
         Ok(())
     }
 
@@ -543,7 +545,117 @@ async fn blocking<R: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use delivery::memory::MemoryStore;
+    use disk::SimulatedDisk;
+    use model::{Destination, Folder, LogFileName};
+    use notifier::PublishError;
+    use notifier::logs::memory::MemoryLogs;
+    use notifier::memory::MemoryTopic;
+    use outbox::{Outbox, RetrySettings};
+    use producer::{Journal, JournalSettings, Writer};
+    use trails::{EventSelectors, Trail, TrailDefinition, TrailSet};
+
     use super::*;
+
+    const TRAIL: &str = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/all";
+    const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:topic";
+
+    /// Of a trail that has a topic and a log group.
+    fn definitions() -> Definitions {
+        let trail = Trail {
+            arn: TRAIL.parse().unwrap(),
+            bucket: "bucket".parse().unwrap(),
+            prefix: None,
+            topic: Some(TOPIC.parse().unwrap()),
+            kms_key: None,
+            is_multi_region: true,
+            include_global_service_events: true,
+            is_organization: false,
+            is_logging: true,
+            selectors: EventSelectors::Default,
+            recursive_logging: true,
+        };
+        let log_group = LogGroup {
+            arn: "arn:aws:logs:eu-west-1:111122223333:log-group:group:*".into(),
+            role_arn: "arn:aws:iam::111122223333:role/logs".into(),
+        };
+        let definition = TrailDefinition { log_group: Some(log_group), ..trail.into() };
+        Definitions { trails: vec![definition], ..Definitions::default() }
+    }
+
+    fn delivered(part: u32) -> Delivered {
+        let name = LogFileName {
+            prefix: None,
+            organization: None,
+            account: "111122223333".parse().unwrap(),
+            folder: Folder::CloudTrail,
+            region: "eu-west-1".parse().unwrap(),
+            sealed_at: Timestamp::EPOCH,
+            batch: BatchId(1),
+            journal: 1,
+            trail: TRAIL.parse().unwrap(),
+            part,
+        };
+        let key = name.key(0);
+        let destination = Destination {
+            bucket: "bucket".parse().unwrap(),
+            kms_key: None,
+            topic: Some(TOPIC.parse().unwrap()),
+        };
+        let header = LogFileHeader {
+            name,
+            destination,
+            sha256: "00".into(),
+            records: 1,
+            uncompressed_bytes: 1,
+            oldest: None,
+            newest: None,
+        };
+        Delivered { header, key }
+    }
+
+    #[tokio::test]
+    async fn a_notice_that_cannot_be_parked_yet_doubles_nothing_for_the_log_group() {
+        let disk = || Arc::new(SimulatedDisk::new());
+        let parts = Parts {
+            disk: disk(),
+            clock: Arc::new(|| Now { wall: Timestamp::EPOCH, uptime: Duration::ZERO }),
+            entropy: Arc::new(|| 7),
+        };
+        let retry = RetrySettings::default();
+        let (topics, topic) = (MemoryTopic::new(), TOPIC.parse().unwrap());
+        topics.refuse(&topic, PublishError::no_answer("it is busy"));
+        // Room for one notice.
+        let notices = Outbox::open(disk(), "notices", 1, retry).unwrap();
+        let logs = Outbox::open(disk(), "logs", 1 << 20, retry).unwrap();
+        let destinations = Destinations {
+            delivery: Arc::new(
+                Delivery::open(MemoryStore::default(), disk(), 1 << 20, 1, retry).unwrap(),
+            ),
+            notifier: Arc::new(Notifier::new(topics, notices)),
+            logs: Arc::new(LogSender::new(Arc::new(MemoryLogs::default()), logs)),
+        };
+        let logs = Arc::clone(&destinations.logs);
+        let settings =
+            JournalSettings { segment_bytes: 1 << 20, quota_bytes: 4 << 20, window_events: 16 };
+        let trails = Arc::new(TrailSet::default());
+        let journal =
+            Journal::open(disk(), settings, trails, Timestamp::EPOCH, Box::new(|| 7)).unwrap();
+        let (intake, _desk, journal) = Intake::open(Writer::new(journal, Duration::from_secs(300)));
+        let ledger = Arc::new(Ledger::new(&[], &journal.borrow()));
+        let definitions = watch::Sender::new(Arc::new(definitions()));
+        let pipeline =
+            Pipeline::new(parts, intake, destinations, ledger, definitions.subscribe(), 1);
+        let waiting = || logs.report().lanes.iter().map(|lane| lane.items).sum::<u64>();
+
+        pipeline.announce(&delivered(0)).await.unwrap();
+        assert_eq!(waiting(), 1, "its notice is parked");
+        for _ in 0..3 {
+            let error = pipeline.announce(&delivered(1)).await.unwrap_err();
+            assert!(matches!(error, PipelineError::Notifier(_)), "{error}");
+        }
+        assert_eq!(waiting(), 1, "it is handed over when its notice is safe, and only then");
+    }
 
     #[test]
     fn a_clock_that_jumps_ahead_makes_nothing_old_at_once() {
