@@ -5,7 +5,8 @@
 //! each change of the trails.
 //!
 //! What always holds: a [`TrailSet`] that was given out never changes; the file holds the newest
-//! one, or, after a crash in the middle of a change, the one before.
+//! one, or, after a crash in the middle of a change, the one before. Where a change failed, the file
+//! is set right first of all: what was refused must not come into force at the next start.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -107,24 +108,16 @@ pub struct Registry {
     disk: Arc<dyn Disk>,
     state: State,
     snapshot: Arc<TrailSet>,
+    /// Whether the file may hold something else than `state`: a change of it failed.
+    is_in_doubt: bool,
 }
 
 impl Registry {
     /// Reads the registry; one that does not exist yet is empty.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Registry, RegistryError> {
-        let state = match disk::read(&*disk, FILE) {
-            Ok(bytes) => {
-                let state = parse(&bytes)?;
-                // A process that was killed may not have seen it become durable. Events must not be
-                // recorded under trails that power loss takes back, or a version would come twice.
-                disk.sync_directory("")?;
-                state
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
-            Err(error) => return Err(error.into()),
-        };
+        let state = load(&*disk)?;
         let snapshot = Arc::new(state.definitions.trail_set(state.version));
-        Ok(Registry { disk, state, snapshot })
+        Ok(Registry { disk, state, snapshot, is_in_doubt: false })
     }
 
     /// Makes the definitions those given: durable when it returns. `now` is when logging of new
@@ -135,6 +128,9 @@ impl Registry {
         now: Timestamp,
     ) -> Result<Changes, RegistryError> {
         check(&definitions)?;
+        if self.is_in_doubt {
+            self.settle()?;
+        }
         let changes = difference(&self.state.definitions, &definitions);
         if changes == Changes::default() {
             return Ok(changes);
@@ -142,10 +138,24 @@ impl Registry {
         definitions.logging = logging_times(&self.state.definitions, &definitions, now);
         let version = self.state.version + 1;
         let state = State { version, definitions, logging: BTreeMap::new() };
-        disk::replace(&*self.disk, FILE, &state.to_bytes())?;
+        if let Err(error) = disk::replace(&*self.disk, FILE, &state.to_bytes()) {
+            self.is_in_doubt = true;
+            // The caller learns the first failure. While this fails too, no change is made.
+            let _ = self.settle();
+            return Err(error.into());
+        }
         self.snapshot = Arc::new(state.definitions.trail_set(state.version));
         self.state = state;
         Ok(changes)
+    }
+
+    /// Makes the file hold what memory does, durably, after a change of it failed.
+    fn settle(&mut self) -> Result<(), RegistryError> {
+        if load(&*self.disk)?.version != self.state.version {
+            disk::replace(&*self.disk, FILE, &self.state.to_bytes())?;
+        }
+        self.is_in_doubt = false;
+        Ok(())
     }
 
     /// The trails in force.
@@ -164,6 +174,21 @@ impl Registry {
 /// The definitions that the registry's file holds, for those who only look.
 pub fn read(bytes: &[u8]) -> Result<Definitions, RegistryError> {
     Ok(parse(bytes)?.definitions)
+}
+
+/// What the file holds, durably; nothing where there is none.
+fn load(disk: &dyn Disk) -> Result<State, RegistryError> {
+    let bytes = match disk::read(disk, FILE) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
+        Err(error) => return Err(error.into()),
+    };
+    let state = parse(&bytes)?;
+    // It may not be durable: a process that was killed did not see it become so, nor did a change
+    // that failed. Events must not be recorded under trails that power loss takes back, or a version
+    // would come twice.
+    disk.sync_directory("")?;
+    Ok(state)
 }
 
 fn parse(bytes: &[u8]) -> Result<State, RegistryError> {
@@ -257,6 +282,7 @@ fn logging_times(
 #[cfg(test)]
 mod tests {
     use disk::SimulatedDisk;
+    use disk::simulated::{Fault, Operation};
 
     use super::*;
 
@@ -313,6 +339,34 @@ mod tests {
         assert_eq!(found.trails[0].arn.name.as_str(), "two");
         disk.lose_power(&mut |_| 0);
         assert_eq!(Registry::open(Arc::new(disk)).unwrap().snapshot(), found);
+    }
+
+    #[test]
+    fn a_refused_change_does_not_come_into_force_at_the_next_start() {
+        let disk = SimulatedDisk::default();
+        let mut registry = Registry::open(Arc::new(disk.clone())).unwrap();
+        registry.apply(definitions(&[trail("one")]), at(1)).unwrap();
+        let former = registry.snapshot();
+        disk.fail(Fault::once(Operation::SyncDirectory));
+        registry.apply(definitions(&[trail("two")]), at(2)).unwrap_err();
+        assert_eq!(registry.snapshot(), former);
+        assert_eq!(Registry::open(Arc::new(disk)).unwrap().snapshot(), former);
+    }
+
+    #[test]
+    fn while_the_file_cannot_be_set_right_nothing_is_said_to_be_done() {
+        let disk = SimulatedDisk::default();
+        let mut registry = Registry::open(Arc::new(disk.clone())).unwrap();
+        registry.apply(definitions(&[trail("one")]), at(1)).unwrap();
+        disk.fail(Fault::forever(Operation::SyncDirectory));
+        registry.apply(definitions(&[trail("two")]), at(2)).unwrap_err();
+        // What memory has already: the file may hold something else.
+        registry.apply(definitions(&[trail("one")]), at(3)).unwrap_err();
+        disk.heal();
+        registry.apply(definitions(&[trail("one")]), at(4)).unwrap();
+        disk.lose_power(&mut |_| 0);
+        let found = Registry::open(Arc::new(disk)).unwrap().snapshot();
+        assert_eq!(found, registry.snapshot());
     }
 
     #[test]
