@@ -149,13 +149,13 @@ impl<S: Site> Api<S> {
     ) -> Result<(S::Change<'a>, WirePlan), Exception> {
         let planned = self.apply(call, run, &self.site.definitions(), &Keys::new())?;
         let keys = self.check(&planned.checks).await?;
-        let change = self.site.begin().await?;
+        let change = self.site.begin().await;
         let plan = self.apply(call, run, change.definitions(), &keys)?;
         if plan.checks != planned.checks {
             let message = "Another request changed the resource meanwhile. Try again.";
             return Err(Exception::new("ConflictException", message));
         }
-        change.check(&plan.definitions)?;
+        change.check(&call.caller.account, &plan.definitions)?;
         Ok((change, plan))
     }
 

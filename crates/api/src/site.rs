@@ -64,9 +64,8 @@ pub trait Site: Send + Sync {
     /// Counts a call that was answered and could not be recorded.
     fn count_unrecorded(&self);
 
-    /// Begins a change: waits until no other is under way. Refuses with `ThrottlingException` when
-    /// there were too many lately.
-    fn begin(&self) -> impl Future<Output = Result<Self::Change<'_>, Exception>> + Send;
+    /// Begins a change: waits until no other is under way.
+    fn begin(&self) -> impl Future<Output = Self::Change<'_>> + Send;
 }
 
 /// A change that is under way; dropped, it changes nothing.
@@ -74,9 +73,9 @@ pub trait Change: Send {
     /// The definitions in force, which nothing else changes meanwhile.
     fn definitions(&self) -> &Definitions;
 
-    /// Whether these definitions can be kept: refuses with an exception for the caller when they
-    /// take more than there is room for.
-    fn check(&self, definitions: &Definitions) -> Result<(), Exception>;
+    /// Whether these definitions, which an account asks for, can be kept: refuses with an exception
+    /// for the caller when they take more than there is room for, or when too many such changes wait.
+    fn check(&self, account: &AccountId, definitions: &Definitions) -> Result<(), Exception>;
 
     /// Makes the definitions these: durable, then in force.
     fn commit(self, definitions: Definitions)

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::checks::Checks;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
-use crate::registrar::{self, Registrar};
+use crate::registrar::{self, Registrar, Unfit};
 use crate::status::StatusBook;
 
 /// The daemon, as the API sees it.
@@ -84,17 +84,8 @@ impl Site for ApiSite {
         self.metrics.refused_call("unrecorded");
     }
 
-    async fn begin(&self) -> Result<registrar::Change<'_>, Exception> {
-        let change = self.registrar.begin().await;
-        // A change of trails ends a segment, however little is in it: senders of events must not
-        // find the journal full of them.
-        let journal = self.journal.borrow();
-        if journal.sealed.len() > journal.files_max / 2 {
-            let message = "Too many changes of trails wait to be delivered. Try again in a moment.";
-            return Err(Exception::throttled(message));
-        }
-        drop(journal);
-        Ok(change)
+    async fn begin(&self) -> registrar::Change<'_> {
+        self.registrar.begin().await
     }
 }
 
@@ -111,18 +102,36 @@ fn unrecorded(refusal: &Refusal) -> String {
     }
 }
 
+/// What a caller is told whose change cannot be made.
+fn refused(unfit: &Unfit) -> Exception {
+    let message = match unfit {
+        Unfit::Room(_) => {
+            "There is no room for this: what is defined of all trails must fit into a segment of the \
+             journal. Use fewer or shorter selectors, or ask the operator to raise \
+             journal.segment_size."
+        }
+        Unfit::Share { .. } => {
+            "There is no room for this: the trails and channels of an account may take an eighth of \
+             a segment of the journal. Delete some, use fewer or shorter selectors, destinations, \
+             policies or tags, or ask the operator to raise journal.segment_size."
+        }
+        Unfit::Segments { .. } => {
+            let message = "Too many changes of trails wait to be delivered. Try again in a moment.";
+            return Exception::throttled(message);
+        }
+    };
+    Exception::new("OperationNotPermittedException", message)
+}
+
 impl api::Change for registrar::Change<'_> {
     fn definitions(&self) -> &Definitions {
         registrar::Change::definitions(self)
     }
 
-    fn check(&self, definitions: &Definitions) -> Result<(), Exception> {
-        registrar::Change::check(self, definitions).map_err(|error| {
-            tracing::warn!(%error, "a change of trails is refused");
-            let message = "There is no room for this: what is defined of all trails must fit into a \
-                segment of the journal. Use fewer or shorter selectors, or ask the operator to raise \
-                journal.segment_size.";
-            Exception::new("OperationNotPermittedException", message)
+    fn check(&self, account: &AccountId, definitions: &Definitions) -> Result<(), Exception> {
+        registrar::Change::check(self, account, definitions).map_err(|unfit| {
+            tracing::warn!(error = %unfit, "a change of trails is refused");
+            refused(&unfit)
         })
     }
 
@@ -136,42 +145,19 @@ impl api::Change for registrar::Change<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use disk::SimulatedDisk;
-    use outbox::Statuses;
-    use producer::{Journal, JournalSettings, Now, Writer};
-    use trails::{Registry, Trail};
-
     use super::*;
-    use crate::status::StatusBook;
 
-    #[tokio::test]
-    async fn what_no_segment_can_carry_is_refused_as_the_callers_fault() {
-        let disk = Arc::new(SimulatedDisk::new());
-        let settings =
-            JournalSettings { segment_bytes: 1 << 20, quota_bytes: 8 << 20, window_events: 1_000 };
-        let now = Now::default();
-        let registry = Registry::open(disk.clone()).unwrap();
-        let statuses = [Statuses::default(), Statuses::default(), Statuses::default()];
-        let status = StatusBook::open(disk.clone(), statuses, registry.definitions());
-        let trails = registry.snapshot();
-        let journal =
-            Journal::open(disk.clone(), settings, trails, now.wall, Box::new(|| 7)).unwrap();
-        let (intake, ..) = Intake::open(Writer::new(journal, Duration::from_secs(300)));
-        let parts = Parts { disk, clock: Arc::new(Now::default), entropy: Arc::new(|| 7) };
-        let registrar = Registrar::new(registry, settings, intake, parts, Arc::new(status));
-        let change = registrar.begin().await;
-        let with = |trails: usize| {
-            let trail = |number| {
-                let arn = format!("arn:aws:cloudtrail:eu-west-1:111111111111:trail/t-{number}");
-                Trail::new(arn.parse().unwrap(), "bucket".parse().unwrap()).into()
-            };
-            Definitions { trails: (0..trails).map(trail).collect(), ..Definitions::default() }
-        };
-        api::Change::check(&change, &with(1)).unwrap();
-        let refused = api::Change::check(&change, &with(10_000)).unwrap_err();
-        assert_eq!((refused.status, refused.code), (400, "OperationNotPermittedException"));
-        assert!(refused.message.contains("journal.segment_size"), "{}", refused.message);
+    #[test]
+    fn what_no_segment_can_carry_is_refused_as_the_callers_fault() {
+        let room = producer::JournalError::Definitions { definitions_bytes: 9, segment_bytes: 8 };
+        let account = "111111111111".parse().unwrap();
+        let share = Unfit::Share { account, bytes: 9, bytes_max: 8 };
+        for unfit in [Unfit::Room(room), share] {
+            let refused = refused(&unfit);
+            assert_eq!((refused.status, refused.code), (400, "OperationNotPermittedException"));
+            assert!(refused.message.contains("journal.segment_size"), "{}", refused.message);
+        }
+        let refused = refused(&Unfit::Segments { sealed: 9 });
+        assert_eq!((refused.status, refused.code), (400, "ThrottlingException"));
     }
 }

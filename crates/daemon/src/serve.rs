@@ -135,8 +135,14 @@ where
         let limits = journal_settings(settings);
         let statuses = [delivery.statuses().clone(), notifier.statuses(), logs.statuses().clone()];
         let status = Arc::new(StatusBook::open(disk(), statuses, registry.definitions()));
-        let registrar =
-            Registrar::new(registry, limits, intake.clone(), parts.clone(), Arc::clone(&status));
+        let registrar = Registrar::new(
+            registry,
+            limits,
+            intake.clone(),
+            journal.clone(),
+            parts.clone(),
+            Arc::clone(&status),
+        );
         let registrar = Arc::new(registrar);
         let pipeline = Arc::new(Pipeline::new(
             parts.clone(),

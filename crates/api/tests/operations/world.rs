@@ -391,9 +391,9 @@ impl Site for MemorySite {
         self.0.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
-    async fn begin(&self) -> Result<MemoryChange<'_>, Exception> {
+    async fn begin(&self) -> MemoryChange<'_> {
         let turn = self.0.changing.lock().await;
-        Ok(MemoryChange { site: self, _turn: turn, before: (*self.definitions()).clone() })
+        MemoryChange { site: self, _turn: turn, before: (*self.definitions()).clone() }
     }
 }
 
@@ -402,7 +402,7 @@ impl Change for MemoryChange<'_> {
         &self.before
     }
 
-    fn check(&self, definitions: &Definitions) -> Result<(), Exception> {
+    fn check(&self, _: &AccountId, definitions: &Definitions) -> Result<(), Exception> {
         let bytes = serde_json::to_vec(definitions).unwrap().len();
         if bytes > *lock(&self.site.0.bytes_max) {
             return Err(Exception::new("OperationNotPermittedException", "There is no room."));
