@@ -15,6 +15,7 @@ use crate::operation::{Check, Handler, Operation, Run, Table, WirePlan};
 use crate::operations;
 use crate::record::Told;
 use crate::site::{Change, Site};
+use crate::throttle::Throttle;
 use crate::wire::{self, Answer, Request};
 
 /// The API on a site.
@@ -22,6 +23,7 @@ pub struct Api<S> {
     site: S,
     operations: Table,
     quotas: Quotas,
+    throttle: Throttle,
 }
 
 /// A call whose operation and members are known.
@@ -42,7 +44,8 @@ impl<S: Site> Api<S> {
     /// The API of a site.
     #[must_use]
     pub fn new(site: S, quotas: Quotas) -> Api<S> {
-        Api { site, operations: operations::table(), quotas }
+        let throttle = Throttle::new(quotas.changes_per_second);
+        Api { site, operations: operations::table(), quotas, throttle }
     }
 
     /// Answers a call. It must be driven to its end: dropped in the midst of a change, it may leave
@@ -147,6 +150,9 @@ impl<S: Site> Api<S> {
         call: &Call<'_>,
         run: &Run<WirePlan>,
     ) -> Result<(S::Change<'a>, WirePlan), Exception> {
+        if !self.throttle.take(&call.caller.account, self.site.uptime()) {
+            return Err(Exception::throttled("Rate exceeded"));
+        }
         let planned = self.apply(call, run, &self.site.definitions(), &Keys::new())?;
         let keys = self.check(&planned.checks).await?;
         let change = self.site.begin().await;

@@ -27,7 +27,8 @@ pub struct Context<'a> {
     pub keys: &'a BTreeMap<String, String>,
 }
 
-/// How much an account may have. The defaults are AWS's.
+/// How much an account may have. The defaults are AWS's, but for the rate: AWS's of one change a second
+/// (AWS CloudTrail User Guide, "Quotas in AWS CloudTrail") slows scripts without need here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quotas {
     /// Trails in a Region; a multi-Region trail counts in each.
@@ -36,10 +37,12 @@ pub struct Quotas {
     pub channels: usize,
     /// Tags on one resource.
     pub tags: usize,
+    /// Changes a second; ten times as many at once.
+    pub changes_per_second: u32,
 }
 
 impl Default for Quotas {
     fn default() -> Quotas {
-        Quotas { trails_per_region: 5, channels: 25, tags: 50 }
+        Quotas { trails_per_region: 5, channels: 25, tags: 50, changes_per_second: 10 }
     }
 }

@@ -17,6 +17,7 @@
 //! - A change is recorded before it comes into force, under the trails before it: a trail that falls
 //!   silent still gets the event that silenced it. What can't be recorded is not changed.
 //! - A call that the caller's policies do not allow is refused, and recorded without its parameters.
+//! - No account changes things faster than the rate that all have.
 //! - A caller acts in one account and one Region. Of others' it learns nothing.
 //!
 //! Source: AWS CloudTrail API Reference.
@@ -33,6 +34,7 @@ pub mod operations;
 pub mod record;
 mod resource_arn;
 pub mod site;
+mod throttle;
 pub mod wire;
 
 pub use api::Api;

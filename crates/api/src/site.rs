@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use model::{AccountId, Region, Timestamp, TrailArn};
@@ -46,6 +47,9 @@ pub trait Site: Send + Sync {
 
     /// What time it is.
     fn now(&self) -> Timestamp;
+
+    /// The time since some fixed moment, which never goes back.
+    fn uptime(&self) -> Duration;
 
     /// A UUID that nobody can foresee.
     fn draw(&self) -> Uuid;

@@ -1,6 +1,7 @@
 //! What CloudTrail's API stands on in the daemon: the registrar, the journal, clocks, AWS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{Check, Exception, Problem, Site, TrailStatus};
 use bytes::Bytes;
@@ -48,6 +49,10 @@ impl Site for ApiSite {
 
     fn now(&self) -> Timestamp {
         self.parts.now().wall
+    }
+
+    fn uptime(&self) -> Duration {
+        self.parts.now().uptime
     }
 
     fn draw(&self) -> Uuid {

@@ -185,6 +185,26 @@ async fn a_change_that_fails_after_its_record_is_recorded_as_failed() {
 }
 
 #[tokio::test]
+async fn an_account_that_changes_too_much_is_refused_and_no_other() {
+    let world = World::new();
+    let [busy, other] = [ACCOUNT, "222222222222"].map(|account| world.caller(account, REGION));
+    busy.make("abc", json!({})).await;
+    for _ in 1..100 {
+        busy.ok("StartLogging", json!({ "Name": "abc" })).await;
+    }
+    let (before, seen) = (world.definitions(), world.happened().len());
+    let refused = busy.refused("StopLogging", json!({ "Name": "abc" })).await;
+    assert_eq!(refused, ("ThrottlingException".into(), "Rate exceeded".into()));
+    assert_eq!(since(&world, seen), ["StopLogging ThrottlingException"]);
+    assert_eq!(world.definitions(), before);
+    // Others and reads go on, and so does the account in a while.
+    other.make("abc", json!({})).await;
+    busy.show("abc").await;
+    world.pass(100);
+    busy.ok("StopLogging", json!({ "Name": "abc" })).await;
+}
+
+#[tokio::test]
 async fn what_there_is_no_room_for_is_refused_before_it_is_recorded_as_done() {
     let world = World::new();
     let client = world.caller(ACCOUNT, REGION);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use accounts::{Policy, PolicyKind, User};
 use bytes::Bytes;
@@ -342,6 +343,11 @@ impl Site for MemorySite {
 
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.now.load(Ordering::Relaxed))
+    }
+
+    fn uptime(&self) -> Duration {
+        let millis = self.0.now.load(Ordering::Relaxed) - NOW;
+        Duration::from_millis(millis.try_into().unwrap())
     }
 
     fn draw(&self) -> Uuid {

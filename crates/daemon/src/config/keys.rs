@@ -210,6 +210,13 @@ pub(super) const TAGS: Key<usize> = Key {
     kind: COUNT,
     meaning: "Tags of a trail or a channel.",
 };
+pub(super) const CHANGES_PER_SECOND: Key<u32> = Key {
+    name: "quotas.changes_per_second",
+    default: "10",
+    limits: Some(["1", "10_000"]),
+    kind: Kind { form: Form::Integer, expected: "a whole number", parse: values::count },
+    meaning: "Changes that an account may make by the API in a second; ten times as many at once.",
+};
 pub(super) const LOG_FORMAT: Key<LogFormat> = Key {
     name: "log.format",
     default: "\"auto\"",
@@ -231,7 +238,7 @@ pub(super) const LOG_LEVEL: Key<LogLevel> = Key {
 
 /// Every scalar key, in the order of the sample file.
 #[must_use]
-pub fn all() -> [About; 18] {
+pub fn all() -> [About; 19] {
     [
         DATA_DIR.about(),
         LISTEN.about(),
@@ -249,6 +256,7 @@ pub fn all() -> [About; 18] {
         TRAILS_PER_REGION.about(),
         CHANNELS.about(),
         TAGS.about(),
+        CHANGES_PER_SECOND.about(),
         LOG_FORMAT.about(),
         LOG_LEVEL.about(),
     ]

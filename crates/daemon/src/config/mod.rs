@@ -243,6 +243,7 @@ fn quotas(section: &mut Reader<'_, '_>) -> Quotas {
         trails_per_region: section.scalar_or_default(&keys::TRAILS_PER_REGION),
         channels: section.scalar_or_default(&keys::CHANNELS),
         tags: section.scalar_or_default(&keys::TAGS),
+        changes_per_second: section.scalar_or_default(&keys::CHANGES_PER_SECOND),
     }
 }
 

@@ -67,6 +67,7 @@ fn no_file_means_the_defaults_and_no_trails() {
                     trails_per_region: 5,
                     channels: 25,
                     tags: 50,
+                    changes_per_second: 10,
                 },
                 log: LogSettings {
                     format: Auto,
@@ -112,6 +113,7 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                     trails_per_region: 5,
                     channels: 25,
                     tags: 50,
+                    changes_per_second: 10,
                 },
                 log: LogSettings {
                     format: Auto,
@@ -398,6 +400,7 @@ fn every_scalar_key_has_a_variable() {
         ("CAIRN_QUOTAS_TRAILS_PER_REGION", "10_000"),
         ("CAIRN_QUOTAS_CHANNELS", "1"),
         ("CAIRN_QUOTAS_TAGS", "200"),
+        ("CAIRN_QUOTAS_CHANGES_PER_SECOND", "100"),
         ("CAIRN_LOG_FORMAT", "json"),
         ("CAIRN_LOG_LEVEL", "warn"),
     ];
@@ -433,6 +436,7 @@ fn every_scalar_key_has_a_variable() {
                     trails_per_region: 10000,
                     channels: 1,
                     tags: 200,
+                    changes_per_second: 100,
                 },
                 log: LogSettings {
                     format: Json,
