@@ -1,7 +1,7 @@
 //! Who may call Cairn, and what they may do.
 //!
 //! The idea: two files and one function. `accounts.json` holds accounts, users, their policies and
-//! their keys, whose secrets are encrypted with `accounts.key`; [`authorize`] judges a call by the
+//! their keys, whose secrets are encrypted with `accounts.key`; [`authorize()`] judges a call by the
 //! caller's policies and the resource's own.
 //!
 //! ```text
