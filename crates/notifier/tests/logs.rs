@@ -203,6 +203,7 @@ async fn a_group_that_refuses_for_thirty_days_is_given_up() {
 async fn a_lane_that_is_full_gives_up_what_is_new_and_says_so_and_holds_up_nobody() {
     let world = World::new();
     let sender = start_with(&world.disk, &world.logs, 1);
+    sender.statuses().define(&TRAIL.parse().unwrap());
     let status = || sender.statuses().of(&TRAIL.parse().unwrap()).latest_error;
     sender.hand_over(&file("a"), at(0)).unwrap();
     assert_eq!((status(), sender.report().given_up), (None, 0), "an empty lane takes one");
