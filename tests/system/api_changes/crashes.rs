@@ -7,7 +7,6 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use aws_sdk_cloudtrail::Client;
 use tokio::task::JoinSet;
@@ -20,8 +19,6 @@ use crate::support::localstack::LocalStack;
 use crate::support::wait::promptly;
 
 const ROUNDS: usize = 20;
-/// Most that passes between a change and the end.
-const DELAY_MAX_MICROS: u64 = 30_000;
 
 /// What is known of a part.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,15 +82,14 @@ async fn a_change_that_is_killed_leaves_the_old_or_the_new_trail() {
     let _ = writeln!(std::io::stderr(), "{changes} changes were acknowledged, and are all told of");
 }
 
-/// Waits until some changes are acknowledged and then a little; or, in half of all cases, until the
-/// definitions have just been stored, which is the middle of a change.
+/// Waits until some changes are acknowledged, while others are under way; in half of all cases until
+/// the definitions have just been stored besides, which is the middle of a change.
 async fn a_moment(site: &Site, shared: &Shared, dice: &Dice) {
     let acknowledged = || shared.acknowledged.lock().unwrap().len();
     let enough = acknowledged() + usize::try_from(dice.below(12)).unwrap();
     promptly("some changes are acknowledged", async || (acknowledged() >= enough).then_some(()))
         .await;
     if dice.one_in(2) {
-        tokio::time::sleep(Duration::from_micros(dice.below(DELAY_MAX_MICROS))).await;
         return;
     }
     let stored = || std::fs::metadata(site.data().join("trails.json")).unwrap().ino();
