@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A crate may depend only on crates of a line above its own.
 const LAYERS: &[&[&str]] = &[
     &["model", "disk", "sigv4"],
-    &["trails", "outbox", "accounts"],
+    &["trails", "outbox", "accounts", "keyring"],
     &["producer", "delivery", "notifier"],
     &["consumer", "api"],
     &["daemon"],

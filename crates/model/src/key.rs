@@ -123,7 +123,7 @@ pub fn marker_keys(
 }
 
 /// `[PREFIX/]AWSLogs/[O-ID/]ACCT/`
-fn account_root(
+pub(crate) fn account_root(
     prefix: Option<&KeyPrefix>,
     organization: Option<&OrganizationId>,
     account: &AccountId,

@@ -1,4 +1,5 @@
-//! The nouns of Cairn and their exact bytes: identifiers, records, events, log files, notices.
+//! The nouns of Cairn and their exact bytes: identifiers, records, events, log files, digests,
+//! notices.
 //!
 //! This crate does no I/O, reads no clock, draws no random numbers and knows nothing of async: what
 //! it makes is a function of what it is given. Formats are CloudTrail's, met literally; each module
@@ -9,6 +10,7 @@ pub mod activity;
 pub mod base62;
 pub mod category;
 pub mod depth;
+pub mod digest;
 pub mod event;
 pub mod ids;
 pub mod key;
@@ -20,6 +22,7 @@ pub mod time;
 
 pub use activity::{ActivityChannel, RefusedActivity};
 pub use category::{Category, Folder};
+pub use digest::{ChainId, Digest, DigestKind, ListedFile};
 pub use event::{Event, Identity, Sender};
 pub use ids::{
     AccountId, BatchId, BucketName, ChannelName, InvalidId, KeyPrefix, LogGroupArn, LogGroupName,

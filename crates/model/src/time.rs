@@ -57,6 +57,12 @@ impl Timestamp {
         self.civil().strftime("%Y%m%dT%H%MZ").to_string()
     }
 
+    /// `20260504T030201Z`: the stamp in a digest's name; the fraction is dropped.
+    #[must_use]
+    pub fn to_digest_stamp(self) -> String {
+        self.civil().strftime("%Y%m%dT%H%M%SZ").to_string()
+    }
+
     /// `2026/05/04`: the date folders of an object key.
     #[must_use]
     pub fn to_date_folders(self) -> String {
