@@ -8,8 +8,10 @@ use std::time::Duration;
 use daemon::ledger::{Balance, Ledger};
 use daemon::parts::Parts;
 use daemon::pipeline::{Destinations, Pipeline};
-use delivery::Delivery;
+use delivery::digests::OnTheirWay;
+use delivery::{Delivery, Digests};
 use disk::Disk;
+use keyring::{KeyRing, SigningKey};
 use model::{BatchId, TrailArn};
 use notifier::Notifier;
 use notifier::logs::LogSender;
@@ -26,6 +28,7 @@ use crate::outside::Outside;
 /// A few events fill a segment; a few segments fill the quota.
 pub const SEGMENT_BYTES: u64 = 6144;
 const QUOTA_SEGMENTS: u64 = 10;
+const HOUR: Duration = Duration::from_secs(3600);
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Small, so that lanes are full at times.
 const SPILL_BYTES_MAX: u64 = 8 << 10;
@@ -70,12 +73,22 @@ impl Process {
         let notifier = Arc::new(Notifier::new(outside.clone(), notices));
         let logs = Outbox::open(disk(), "logs", NOTICES_BYTES_MAX, retry)?;
         let logs = Arc::new(LogSender::new(Arc::new(MemoryLogs::default()), logs));
-        let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &journal.borrow()));
+        let parked = delivery.parked_files()?;
+        let batches: Vec<BatchId> = journal.borrow().sealed.iter().map(|one| one.batch).collect();
+        let found = OnTheirWay { batches: &batches, parked: &parked };
+        let keys = Arc::new(KeyRing::open(disk(), Arc::new(SigningKey::generate))?);
+        let digests = Digests::open(outside.clone(), disk(), keys, HOUR, retry, &found)?;
+        let ledger = Arc::new(Ledger::new(&parked, &journal.borrow()));
         let definitions = watch::Sender::new(Arc::new(registry.definitions().clone()));
         let pipeline = Arc::new(Pipeline::new(
             parts.clone(),
             intake.clone(),
-            Destinations { delivery: Arc::clone(&delivery), notifier: Arc::clone(&notifier), logs },
+            Destinations {
+                delivery: Arc::clone(&delivery),
+                notifier: Arc::clone(&notifier),
+                logs,
+                digests: Arc::new(digests),
+            },
             Arc::clone(&ledger),
             definitions.subscribe(),
             1,

@@ -1,7 +1,7 @@
 //! What goes wrong outside the process, and ends it.
 
 use bytes::Bytes;
-use delivery::{Object, ObjectStore, Put};
+use delivery::{Metadata, Object, ObjectStore, Put};
 use disk::simulated::{Fault, Operation};
 use model::TopicArn;
 use notifier::PublishError;
@@ -91,7 +91,8 @@ impl World {
         let body = Bytes::from_static(b"nothing to see here");
         self.foreign.insert((bucket.to_string(), key.clone()), body.clone());
         let trail = name.trail.clone();
-        self.outside.store.plant(Put { bucket, key, body, kms_key: None, trail });
+        let metadata = Metadata::new();
+        self.outside.store.plant(Put { bucket, key, body, kms_key: None, metadata, trail });
     }
 
     /// The process will end in the middle of something.

@@ -27,6 +27,10 @@ pub struct TrailStatus {
     pub latest_cloudwatch_logs_delivery_time: Option<Timestamp>,
     /// The code with which the log group refused last.
     pub latest_cloudwatch_logs_delivery_error: Option<String>,
+    /// The last digest that arrived.
+    pub latest_digest_delivery_time: Option<Timestamp>,
+    /// The code with which the bucket or the key refused the last digest.
+    pub latest_digest_delivery_error: Option<String>,
 }
 
 /// What a check outside found wrong: an exception for the caller.

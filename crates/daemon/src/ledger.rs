@@ -136,6 +136,12 @@ impl Ledger {
         self.counts().batches.get(&batch).is_some_and(|settled| settled.files.contains(first_key))
     }
 
+    /// Whether a file of the trail is parked, or was given up since the start.
+    #[must_use]
+    pub fn has_parked(&self, trail: &TrailArn) -> bool {
+        self.counts().parked.values().any(|(of, _)| of == trail)
+    }
+
     /// A batch is retired: the journal's state says so already.
     pub fn retired(&self, batch: BatchId) {
         self.counts().batches.remove(&batch);

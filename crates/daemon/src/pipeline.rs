@@ -15,8 +15,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use delivery::digests::DigestError;
 use delivery::place::gzip_bytes_max;
-use delivery::{Delivered, Delivery, DeliveryError, ObjectStore, Parked, Settled};
+use delivery::{Delivered, Delivery, DeliveryError, Digests, ObjectStore, Parked, Settled};
 use futures_util::StreamExt;
 use futures_util::stream::{self, FuturesUnordered};
 use model::log_file::LogFileHeader;
@@ -26,7 +27,8 @@ use notifier::{Notifier, NotifierError, Topic};
 use outbox::Due;
 use producer::route::Content;
 use producer::{
-    Batch, Damage, Intake, JournalState, Now, Plan, Refusal, SegmentError, render, window,
+    Batch, Damage, Intake, JournalState, Now, Plan, Refusal, SealedSegment, SegmentError, render,
+    window,
 };
 use tokio::sync::{Semaphore, watch};
 use trails::{Definitions, LogGroup};
@@ -49,7 +51,11 @@ const HASTE_MAX: u32 = 2;
 /// Log files that are read back for log groups, in memory at a time with their gzip; a larger one is
 /// there alone.
 const LOG_MEMORY_KIB: u32 = 64 << 10;
-/// Parked files of different lanes that are tried at a time.
+/// How far the time of day may leap ahead and be believed at once.
+const LEAP_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long a leap further ahead must last to be believed.
+const DOUBT_MAX: Duration = Duration::from_secs(600);
+/// Parked files of different lanes, or digests of different chains, that are tried at a time.
 const RETRIES_IN_FLIGHT: usize = 32;
 
 /// Why a batch could not be settled now.
@@ -61,6 +67,9 @@ pub enum PipelineError {
     /// A file could be neither delivered nor parked.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    /// The receipt of a delivered file could not be kept.
+    #[error("a delivered file is not sure to be in a digest: {0}")]
+    Digest(#[from] DigestError),
     /// A notice could be neither published nor parked.
     #[error(transparent)]
     Notifier(#[from] NotifierError),
@@ -95,6 +104,8 @@ pub struct Destinations<S, T> {
     pub notifier: Arc<Notifier<T>>,
     /// The log groups.
     pub logs: Arc<LogSender>,
+    /// The digests of what is delivered.
+    pub digests: Arc<Digests<S>>,
 }
 
 /// Settles batches. `S` is the object store, `T` the topics.
@@ -104,6 +115,7 @@ pub struct Pipeline<S, T> {
     delivery: Arc<Delivery<S>>,
     notifier: Arc<Notifier<T>>,
     logs: Arc<LogSender>,
+    digests: Arc<Digests<S>>,
     /// KiB of log files that are read back.
     log_memory: Semaphore,
     ledger: Arc<Ledger>,
@@ -132,7 +144,7 @@ where
         definitions: watch::Receiver<Arc<Definitions>>,
         compression_level: u32,
     ) -> Pipeline<S, T> {
-        let Destinations { delivery, notifier, logs } = destinations;
+        let Destinations { delivery, notifier, logs, digests } = destinations;
         Pipeline {
             calendar: Mutex::new(Calendar { last: parts.now() }),
             parts,
@@ -140,6 +152,7 @@ where
             delivery,
             notifier,
             logs,
+            digests,
             log_memory: Semaphore::new(LOG_MEMORY_KIB as usize),
             ledger,
             definitions,
@@ -258,6 +271,52 @@ where
         }
     }
 
+    /// Writes digests when they are due, until `stopping` is set.
+    pub async fn run_digests(
+        &self,
+        journal: watch::Receiver<JournalState>,
+        mut stopping: watch::Receiver<bool>,
+    ) {
+        let mut tick = retry_ticks();
+        let mut chains = FuturesUnordered::new();
+        let mut waiting = VecDeque::new();
+        let mut clock = DigestClock::new(self.parts.now());
+        while !*stopping.borrow_and_update() {
+            let now = clock.believe(self.parts.now());
+            let is_drained =
+                |trail: &TrailArn, boundary| self.is_drained(&journal, trail, boundary);
+            match self.digests.take_due(now, is_drained).await {
+                Ok(due) => waiting.extend(due),
+                Err(error) => tracing::error!(%error, "digests wait"),
+            }
+            while chains.len() < RETRIES_IN_FLIGHT
+                && let Some((due, course)) = waiting.pop_front()
+            {
+                let random = self.parts.random();
+                chains.push(async move { self.digests.advance(&due, course, now, random).await });
+            }
+            tokio::select! {
+                // In a fixed order, so that a simulation can repeat it.
+                biased;
+                _ = stopping.changed() => {}
+                _ = tick.tick() => {}
+                Some(()) = chains.next() => {}
+            }
+        }
+    }
+
+    /// Whether all that a trail recorded up to a batch is delivered, but what is damaged.
+    fn is_drained(
+        &self,
+        journal: &watch::Receiver<JournalState>,
+        trail: &TrailArn,
+        boundary: BatchId,
+    ) -> bool {
+        let waits =
+            |sealed: &SealedSegment| sealed.batch <= boundary && !self.is_damaged(sealed.batch);
+        !journal.borrow().sealed.iter().any(waits) && !self.ledger.has_parked(trail)
+    }
+
     async fn send_log(&self, due: Due) {
         let (now, random) = (|| self.parts.now().wall, || self.parts.random());
         let Some(file) = self.logs.load(&due, now(), random()) else { return };
@@ -339,7 +398,11 @@ where
         let batch = Arc::new(batch);
         self.ledger.begun(id, &plan.unselected);
         let contents = plan.contents.into_iter();
-        all(contents.map(|content| self.settle_content(Arc::clone(&batch), content))).await?;
+        let settled =
+            all(contents.map(|content| self.settle_content(Arc::clone(&batch), content))).await;
+        // Also of a batch that waits: what is in its bucket is listed in time.
+        self.digests.keep(id, self.parts.now().wall).await?;
+        settled?;
         self.retire(&batch).await?;
         if let Some(batch) = Arc::into_inner(batch) {
             *self.buffer.lock().unwrap_or_else(PoisonError::into_inner) = batch.into_buffer();
@@ -385,6 +448,7 @@ where
         match self.delivery.deliver(file, now, self.parts.random()).await? {
             Settled::Delivered(delivered) => {
                 self.announce(&delivered).await?;
+                self.digests.note(&delivered);
                 self.ledger.delivered(&header);
                 let (trail, records) = (&header.name.trail, header.records);
                 tracing::debug!(%trail, key = delivered.key, records, "log file delivered");
@@ -418,6 +482,7 @@ where
         let identities = batch.identities();
         blocking(move || Ok(window::store(&*disk, id, &identities)?)).await?;
         self.intake.retire(id).await?;
+        self.digests.retired(id).await;
         self.ledger.retired(id);
         tracing::debug!(batch = %id, events = batch.len(), "batch retired");
         Ok(())
@@ -444,7 +509,9 @@ where
         let tried = self.delivery.retry(parked, kms_key, now, self.parts.random()).await?;
         let Some(delivered) = tried else { return Ok(None) };
         self.announce(&delivered).await?;
+        self.digests.keep_parked(&delivered, now).await?;
         self.delivery.forget(parked).await?;
+        self.digests.forgotten(&delivered.header).await;
         Ok(Some(delivered))
     }
 
@@ -516,6 +583,33 @@ impl Calendar {
     }
 }
 
+/// The clock by which digests are written. A suspended machine wakes up hours later, and owes them; but a
+/// clock that is a day ahead at once is believed only when it stays there: digests of days to come would
+/// leave the present ones without.
+#[derive(Clone, Copy, Debug)]
+struct DigestClock {
+    last: Now,
+    /// Since when, by the steady clock, the time of day is not believed.
+    doubted_since: Option<Duration>,
+}
+
+impl DigestClock {
+    fn new(now: Now) -> DigestClock {
+        DigestClock { last: now, doubted_since: None }
+    }
+
+    fn believe(&mut self, now: Now) -> Timestamp {
+        let expected = self.last.wall.plus(now.uptime.saturating_sub(self.last.uptime));
+        let is_doubtful = now.wall.since(expected) > LEAP_MAX;
+        let doubted_since = self.doubted_since.unwrap_or(now.uptime);
+        let is_believed = !is_doubtful || now.uptime.saturating_sub(doubted_since) >= DOUBT_MAX;
+        self.doubted_since = (!is_believed).then_some(doubted_since);
+        let wall = if is_believed { now.wall } else { expected };
+        self.last = Now { wall, uptime: now.uptime };
+        wall
+    }
+}
+
 /// Waits for all of them, and gives the first error. None is cut off when another fails: a file that
 /// was just parked would be parked once more, and one whose bucket takes it would wait for a bucket
 /// that does not.
@@ -545,8 +639,10 @@ async fn blocking<R: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use delivery::digests::OnTheirWay;
     use delivery::memory::MemoryStore;
     use disk::SimulatedDisk;
+    use keyring::{KeyRing, SigningKey};
     use model::{Destination, Folder, LogFileName};
     use notifier::PublishError;
     use notifier::logs::memory::MemoryLogs;
@@ -628,10 +724,14 @@ mod tests {
         // Room for one notice.
         let notices = Outbox::open(disk(), "notices", 1, retry).unwrap();
         let logs = Outbox::open(disk(), "logs", 1 << 20, retry).unwrap();
+        let store = MemoryStore::default();
+        let delivery = Delivery::open(store.clone(), disk(), 1 << 20, 1, retry).unwrap();
+        let keys = Arc::new(KeyRing::open(disk(), Arc::new(SigningKey::generate)).unwrap());
+        let found = OnTheirWay { batches: &[], parked: &[] };
+        let hour = Duration::from_secs(3600);
         let destinations = Destinations {
-            delivery: Arc::new(
-                Delivery::open(MemoryStore::default(), disk(), 1 << 20, 1, retry).unwrap(),
-            ),
+            delivery: Arc::new(delivery),
+            digests: Arc::new(Digests::open(store, disk(), keys, hour, retry, &found).unwrap()),
             notifier: Arc::new(Notifier::new(topics, notices)),
             logs: Arc::new(LogSender::new(Arc::new(MemoryLogs::default()), logs)),
         };

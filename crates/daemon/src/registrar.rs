@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use model::AccountId;
+use model::{AccountId, BatchId};
 use producer::{Intake, JournalError, JournalState};
 use tokio::sync::{Mutex, MutexGuard, watch};
 use trails::{Changes, Definitions, Origin, Registry, TrailSet};
@@ -28,8 +28,12 @@ pub struct Registrar {
     journal: watch::Receiver<JournalState>,
     parts: Parts,
     status: Arc<StatusBook>,
+    digests: DefineDigests,
     definitions: watch::Sender<Arc<Definitions>>,
 }
+
+/// Tells digests which definitions come into force, and the last batch that was recorded before.
+pub type DefineDigests = Arc<dyn Fn(&Definitions, BatchId) + Send + Sync>;
 
 struct Stored {
     registry: Registry,
@@ -77,11 +81,13 @@ impl Registrar {
         journal: watch::Receiver<JournalState>,
         parts: Parts,
         status: Arc<StatusBook>,
+        digests: DefineDigests,
     ) -> Registrar {
         let definitions = watch::Sender::new(Arc::new(registry.definitions().clone()));
+        digests(registry.definitions(), last_sealed(&journal));
         let taken = registry.snapshot();
         let stored = Mutex::new(Stored { registry, taken });
-        Registrar { stored, limits, intake, journal, parts, status, definitions }
+        Registrar { stored, limits, intake, journal, parts, status, digests, definitions }
     }
 
     /// The definitions in force.
@@ -135,8 +141,8 @@ impl Change<'_> {
     /// Makes the definitions these. It must be driven to its end: dropped half-way, what is stored
     /// comes into force at the next start only.
     pub async fn commit(mut self, definitions: Definitions) -> anyhow::Result<Changes> {
-        let Registrar { limits, intake, parts, status, definitions: published, .. } =
-            self.registrar;
+        let Registrar { limits, intake, journal, parts, status, digests, .. } = self.registrar;
+        let published = &self.registrar.definitions;
         let Stored { registry, taken } = &mut *self.stored;
         limits.check(&definitions.trail_set(u64::MAX))?;
         let changes = registry.apply(definitions, parts.now().wall)?;
@@ -149,9 +155,16 @@ impl Change<'_> {
             *taken = trails;
         }
         status.define(registry.definitions());
+        digests(registry.definitions(), last_sealed(journal));
         published.send_replace(Arc::new(registry.definitions().clone()));
         Ok(changes)
     }
+}
+
+/// The last batch that is sealed; there is none before number 0.
+fn last_sealed(journal: &watch::Receiver<JournalState>) -> BatchId {
+    let sealed = journal.borrow().sealed.iter().map(|sealed| sealed.batch).max();
+    sealed.unwrap_or(BatchId(0))
 }
 
 /// Whether two sets of trails route alike.
@@ -207,7 +220,7 @@ mod tests {
         let limits =
             JournalSettings { segment_bytes: 1 << 20, quota_bytes: 8 << 20, window_events: 1_000 };
         let registry = Registry::open(Arc::clone(&disk)).unwrap();
-        let statuses = [Statuses::default(), Statuses::default(), Statuses::default()];
+        let statuses = [(); 4].map(|()| Statuses::default());
         let status = StatusBook::open(Arc::clone(&disk), statuses, registry.definitions());
         let (now, trails) = (Now::default(), registry.snapshot());
         let journal =
@@ -215,7 +228,8 @@ mod tests {
         let (intake, desk, _) = Intake::open(Writer::new(journal, Duration::from_secs(300)));
         let parts = Parts { disk, clock: Arc::new(Now::default), entropy: Arc::new(|| 7) };
         let (publish, state) = watch::channel(JournalState::default());
-        let registrar = Registrar::new(registry, limits, intake, state, parts, Arc::new(status));
+        let (status, digests) = (Arc::new(status), Arc::new(|_: &_, _| {}));
+        let registrar = Registrar::new(registry, limits, intake, state, parts, status, digests);
         (registrar, desk, publish)
     }
 
@@ -287,7 +301,7 @@ mod tests {
         let (done, ()) = tokio::join!(change.commit(all.clone()), serve(&mut desk));
         done.unwrap();
         let trails = Arc::clone(&registrar.stored.lock().await.taken);
-        let sealed = producer::SealedSegment { batch: model::BatchId(1), trails, events: 1 };
+        let sealed = producer::SealedSegment { batch: BatchId(1), trails, events: 1 };
         journal.send_modify(|state| {
             state.sealed = vec![sealed; 3];
             state.files_max = 4;

@@ -12,10 +12,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use api::Api;
-use delivery::{Delivery, ObjectStore};
+use delivery::digests::OnTheirWay;
+use delivery::{Delivery, Digests, ObjectStore};
 use disk::{Disk, RealDisk};
 use futures_util::FutureExt;
-use model::Timestamp;
+use keyring::{KeyRing, SigningKey};
+use model::log_file::LogFileHeader;
+use model::{BatchId, Timestamp};
 use notifier::logs::{LogSender, LogSink};
 use notifier::{Notifier, Topic};
 use outbox::{Outbox, RetrySettings};
@@ -37,7 +40,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::pipeline::{Destinations, Pipeline, PipelineState};
-use crate::registrar::Registrar;
+use crate::registrar::{DefineDigests, Registrar};
 use crate::roster::{Roster, RosterState};
 use crate::status::StatusBook;
 
@@ -101,7 +104,7 @@ pub(crate) fn wall_clock() -> Timestamp {
 
 impl<S, T> Daemon<S, T>
 where
-    S: ObjectStore + 'static,
+    S: ObjectStore + Clone + 'static,
     T: Topic + 'static,
 {
     /// Recovers what is on disk and opens the front door. Nothing is listened on before that.
@@ -119,7 +122,7 @@ where
             ..RetrySettings::default()
         };
         let disk = || Arc::clone(&parts.disk);
-        let delivery = &settings.delivery;
+        let (delivery, digest_store) = (&settings.delivery, store.clone());
         let delivery = Arc::new(Delivery::open(
             store,
             disk(),
@@ -131,9 +134,17 @@ where
         let notifier = Arc::new(Notifier::new(topics, outbox));
         let outbox = Outbox::open(disk(), LOGS_DIRECTORY, LOGS_BYTES_MAX, retry)?;
         let logs = Arc::new(LogSender::new(logs, outbox));
-        let ledger = Arc::new(Ledger::new(&delivery.parked_files()?, &journal.borrow()));
+        let parked = delivery.parked_files()?;
+        let ledger = Arc::new(Ledger::new(&parked, &journal.borrow()));
+        let keys = Arc::new(KeyRing::open(disk(), Arc::new(SigningKey::generate))?);
+        let digests = open_digests(settings, &parts, digest_store, keys, &parked, &journal)?;
         let limits = journal_settings(settings);
-        let statuses = [delivery.statuses().clone(), notifier.statuses(), logs.statuses().clone()];
+        let statuses = [
+            delivery.statuses().clone(),
+            notifier.statuses(),
+            logs.statuses().clone(),
+            digests.statuses().clone(),
+        ];
         let status = Arc::new(StatusBook::open(disk(), statuses, registry.definitions()));
         let registrar = Registrar::new(
             registry,
@@ -142,6 +153,7 @@ where
             journal.clone(),
             parts.clone(),
             Arc::clone(&status),
+            define(&digests, &parts),
         );
         let registrar = Arc::new(registrar);
         let pipeline = Arc::new(Pipeline::new(
@@ -151,6 +163,7 @@ where
                 delivery: Arc::clone(&delivery),
                 notifier: Arc::clone(&notifier),
                 logs: Arc::clone(&logs),
+                digests: Arc::clone(&digests),
             },
             Arc::clone(&ledger),
             registrar.definitions(),
@@ -298,9 +311,15 @@ where
         let (retries, stopping) = (Arc::clone(&pipeline), self.stop_pipeline.subscribe());
         let logs = Arc::clone(&pipeline);
         let intake = self.intake.clone();
+        let sealed = journal.clone();
         self.spawn("pipeline", {
             let stopping = stopping.clone();
             async move { pipeline.run(journal, stopping).await }
+        });
+        let digests = Arc::clone(&retries);
+        self.spawn("digests", {
+            let stopping = stopping.clone();
+            async move { digests.run_digests(sealed, stopping).await }
         });
         let notices = Arc::clone(&retries);
         self.spawn("notices", {
@@ -398,6 +417,26 @@ fn open_journal(
     let writer = Writer::new(journal, settings.delivery.interval);
     let (intake, state) = Intake::start(writer, move || clock())?;
     Ok((registry, changes, intake, state))
+}
+
+fn open_digests<S: ObjectStore>(
+    settings: &Settings,
+    parts: &Parts,
+    store: S,
+    keys: Arc<KeyRing>,
+    parked: &[LogFileHeader],
+    journal: &watch::Receiver<JournalState>,
+) -> anyhow::Result<Arc<Digests<S>>> {
+    let batches: Vec<BatchId> = journal.borrow().sealed.iter().map(|one| one.batch).collect();
+    let found = OnTheirWay { batches: &batches, parked };
+    let (disk, interval) = (Arc::clone(&parts.disk), settings.digests.interval);
+    let retry = RetrySettings::default();
+    Ok(Arc::new(Digests::open(store, disk, keys, interval, retry, &found)?))
+}
+
+fn define<S: ObjectStore + 'static>(digests: &Arc<Digests<S>>, parts: &Parts) -> DefineDigests {
+    let (digests, parts) = (Arc::clone(digests), parts.clone());
+    Arc::new(move |definitions, boundary| digests.define(definitions, parts.now().wall, boundary))
 }
 
 fn journal_settings(settings: &Settings) -> producer::JournalSettings {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
-use delivery::{ObjectStore, Put};
+use delivery::{Metadata, ObjectStore, Put};
 use model::TopicArn;
 use model::key::marker_key;
 use notifier::fanout::{self, Fanout, FanoutQueue, QueueRef};
@@ -47,6 +47,7 @@ pub fn marker(trail: &Trail) -> Put {
         key: marker_key(trail.prefix.as_ref(), &trail.arn.account),
         body: Bytes::new(),
         kms_key: trail.kms_key.clone(),
+        metadata: Metadata::new(),
         trail: trail.arn.clone(),
     }
 }

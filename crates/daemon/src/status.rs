@@ -10,6 +10,7 @@
 //! | a trail is removed | it is forgotten, on disk too before the change is over: a trail that takes its name begins anew |
 //! | a trail has another topic | the error of the former one is forgotten |
 //! | a trail loses its log group | so does its status |
+//! | a trail writes no digests any more | so does its status |
 //!
 //! Source: AWS CloudTrail API Reference, `GetTrailStatus`.
 
@@ -39,6 +40,7 @@ pub struct StatusBook {
     deliveries: Statuses,
     notices: Statuses,
     logs: Statuses,
+    digests: Statuses,
     state: Mutex<State>,
 }
 
@@ -58,6 +60,7 @@ struct Entry {
     delivery: Status,
     notification: Status,
     cloudwatch_logs: Status,
+    digests: Status,
 }
 
 impl StatusBook {
@@ -66,7 +69,7 @@ impl StatusBook {
     #[must_use]
     pub fn open(
         disk: Arc<dyn Disk>,
-        [deliveries, notices, logs]: [Statuses; 3],
+        [deliveries, notices, logs, digests]: [Statuses; 4],
         definitions: &Definitions,
     ) -> StatusBook {
         let mut state = State::default();
@@ -74,9 +77,11 @@ impl StatusBook {
             deliveries.restore(&trail, entry.delivery);
             notices.restore(&trail, entry.notification);
             logs.restore(&trail, entry.cloudwatch_logs);
+            digests.restore(&trail, entry.digests);
             state.topics.insert(trail, entry.topic);
         }
-        let book = StatusBook { disk, deliveries, notices, logs, state: Mutex::new(state) };
+        let book =
+            StatusBook { disk, deliveries, notices, logs, digests, state: Mutex::new(state) };
         book.define(definitions);
         book
     }
@@ -85,7 +90,7 @@ impl StatusBook {
     #[must_use]
     pub fn of(&self, trail: &TrailArn) -> TrailStatus {
         let (delivery, notification) = (self.deliveries.of(trail), self.notices.of(trail));
-        let logs = self.logs.of(trail);
+        let (logs, digests) = (self.logs.of(trail), self.digests.of(trail));
         TrailStatus {
             latest_delivery_time: delivery.latest_time,
             latest_delivery_error: delivery.latest_error,
@@ -93,6 +98,8 @@ impl StatusBook {
             latest_notification_error: notification.latest_error,
             latest_cloudwatch_logs_delivery_time: logs.latest_time,
             latest_cloudwatch_logs_delivery_error: logs.latest_error,
+            latest_digest_delivery_time: digests.latest_time,
+            latest_digest_delivery_error: digests.latest_error,
         }
     }
 
@@ -113,6 +120,10 @@ impl StatusBook {
             match definition.log_group {
                 Some(_) => self.logs.define(trail),
                 None => self.logs.forget(trail),
+            }
+            match definition.validates_log_files {
+                true => self.digests.define(trail),
+                false => self.digests.forget(trail),
             }
             topics.insert(trail.clone(), topic.clone());
         }
@@ -151,7 +162,7 @@ impl StatusBook {
     }
 
     fn forget(&self, trail: &TrailArn) {
-        for statuses in [&self.deliveries, &self.notices, &self.logs] {
+        for statuses in [&self.deliveries, &self.notices, &self.logs, &self.digests] {
             statuses.forget(trail);
         }
     }
@@ -175,6 +186,7 @@ impl StatusBook {
             delivery: self.deliveries.of(trail),
             notification: self.notices.of(trail),
             cloudwatch_logs: self.logs.of(trail),
+            digests: self.digests.of(trail),
         }
     }
 
@@ -216,16 +228,17 @@ mod tests {
     fn trail(name: &str, topic: Option<TopicArn>) -> TrailDefinition {
         let trail = Trail { topic, ..Trail::new(arn(name), "bucket".parse().unwrap()) };
         let (arn, role_arn) = ("group".to_owned(), "role".to_owned());
-        TrailDefinition { log_group: Some(LogGroup { arn, role_arn }), ..trail.into() }
+        let log_group = Some(LogGroup { arn, role_arn });
+        TrailDefinition { log_group, validates_log_files: true, ..trail.into() }
     }
 
     fn defined(trails: &[TrailDefinition]) -> Definitions {
         Definitions { trails: trails.to_vec(), ..Definitions::default() }
     }
 
-    /// A process on a disk, with its three notebooks.
-    fn start(disk: &SimulatedDisk, trails: &[TrailDefinition]) -> (StatusBook, [Statuses; 3]) {
-        let statuses = [Statuses::default(), Statuses::default(), Statuses::default()];
+    /// A process on a disk, with its four notebooks.
+    fn start(disk: &SimulatedDisk, trails: &[TrailDefinition]) -> (StatusBook, [Statuses; 4]) {
+        let statuses = [(); 4].map(|()| Statuses::default());
         let book = StatusBook::open(Arc::new(disk.clone()), statuses.clone(), &defined(trails));
         (book, statuses)
     }
@@ -243,14 +256,17 @@ mod tests {
             latest_notification_error: Some("NotFound".into()),
             latest_cloudwatch_logs_delivery_time: Some(at(3)),
             latest_cloudwatch_logs_delivery_error: Some("ResourceNotFoundException".into()),
+            latest_digest_delivery_time: Some(at(4)),
+            latest_digest_delivery_error: Some("KMS.DisabledException".into()),
         }
     }
 
-    fn experience([deliveries, notices, logs]: &[Statuses; 3], trail: &TrailArn) {
+    fn experience([deliveries, notices, logs, digests]: &[Statuses; 4], trail: &TrailArn) {
         for (statuses, time, error) in [
             (deliveries, 1, "AccessDenied"),
             (notices, 2, "NotFound"),
             (logs, 3, "ResourceNotFoundException"),
+            (digests, 4, "KMS.DisabledException"),
         ] {
             statuses.succeeded(trail, at(time));
             statuses.refused(trail, error);
@@ -326,6 +342,12 @@ mod tests {
             latest_cloudwatch_logs_delivery_error: None,
             ..experienced()
         };
+        let without_digests = TrailStatus {
+            latest_digest_delivery_time: None,
+            latest_digest_delivery_error: None,
+            ..experienced()
+        };
+        check(TrailDefinition { validates_log_files: false, ..before.clone() }, without_digests);
         check(TrailDefinition { log_group: None, ..before.clone() }, without_logs);
     }
 

@@ -422,6 +422,7 @@ mod tests {
             key: file.header.name.key(attempt),
             body,
             kms_key: None,
+            metadata: crate::store::Metadata::new(),
             trail: file.header.name.trail.clone(),
         }
     }

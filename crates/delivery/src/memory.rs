@@ -2,7 +2,7 @@
 //! for tests and for the simulation.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use model::BucketName;
 
@@ -17,10 +17,10 @@ pub enum Fault {
     After(StoreError),
 }
 
-/// The store. Buckets need not be created.
-#[derive(Debug, Default)]
+/// The store; a clone is another handle to it. Buckets need not be created.
+#[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -105,10 +105,10 @@ impl ObjectStore for MemoryStore {
             Some(error) => Err(error.clone()),
             None => {
                 let object = state.objects.get(&(bucket.to_string(), key.to_owned()));
-                Ok(match object.map(|put| &put.body) {
+                Ok(match object {
                     None => Object::Missing,
-                    Some(body) if body.len() as u64 > bytes_max => Object::TooLong,
-                    Some(body) => Object::Whole(body.clone()),
+                    Some(put) if put.body.len() as u64 > bytes_max => Object::TooLong,
+                    Some(put) => Object::Whole(put.body.clone(), put.metadata.clone()),
                 })
             }
         })

@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 use model::{BucketName, LogFile};
 use sha2::{Digest, Sha256};
 
-use crate::store::{Object, ObjectStore, Put, PutOutcome, StoreError};
+use crate::store::{Metadata, Object, ObjectStore, Put, PutOutcome, StoreError};
 
 /// Names that are tried before the destination counts as refusing.
 const ATTEMPTS_MAX: u32 = 16;
@@ -37,6 +37,7 @@ pub async fn place(store: &impl ObjectStore, file: &LogFile) -> Result<Placed, S
             key,
             body: file.body.clone(),
             kms_key: header.destination.kms_key.clone(),
+            metadata: Metadata::new(),
             trail: header.name.trail.clone(),
         };
         let is_ours = match store.put_new(&put).await? {
@@ -67,7 +68,7 @@ async fn holds(store: &impl ObjectStore, put: &Put, file: &LogFile) -> Result<bo
         StoreError { message: error.message + help, code: error.code }
     });
     let body = match read? {
-        Object::Whole(body) => body,
+        Object::Whole(body, _) => body,
         Object::TooLong => return Ok(false),
         Object::Missing => {
             let message = format!("{} was taken and is gone", put.key);
@@ -97,20 +98,26 @@ pub async fn read_back(
     sha256: &str,
     bytes_max: u64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let Object::Whole(body) = store.read(bucket, key, gzip_bytes_max(bytes_max)).await? else {
+    let Object::Whole(body, _) = store.read(bucket, key, gzip_bytes_max(bytes_max)).await? else {
         return Ok(None);
     };
     let sha256 = sha256.to_owned();
     let unpacked = tokio::task::spawn_blocking(move || {
-        // Of its size at once: one that grows doubles.
-        let mut content = Vec::with_capacity(usize::try_from(bytes_max + 1).unwrap_or_default());
-        let read = MultiGzDecoder::new(body.as_ref()).take(bytes_max + 1).read_to_end(&mut content);
-        let is_it = read.is_ok() && to_hex(&Sha256::digest(&content)) == sha256;
-        is_it.then_some(content)
+        let content = unpack(&body, bytes_max)?;
+        (to_hex(&Sha256::digest(&content)) == sha256).then_some(content)
     });
     unpacked
         .await
         .map_err(|error| StoreError { code: "Internal".into(), message: error.to_string() })
+}
+
+/// What gzip bytes hold, or the first `bytes_max` bytes of it and one more; `None` when they are no gzip.
+#[must_use]
+pub fn unpack(gzip: &[u8], bytes_max: u64) -> Option<Vec<u8>> {
+    // Of its size at once: one that grows doubles.
+    let mut content = Vec::with_capacity(usize::try_from(bytes_max + 1).unwrap_or_default());
+    MultiGzDecoder::new(gzip).take(bytes_max + 1).read_to_end(&mut content).ok()?;
+    Some(content)
 }
 
 /// Whether gzip bytes hold content of this hash and size; reads no more than that.

@@ -2,7 +2,7 @@
 //!
 //! Properties of the objects, as CloudTrail gives them: `Content-Type: application/json`,
 //! `Content-Encoding: gzip`, ACL `bucket-owner-full-control`, SSE-S3 or SSE-KMS with CloudTrail's
-//! encryption context, a CRC64NVME checksum of the whole object, no user metadata.
+//! encryption context, a CRC64NVME checksum of the whole object, a digest's signature as user metadata.
 //!
 //! Create-only is `If-None-Match: *`. Some S3-compatible endpoints answer that they do not know it,
 //! others ignore it silently. So before the first object of a bucket a HEAD looks whether its key is
@@ -17,7 +17,7 @@
 //! Source: AWS S3 API Reference, `PutObject`; the CloudTrail User Guide on its log files.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -34,7 +34,7 @@ use bytes::BytesMut;
 use model::{BucketName, TrailArn};
 use outbox::brief;
 
-use crate::store::{Object, ObjectStore, Put, PutOutcome, StoreError};
+use crate::store::{Metadata, Object, ObjectStore, Put, PutOutcome, StoreError};
 
 mod trial;
 
@@ -58,11 +58,12 @@ struct Bucket {
     create_only: CreateOnly,
 }
 
-/// An [`ObjectStore`] that is S3, or an endpoint that speaks as S3 does.
-#[derive(Debug)]
+/// An [`ObjectStore`] that is S3, or an endpoint that speaks as S3 does. A clone is another
+/// handle to the same.
+#[derive(Clone, Debug)]
 pub struct S3Store {
     config: aws_sdk_s3::Config,
-    buckets: Mutex<HashMap<BucketName, Bucket>>,
+    buckets: Arc<Mutex<HashMap<BucketName, Bucket>>>,
 }
 
 impl S3Store {
@@ -88,7 +89,7 @@ impl S3Store {
             .timeout_config(timeouts)
             .force_path_style(path_style)
             .build();
-        S3Store { config, buckets: Mutex::default() }
+        S3Store { config, buckets: Arc::default() }
     }
 
     fn bucket(&self, name: &BucketName) -> Bucket {
@@ -193,7 +194,8 @@ impl ObjectStore for S3Store {
         if length.is_some_and(|length| length > bytes_max) {
             return Ok(Object::TooLong);
         }
-        collect(object.body, bytes_max).await.map_err(|error| StoreError {
+        let metadata = object.metadata.unwrap_or_default().into_iter().collect();
+        collect(object.body, metadata, bytes_max).await.map_err(|error| StoreError {
             code: "Unreachable".into(),
             message: format!("{key}: {}", brief(&error)),
         })
@@ -201,7 +203,11 @@ impl ObjectStore for S3Store {
 }
 
 /// A body to its end, where the SDK compares its checksum. An answer need not tell its length.
-async fn collect(mut body: ByteStream, bytes_max: u64) -> Result<Object, ByteStreamError> {
+async fn collect(
+    mut body: ByteStream,
+    metadata: Metadata,
+    bytes_max: u64,
+) -> Result<Object, ByteStreamError> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = body.try_next().await? {
         if (bytes.len() + chunk.len()) as u64 > bytes_max {
@@ -209,7 +215,7 @@ async fn collect(mut body: ByteStream, bytes_max: u64) -> Result<Object, ByteStr
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(Object::Whole(bytes.freeze()))
+    Ok(Object::Whole(bytes.freeze(), metadata))
 }
 
 fn request(client: &Client, put: &Put) -> PutObjectFluentBuilder {
@@ -221,6 +227,7 @@ fn request(client: &Client, put: &Put) -> PutObjectFluentBuilder {
         .content_type("application/json")
         .content_encoding("gzip")
         .acl(ObjectCannedAcl::BucketOwnerFullControl)
+        .set_metadata(metadata(put))
         .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme);
     match &put.kms_key {
         None => request.server_side_encryption(ServerSideEncryption::Aes256),
@@ -229,6 +236,12 @@ fn request(client: &Client, put: &Put) -> PutObjectFluentBuilder {
             .ssekms_key_id(key)
             .ssekms_encryption_context(encryption_context(&put.bucket, &put.key, &put.trail)),
     }
+}
+
+/// The user metadata, of an object that has some.
+fn metadata(put: &Put) -> Option<HashMap<String, String>> {
+    let entries = || put.metadata.iter().map(|(name, value)| (name.clone(), value.clone()));
+    (!put.metadata.is_empty()).then(|| entries().collect())
 }
 
 /// Base64 of the JSON of `aws:cloudtrail:arn` and `aws:s3:arn`.

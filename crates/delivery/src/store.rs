@@ -1,9 +1,13 @@
 //! What delivery asks of an object store.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use bytes::Bytes;
 use model::{BucketName, TrailArn};
+
+/// User metadata of an object, without `x-amz-meta-`.
+pub type Metadata = BTreeMap<String, String>;
 
 /// One object to be put.
 #[derive(Clone, Debug)]
@@ -16,6 +20,8 @@ pub struct Put {
     pub body: Bytes,
     /// SSE-KMS with this key; without one SSE-S3.
     pub kms_key: Option<String>,
+    /// Its user metadata: a digest has some, a log file none.
+    pub metadata: Metadata,
     /// For which trail: part of the encryption context.
     pub trail: TrailArn,
 }
@@ -36,8 +42,8 @@ pub enum Object {
     Missing,
     /// An object longer than asked for; its bytes were not taken into memory.
     TooLong,
-    /// An object's bytes as they were put, not decompressed.
-    Whole(Bytes),
+    /// An object's bytes as they were put, not decompressed, and its user metadata.
+    Whole(Bytes, Metadata),
 }
 
 /// Why a store did not answer as hoped. Every error may be tried again.

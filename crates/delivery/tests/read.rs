@@ -9,7 +9,7 @@ use std::thread;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
 use bytes::Bytes;
 use cairn_delivery::memory::MemoryStore;
-use cairn_delivery::{Object, ObjectStore, Put, S3Store};
+use cairn_delivery::{Metadata, Object, ObjectStore, Put, S3Store};
 
 const OBJECT: &[u8] = b"0123456789";
 
@@ -84,7 +84,7 @@ async fn read(store: &impl ObjectStore, bytes_max: u64) -> Object {
 
 /// What every store promises of an object of ten bytes.
 async fn keeps_its_bounds(store: &impl ObjectStore) {
-    let whole = Object::Whole(Bytes::from_static(OBJECT));
+    let whole = Object::Whole(Bytes::from_static(OBJECT), Metadata::new());
     for (bytes_max, expected) in
         [(0, Object::TooLong), (9, Object::TooLong), (10, whole.clone()), (11, whole)]
     {
@@ -101,6 +101,7 @@ async fn an_object_is_read_whole_or_not_at_all() {
         key: "key".into(),
         body: Bytes::from_static(OBJECT),
         kms_key: None,
+        metadata: Metadata::new(),
         trail: "arn:aws:cloudtrail:eu-west-1:111122223333:trail/all".parse().unwrap(),
     });
     keeps_its_bounds(&store).await;

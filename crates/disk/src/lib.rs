@@ -26,6 +26,7 @@
 
 mod contents;
 mod contract;
+pub mod document;
 mod path;
 mod real;
 pub mod simulated;

@@ -59,9 +59,10 @@ impl KeyRing {
         at: Timestamp,
     ) -> Result<Arc<SigningKey>, KeyRingError> {
         let mut keys = self.keys.lock().await;
-        let held = keys.iter().rev().find(|(of, key, _)| {
-            of == region && key.not_before <= at && at <= key.not_after
-        });
+        let held = keys
+            .iter()
+            .rev()
+            .find(|(of, key, _)| of == region && key.not_before <= at && at <= key.not_after);
         if let Some((_, _, key)) = held {
             return Ok(Arc::clone(key));
         }

@@ -38,8 +38,9 @@ impl Default for RetrySettings {
 }
 
 impl RetrySettings {
-    /// The pause after a failure that follows `failures` others.
-    fn pause(&self, failures: u32, random: f64) -> Duration {
+    /// The pause after a failure that follows `failures` others; `random` is drawn from 0 to 1.
+    #[must_use]
+    pub fn pause(&self, failures: u32, random: f64) -> Duration {
         let doubled =
             self.pause_min.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
         let share = if random.is_nan() { 0.0 } else { random.clamp(0.0, 1.0) };

@@ -35,6 +35,10 @@ pub(crate) struct Status {
     latest_cloud_watch_logs_delivery_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "epoch")]
     latest_cloud_watch_logs_delivery_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "epoch")]
+    latest_digest_delivery_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_digest_delivery_error: Option<String>,
     latest_delivery_attempt_time: String,
     latest_delivery_attempt_succeeded: String,
     latest_notification_attempt_time: String,
@@ -74,6 +78,8 @@ pub(crate) fn get(context: &Context<'_>, input: &NamedTrail) -> Result<Status, E
         latest_notification_error: now.latest_notification_error,
         latest_cloud_watch_logs_delivery_time: now.latest_cloudwatch_logs_delivery_time,
         latest_cloud_watch_logs_delivery_error: now.latest_cloudwatch_logs_delivery_error,
+        latest_digest_delivery_time: now.latest_digest_delivery_time,
+        latest_digest_delivery_error: now.latest_digest_delivery_error,
     })
 }
 

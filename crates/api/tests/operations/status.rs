@@ -80,6 +80,8 @@ async fn how_deliveries_fare_is_told_once_something_is_known() {
         latest_notification_error: Some("AuthorizationError".into()),
         latest_cloudwatch_logs_delivery_time: at(3),
         latest_cloudwatch_logs_delivery_error: Some("ResourceNotFoundException".into()),
+        latest_digest_delivery_time: at(4),
+        latest_digest_delivery_error: Some("AccessDenied".into()),
     };
     world.set_status(&client.arn("abc"), known);
     let told = json!({
@@ -93,6 +95,8 @@ async fn how_deliveries_fare_is_told_once_something_is_known() {
         "LatestNotificationAttemptSucceeded": "2026-03-09T14:05:08Z",
         "LatestCloudWatchLogsDeliveryTime": 1_773_065_109.789,
         "LatestCloudWatchLogsDeliveryError": "ResourceNotFoundException",
+        "LatestDigestDeliveryTime": 1_773_065_110.789,
+        "LatestDigestDeliveryError": "AccessDenied",
     });
     let status = || client.ok("GetTrailStatus", json!({ "Name": "abc" }));
     assert_eq!(status().await, with(deprecated(), &told));

@@ -5,7 +5,7 @@
 //! read, as with AWS.
 
 use bytes::Bytes;
-use delivery::{Put, S3Store, StoreError};
+use delivery::{Metadata, Put, S3Store, StoreError};
 use futures_util::future::{join, join_all};
 use model::OrganizationId;
 use model::key::marker_keys;
@@ -56,6 +56,7 @@ fn markers(trail: &Trail, organization: Option<&OrganizationId>, writes_digests:
         key: object_key,
         body: Bytes::new(),
         kms_key: named.as_ref().map(|key| key.arn.clone()),
+        metadata: Metadata::new(),
         trail: trail.arn.clone(),
     };
     keys.into_iter().map(marker).collect()

@@ -30,7 +30,7 @@ pub(super) fn read(root: &mut Reader<'_, '_>) -> Definitions {
     let (accounts, organization) = (accounts(root), organization(root));
     let are_sound = root.mistakes() == before;
     let owners = Owners { accounts, organization, are_sound };
-    let trails = trails(root, &owners).into_iter().map(TrailDefinition::from).collect();
+    let trails = trails(root, &owners);
     let channels = channels(root, &owners);
     let Owners { accounts, organization, .. } = owners;
     Definitions { accounts, organization, trails, channels, ..Definitions::default() }
@@ -60,14 +60,15 @@ fn organization(root: &mut Reader<'_, '_>) -> Option<Organization> {
     })
 }
 
-fn trails(root: &mut Reader<'_, '_>, owners: &Owners) -> Vec<Trail> {
+fn trails(root: &mut Reader<'_, '_>, owners: &Owners) -> Vec<TrailDefinition> {
     let mut names = BTreeMap::new();
     root.each("trails", |reader, index| {
         let trail = trail(reader);
         check_name(reader, &mut names, trail.arn.clone(), &format!("trails[{index}]"));
         check_rules(reader, &trail);
         check_owner(reader, &trail, owners);
-        trail
+        let validates_log_files = reader.flag("log_file_validation", false);
+        TrailDefinition { validates_log_files, ..trail.into() }
     })
 }
 

@@ -91,6 +91,11 @@ const DURATION: Kind<Duration> = Kind {
     expected: "a duration with its unit (ms, s, m, h, d)",
     parse: values::duration,
 };
+const SECONDS: Kind<Duration> = Kind {
+    form: Form::Text,
+    expected: "a duration of whole seconds with its unit (s, m, h, d)",
+    parse: values::seconds,
+};
 const COUNT: Kind<usize> =
     Kind { form: Form::Integer, expected: "a whole number", parse: values::count };
 
@@ -189,6 +194,13 @@ pub(super) const COMPRESSION_LEVEL: Key<u32> = Key {
     kind: Kind { form: Form::Integer, expected: "a whole number", parse: values::count },
     meaning: "Effort of gzip: 1 is fastest, 9 is smallest.",
 };
+pub(super) const DIGEST_INTERVAL: Key<Duration> = Key {
+    name: "digests.interval",
+    default: "\"1h\"",
+    limits: Some(["1s", "24h"]),
+    kind: SECONDS,
+    meaning: "The time that a digest of a trail with log_file_validation is of; readers expect an hour.",
+};
 pub(super) const TRAILS_PER_REGION: Key<usize> = Key {
     name: "quotas.trails_per_region",
     default: "5",
@@ -238,7 +250,7 @@ pub(super) const LOG_LEVEL: Key<LogLevel> = Key {
 
 /// Every scalar key, in the order of the sample file.
 #[must_use]
-pub fn all() -> [About; 19] {
+pub fn all() -> [About; 20] {
     [
         DATA_DIR.about(),
         LISTEN.about(),
@@ -253,6 +265,7 @@ pub fn all() -> [About; 19] {
         SPILL_MAX.about(),
         RETRY_FOR.about(),
         COMPRESSION_LEVEL.about(),
+        DIGEST_INTERVAL.about(),
         TRAILS_PER_REGION.about(),
         CHANNELS.about(),
         TAGS.about(),

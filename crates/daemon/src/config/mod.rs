@@ -59,6 +59,8 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// Delivery to buckets.
     pub delivery: DeliverySettings,
+    /// Digests of trails that validate their log files.
+    pub digests: DigestSettings,
     /// How much an account may make by the API.
     pub quotas: Quotas,
     /// The log.
@@ -102,6 +104,13 @@ pub struct DeliverySettings {
     pub retry_for: Duration,
     /// Effort of gzip, 1 to 9.
     pub compression_level: u32,
+}
+
+/// Digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigestSettings {
+    /// The time that a digest is of, in whole seconds.
+    pub interval: Duration,
 }
 
 /// The log.
@@ -174,6 +183,7 @@ fn read(root: &mut Reader<'_, '_>, default_data_dir: Option<&Path>) -> Settings 
         data_dir,
         journal: root.section("journal", journal),
         delivery: root.section("delivery", delivery),
+        digests: root.section("digests", digests),
         quotas: root.section("quotas", quotas),
         log: root.section("log", |log| LogSettings {
             format: log.scalar_or_default(&keys::LOG_FORMAT),
@@ -236,6 +246,10 @@ fn delivery(section: &mut Reader<'_, '_>) -> DeliverySettings {
         retry_for: section.scalar_or_default(&keys::RETRY_FOR),
         compression_level: section.scalar_or_default(&keys::COMPRESSION_LEVEL),
     }
+}
+
+fn digests(section: &mut Reader<'_, '_>) -> DigestSettings {
+    DigestSettings { interval: section.scalar_or_default(&keys::DIGEST_INTERVAL) }
 }
 
 fn quotas(section: &mut Reader<'_, '_>) -> Quotas {

@@ -63,6 +63,9 @@ fn no_file_means_the_defaults_and_no_trails() {
                     retry_for: 2592000s,
                     compression_level: 6,
                 },
+                digests: DigestSettings {
+                    interval: 3600s,
+                },
                 quotas: Quotas {
                     trails_per_region: 5,
                     channels: 25,
@@ -108,6 +111,9 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                     spill_bytes_max: 4294967296,
                     retry_for: 2592000s,
                     compression_level: 6,
+                },
+                digests: DigestSettings {
+                    interval: 3600s,
                 },
                 quotas: Quotas {
                     trails_per_region: 5,
@@ -159,7 +165,7 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                             topic_name: Some(
                                 "arn:aws:sns:eu-west-1:111111111111:audit-files",
                             ),
-                            validates_log_files: false,
+                            validates_log_files: true,
                             log_group: None,
                             has_custom_selectors: false,
                             tags: [],
@@ -397,6 +403,7 @@ fn every_scalar_key_has_a_variable() {
         ("CAIRN_DELIVERY_SPILL_MAX", "1048576"),
         ("CAIRN_DELIVERY_RETRY_FOR", "365d"),
         ("CAIRN_DELIVERY_COMPRESSION_LEVEL", "9"),
+        ("CAIRN_DIGESTS_INTERVAL", "90s"),
         ("CAIRN_QUOTAS_TRAILS_PER_REGION", "10_000"),
         ("CAIRN_QUOTAS_CHANNELS", "1"),
         ("CAIRN_QUOTAS_TAGS", "200"),
@@ -431,6 +438,9 @@ fn every_scalar_key_has_a_variable() {
                     spill_bytes_max: 1048576,
                     retry_for: 31536000s,
                     compression_level: 9,
+                },
+                digests: DigestSettings {
+                    interval: 90s,
                 },
                 quotas: Quotas {
                     trails_per_region: 10000,
@@ -553,12 +563,12 @@ fn an_unknown_key_is_told_the_one_that_was_meant() {
         expect![[r#"
             cairn.toml:1: data-dir: unknown key; did you mean data_dir?
             cairn.toml:2: interval: unknown key; did you mean delivery.interval?
-            cairn.toml:3: secret: unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, quotas, log, accounts, organization, trails, channels, fanout
-            cairn.toml:4: "a\u{1b}": unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, quotas, log, accounts, organization, trails, channels, fanout
+            cairn.toml:3: secret: unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, digests, quotas, log, accounts, organization, trails, channels, fanout
+            cairn.toml:4: "a\u{1b}": unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, digests, quotas, log, accounts, organization, trails, channels, fanout
             cairn.toml:5: aws: unknown key; endpoint, Region and credentials of AWS come from its own settings (AWS_ENDPOINT_URL, AWS_PROFILE, ~/.aws/config, …)
             cairn.toml:7: trail: unknown key; did you mean trails?
             cairn.toml:13: trails[0].is_multi_region: unknown key; did you mean multi_region?
-            cairn.toml:14: trails[0].colour: unknown key; known here are name, account, region, bucket, prefix, topic, kms_key, multi_region, include_global_service_events, organization, logging, advanced_event_selectors
+            cairn.toml:14: trails[0].colour: unknown key; known here are name, account, region, bucket, prefix, topic, kms_key, multi_region, include_global_service_events, organization, logging, advanced_event_selectors, log_file_validation
         "#]],
     );
 }

@@ -38,6 +38,11 @@ pub fn duration(text: &str) -> Option<Duration> {
     in_units(number, unit, &DURATIONS).map(Duration::from_millis)
 }
 
+/// A duration of whole seconds.
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    duration(text).filter(|duration| duration.subsec_nanos() == 0)
+}
+
 /// A whole number.
 pub(super) fn count<T: TryFrom<u64>>(text: &str) -> Option<T> {
     let (number, unit) = split(text)?;

@@ -1,0 +1,720 @@
+//! Digests: each interval, what a trail delivered is listed, hashed, signed and chained.
+//!
+//! ```text
+//! delivered log file ─► receipt ─┐                      (durable before its batch is retired)
+//!                                ▼
+//! chain ─ an interval ends ─► prepared ─► PUT if absent ─► read back ─► chain goes on
+//!                             (durable)                    compared     (durable)
+//! ```
+//!
+//! There is one chain for each account, Region and trail, and one writer for each chain: whoever took it
+//! with [`Digests::take_due`]. A digest lists the receipts of its chain in the order of their numbers, so
+//! that each file is in exactly one, whatever the clock does. What is owed after an outage follows in
+//! order. A foreign object under a digest's name is an alarm, and the digest ends a second later.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use disk::Disk;
+use disk::document::{self, DocumentError};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use keyring::{InvalidKey, KeyRing, KeyRingError};
+use model::digest::sha256_hex;
+use model::log_file::LogFileHeader;
+use model::{BatchId, ChainId, Timestamp, TrailArn};
+use outbox::{RetrySettings, Statuses};
+use trails::Definitions;
+
+use crate::deliver::Delivered;
+use crate::place::{gzip_bytes_max, unpack};
+use crate::store::{Object, ObjectStore, Put, StoreError};
+use chain::{Chain, Course, Cut, Prepared};
+use receipts::{Receipt, Receipts};
+use watched::{Phase, Watched};
+
+pub mod chain;
+pub mod receipts;
+pub mod watched;
+
+/// The directory of chains, in the data directory.
+pub const DIRECTORY: &str = "digests";
+/// The trails that write digests.
+const WATCHED: &str = "digests/trails.json";
+const FORMAT: u32 = 1;
+/// Names that are tried before the bucket counts as refusing.
+const FOREIGN_MAX: u64 = 16;
+
+/// Why a digest waits.
+#[derive(Debug, thiserror::Error)]
+pub enum DigestError {
+    /// The bucket.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key that signs it.
+    #[error(transparent)]
+    Key(#[from] KeyRingError),
+    /// The key does not sign.
+    #[error(transparent)]
+    Signature(#[from] InvalidKey),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+    /// What is on disk is not what was written.
+    #[error("{0}: {1}; restore the file from a backup, or move it away to begin its chains anew")]
+    Damaged(String, DocumentError),
+}
+
+/// A chain whose turn has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueChain {
+    id: ChainId,
+}
+
+/// What health and metrics show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DigestsReport {
+    /// Chains that go on.
+    pub chains: usize,
+    /// Digests that were written since the start.
+    pub written: u64,
+    /// Log files that they list.
+    pub listed: u64,
+    /// Chains whose digest waits, since when, and why.
+    pub refused: Vec<RefusedChain>,
+    /// Objects met under a digest's name that Cairn did not put there.
+    pub foreign_objects: u64,
+    /// Receipts files and chains that are damaged; they are kept.
+    pub damaged: Vec<String>,
+}
+
+/// A chain whose digest waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedChain {
+    /// Which one.
+    pub id: ChainId,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub error: String,
+}
+
+/// Writes digests to one store.
+pub struct Digests<S> {
+    store: S,
+    disk: Arc<dyn Disk>,
+    keys: Arc<KeyRing>,
+    interval: Duration,
+    retry: RetrySettings,
+    statuses: Statuses,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    receipts: Receipts,
+    watched: Vec<Watched>,
+    /// Whether `watched` is on disk.
+    is_stored: bool,
+    chains: BTreeMap<ChainId, Held>,
+    /// Receipts of batches that are being settled.
+    pending: HashMap<BatchId, Vec<(ChainId, Receipt)>>,
+    report: DigestsReport,
+}
+
+struct Held {
+    chain: Chain,
+    /// Whether somebody writes a digest of it.
+    is_busy: bool,
+    /// Why its last digest could not be written.
+    refusal: Option<Refusal>,
+}
+
+struct Refusal {
+    since: Timestamp,
+    failures: u32,
+    next_try: Timestamp,
+    error: String,
+}
+
+/// What the start finds of files on their way.
+pub struct OnTheirWay<'a> {
+    /// Batches that are not retired.
+    pub batches: &'a [BatchId],
+    /// Files that are parked.
+    pub parked: &'a [LogFileHeader],
+}
+
+impl<S: ObjectStore> Digests<S> {
+    /// Finds chains and receipts. A digest is written each `interval`, of whole seconds.
+    pub fn open(
+        store: S,
+        disk: Arc<dyn Disk>,
+        keys: Arc<KeyRing>,
+        interval: Duration,
+        retry: RetrySettings,
+        found: &OnTheirWay<'_>,
+    ) -> Result<Digests<S>, DigestError> {
+        disk.create_directory(DIRECTORY)?;
+        let watched: Vec<Watched> = document::read(&*disk, WATCHED, FORMAT)
+            .map_err(|error| DigestError::Damaged(WATCHED.into(), error))?
+            .unwrap_or_default();
+        let chains = read_chains(&*disk, &watched)?;
+        let parked: HashSet<String> = found.parked.iter().map(|file| file.name.key(0)).collect();
+        let batches: HashSet<BatchId> = found.batches.iter().copied().collect();
+        let parked_batches: HashSet<BatchId> =
+            found.parked.iter().map(|file| file.name.batch).collect();
+        let is_live = |batch| batches.contains(&batch) || parked_batches.contains(&batch);
+        let listed_through = |id: &ChainId| match chains.get(id) {
+            Some(held) => held.chain.listed_through,
+            None => after(&watched, &id.trail),
+        };
+        let mut receipts = Receipts::open(Arc::clone(&disk), is_live, &parked, listed_through)?;
+        let listed = chains.values().map(|held| held.chain.listed_through);
+        let after = watched.iter().map(|one| one.after);
+        receipts.number_after(listed.chain(after).max().unwrap_or_default());
+        let report = DigestsReport { damaged: receipts.damaged().to_vec(), ..Default::default() };
+        let (is_stored, pending) = (true, HashMap::new());
+        let state = State { receipts, watched, is_stored, chains, pending, report };
+        let state = Arc::new(Mutex::new(state));
+        let statuses = Statuses::default();
+        Ok(Digests { store, disk, keys, interval, retry, statuses, state })
+    }
+
+    /// These definitions come into force. `boundary` is the last batch that was recorded before.
+    pub fn define(&self, definitions: &Definitions, now: Timestamp, boundary: BatchId) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let after = state.receipts.last_number();
+        let watched = watched::define(&state.watched, definitions, now, boundary, after);
+        if watched != state.watched {
+            state.watched = watched;
+            state.is_stored = false;
+        }
+        for watched in state.watched.iter().filter(|one| one.phase == Phase::Running) {
+            let id = ChainId {
+                trail: watched.trail.clone(),
+                organization: watched.place.organization.clone(),
+                account: watched.trail.account.clone(),
+                region: watched.trail.home_region.clone(),
+            };
+            let (epoch, since, interval) = (watched.epoch, watched.since, self.interval);
+            state.chains.entry(id.clone()).or_insert_with(|| {
+                Held::new(Chain::new(id, epoch, since, interval, watched.after))
+            });
+        }
+    }
+
+    /// A log file is in its bucket: it gets a receipt, which [`Digests::keep`] makes durable.
+    pub fn note(&self, delivered: &Delivered) {
+        let mut state = self.state();
+        if let Some(receipt) = state.receipt(delivered) {
+            let batch = delivered.header.name.batch;
+            state.pending.entry(batch).or_default().push(receipt);
+        }
+    }
+
+    /// Makes the receipts of a batch durable, as far as it is delivered. Only then it may be retired.
+    pub async fn keep(&self, batch: BatchId, now: Timestamp) -> Result<(), DigestError> {
+        let interval = self.interval;
+        self.with_disk(move |state, disk| {
+            let Some(receipts) = state.pending.get(&batch).filter(|some| !some.is_empty()) else {
+                return Ok(());
+            };
+            let receipts = receipts.clone();
+            state.keep(disk, batch, false, now, receipts, interval)?;
+            state.pending.remove(&batch);
+            Ok(())
+        })
+        .await
+    }
+
+    /// A parked file is in its bucket: its receipt is durable when this returns. Only then it may be
+    /// forgotten.
+    pub async fn keep_parked(
+        &self,
+        delivered: &Delivered,
+        now: Timestamp,
+    ) -> Result<(), DigestError> {
+        let (interval, batch) = (self.interval, delivered.header.name.batch);
+        let Some(receipt) = self.state().receipt(delivered) else { return Ok(()) };
+        let receipts = vec![receipt];
+        self.with_disk(move |state, disk| state.keep(disk, batch, true, now, receipts, interval))
+            .await
+    }
+
+    /// A batch is retired.
+    pub async fn retired(&self, batch: BatchId) {
+        self.with_disk(move |state, _| {
+            state.pending.remove(&batch);
+            state.receipts.retired(batch);
+        })
+        .await;
+    }
+
+    /// A parked file is forgotten.
+    pub async fn forgotten(&self, file: &LogFileHeader) {
+        let first_key = file.name.key(0);
+        self.with_disk(move |state, _| state.receipts.forgotten(&first_key)).await;
+    }
+
+    /// The chains whose turn has come; hand each to [`Digests::advance`]. `is_drained` says whether all
+    /// that a trail recorded up to a batch is delivered.
+    pub async fn take_due(
+        &self,
+        now: Timestamp,
+        is_drained: impl Fn(&TrailArn, BatchId) -> bool,
+    ) -> Result<Vec<(DueChain, Course)>, DigestError> {
+        let interval = self.interval;
+        if !self.state().is_stored {
+            self.with_disk(|state, disk| state.store_watched(disk)).await?;
+        }
+        let mut drained: HashMap<(TrailArn, BatchId), bool> = HashMap::new();
+        let mut state = self.state();
+        let state = &mut *state;
+        let mut due = Vec::new();
+        for (id, held) in &mut state.chains {
+            if held.is_busy || held.refusal.as_ref().is_some_and(|refusal| refusal.next_try > now) {
+                continue;
+            }
+            let watched = state.watched.iter().find(|one| one.trail == id.trail);
+            let course = watched.map_or(Course::Over, |watched| {
+                watched.course(held.chain.epoch, |boundary| {
+                    let key = (id.trail.clone(), boundary);
+                    *drained.entry(key).or_insert_with(|| is_drained(&id.trail, boundary))
+                })
+            });
+            let restarts = held.chain.is_ended
+                && watched.is_some_and(|one| {
+                    one.phase == Phase::Running && one.epoch != held.chain.epoch
+                });
+            if let Some(watched) = watched.filter(|_| restarts && held.chain.prepared.is_none()) {
+                held.chain.restart(watched.epoch, watched.since, interval);
+            }
+            let course = match restarts {
+                true => Course::Running,
+                false => course,
+            };
+            let unlisted_since = state.receipts.oldest(id);
+            if held.chain.prepared.is_some()
+                || held.chain.next_cut(course, interval, now, unlisted_since).is_some()
+            {
+                held.is_busy = true;
+                due.push((DueChain { id: id.clone() }, course));
+            }
+        }
+        let over: Vec<TrailArn> = state
+            .watched
+            .iter()
+            .filter(|one| state.is_over(one, &is_drained))
+            .map(|one| one.trail.clone())
+            .collect();
+        for trail in over {
+            state.forget(&trail, &*self.disk);
+        }
+        Ok(due)
+    }
+
+    /// Writes the digests that a chain owes, in order. `random` is drawn from 0 to 1, for the pause
+    /// after a failure.
+    pub async fn advance(&self, due: &DueChain, course: Course, now: Timestamp, random: f64) {
+        let id = &due.id;
+        let Some(chain) = self.state().chains.get(id).map(|held| held.chain.clone()) else {
+            return;
+        };
+        let (chain, result) = self.write_owed(chain, course, now).await;
+        let mut state = self.state();
+        let state = &mut *state;
+        let Some(held) = state.chains.get_mut(id) else { return };
+        held.chain = chain;
+        held.is_busy = false;
+        match result {
+            Ok(()) => {
+                if held.refusal.take().is_some() {
+                    tracing::info!(trail = %id.trail, account = %id.account, region = %id.region, "digests are written again");
+                }
+            }
+            Err(error) => {
+                if let DigestError::Store(error) = &error
+                    && error.is_of_the_destination()
+                {
+                    self.statuses.refused(&id.trail, &error.code);
+                }
+                let (failures, since) = match &held.refusal {
+                    Some(refusal) => (refusal.failures + 1, refusal.since),
+                    None => (0, now),
+                };
+                if failures == 0 {
+                    tracing::warn!(trail = %id.trail, account = %id.account, region = %id.region, %error, "a digest waits, and is tried again");
+                }
+                let next_try = now.plus(self.retry.pause(failures, random));
+                let error = error.to_string();
+                held.refusal = Some(Refusal { since, failures, next_try, error });
+            }
+        }
+    }
+
+    /// How trails fare with their digests.
+    pub fn statuses(&self) -> &Statuses {
+        &self.statuses
+    }
+
+    /// What health and metrics show.
+    pub fn report(&self) -> DigestsReport {
+        let state = self.state();
+        let refused = state.chains.iter().filter_map(|(id, held)| {
+            let refusal = held.refusal.as_ref()?;
+            let (since, error) = (refusal.since, refusal.error.clone());
+            Some(RefusedChain { id: id.clone(), since, error })
+        });
+        let chains = state.chains.values().filter(|held| !held.chain.is_ended).count();
+        DigestsReport { chains, refused: refused.collect(), ..state.report.clone() }
+    }
+
+    /// Groups of receipts that wait for a digest.
+    pub fn waiting(&self) -> usize {
+        self.state().receipts.waiting_groups()
+    }
+
+    /// The chain, as far as it came, and why it did not come further.
+    async fn write_owed(
+        &self,
+        mut chain: Chain,
+        course: Course,
+        now: Timestamp,
+    ) -> (Chain, Result<(), DigestError>) {
+        loop {
+            if chain.prepared.is_none() {
+                match self.prepare(&chain, course, now).await {
+                    Ok(Some(prepared)) => chain = prepared,
+                    Ok(None) => return (chain, Ok(())),
+                    Err(error) => return (chain, Err(error)),
+                }
+            }
+            match self.deliver(&chain, now).await {
+                Ok(delivered) => chain = delivered,
+                Err(error) => return (chain, Err(error)),
+            }
+        }
+    }
+
+    /// The chain with its next digest prepared, durably; `None` when there is none yet.
+    async fn prepare(
+        &self,
+        chain: &Chain,
+        course: Course,
+        now: Timestamp,
+    ) -> Result<Option<Chain>, DigestError> {
+        let unlisted_since = self.state().receipts.oldest(&chain.id);
+        match chain.next_cut(course, self.interval, now, unlisted_since) {
+            Some(cut) => self.prepare_cut(chain, cut, now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn prepare_cut(
+        &self,
+        chain: &Chain,
+        cut: Cut,
+        now: Timestamp,
+    ) -> Result<Chain, DigestError> {
+        let (unlisted, place) = {
+            let state = self.state();
+            let watched = state.watched.iter().find(|one| one.trail == chain.id.trail);
+            let place = watched.map(|one| one.place.clone());
+            (state.receipts.unlisted(&chain.id, cut.end, now), place)
+        };
+        let Some(place) = place else {
+            return Err(io::Error::other("the trail of a chain is gone").into());
+        };
+        let through = unlisted.through().unwrap_or(chain.listed_through);
+        let disk = Arc::clone(&self.disk);
+        let receipts = blocking(move || unlisted.read(&*disk)).await?;
+        let key = self.keys.signing_key(&chain.id.region, cut.end).await?;
+        let fingerprint = key.public().fingerprint();
+        let prefix = place.prefix.as_ref();
+        let digest = chain.digest(cut, &place.bucket, prefix, fingerprint, &receipts);
+        let body = digest.to_bytes();
+        let signature = key.sign_hex(digest.string_to_sign(&sha256_hex(&body)).as_bytes())?;
+        let prepared = Prepared {
+            cut,
+            bucket: place.bucket,
+            key: digest.digest_s3_object,
+            body: String::from_utf8(body).map_err(io::Error::other)?,
+            signature,
+            through,
+            files: receipts.len(),
+        };
+        let chain = Chain { prepared: Some(Box::new(prepared)), ..chain.clone() };
+        self.save(&chain).await?;
+        Ok(chain)
+    }
+
+    /// Puts the prepared digest, reads it back, and gives the chain after it, durably.
+    async fn deliver(&self, chain: &Chain, now: Timestamp) -> Result<Chain, DigestError> {
+        let Some(mut prepared) = chain.prepared.clone() else { return Ok(chain.clone()) };
+        let mut chain = chain.clone();
+        for _ in 0..FOREIGN_MAX {
+            let moved = self.is_moved(&chain.id, &prepared);
+            match self.put(&chain.id, &prepared).await {
+                Ok(true) => return self.delivered(chain, &prepared, now).await,
+                Ok(false) => {
+                    let (bucket, key) = (&prepared.bucket, &prepared.key);
+                    tracing::error!(%bucket, key, "a foreign object holds the name of a digest; it ends a second later");
+                    self.state().report.foreign_objects += 1;
+                    let end = prepared.cut.end.plus(Duration::from_secs(1));
+                    chain = self.prepare_cut(&chain, Cut { end, ..prepared.cut }, now).await?;
+                }
+                // The trail has another bucket by now, and the former one does not want it.
+                Err(error) if moved && error.is_of_the_destination() => {
+                    chain = self.prepare_cut(&chain, prepared.cut, now).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            match &chain.prepared {
+                Some(again) => prepared = again.clone(),
+                None => break,
+            }
+        }
+        let message = format!("foreign objects hold {FOREIGN_MAX} names up to {}", prepared.key);
+        Err(StoreError { code: "NamesTaken".into(), message }.into())
+    }
+
+    async fn delivered(
+        &self,
+        chain: Chain,
+        prepared: &Prepared,
+        now: Timestamp,
+    ) -> Result<Chain, DigestError> {
+        let chain = chain.delivered();
+        self.save(&chain).await?;
+        self.statuses.succeeded(&chain.id.trail, now);
+        let (id, through) = (chain.id.clone(), chain.listed_through);
+        let files = prepared.files as u64;
+        self.with_disk(move |state, _| {
+            state.receipts.listed(&id, through);
+            state.report.written += 1;
+            state.report.listed += files;
+        })
+        .await;
+        tracing::debug!(key = prepared.key, files, "digest written");
+        Ok(chain)
+    }
+
+    /// Whether a trail's digests go elsewhere than this one.
+    fn is_moved(&self, id: &ChainId, prepared: &Prepared) -> bool {
+        let state = self.state();
+        let watched = state.watched.iter().find(|one| one.trail == id.trail);
+        watched.is_some_and(|one| one.place.bucket != prepared.bucket)
+    }
+
+    /// Puts a digest and reads it back: whether it is there and is ours.
+    async fn put(&self, id: &ChainId, prepared: &Prepared) -> Result<bool, StoreError> {
+        let kms_key = {
+            let state = self.state();
+            let watched = state.watched.iter().find(|one| one.trail == id.trail);
+            watched.and_then(|one| one.place.kms_key.clone())
+        };
+        let put = Put {
+            bucket: prepared.bucket.clone(),
+            key: prepared.key.clone(),
+            body: gzip(prepared.body.as_bytes()),
+            kms_key,
+            metadata: prepared.metadata(),
+            trail: id.trail.clone(),
+        };
+        self.store.put_new(&put).await?;
+        let length = prepared.body.len() as u64;
+        let read = self.store.read(&put.bucket, &put.key, gzip_bytes_max(length)).await;
+        let object = read.map_err(|error| StoreError {
+            message: format!(
+                "{}; a digest is read back, which takes s3:GetObject (and kms:Decrypt)",
+                error.message
+            ),
+            code: error.code,
+        })?;
+        match object {
+            Object::Whole(body, metadata) => {
+                let is_ours =
+                    unpack(&body, length).is_some_and(|it| it == prepared.body.as_bytes());
+                Ok(is_ours && metadata == put.metadata)
+            }
+            Object::TooLong => Ok(false),
+            Object::Missing => Err(StoreError {
+                code: "NoSuchKey".into(),
+                message: format!("{} was put and is gone", put.key),
+            }),
+        }
+    }
+
+    async fn save(&self, chain: &Chain) -> Result<(), DigestError> {
+        let (disk, chain) = (Arc::clone(&self.disk), chain.clone());
+        let saved = blocking(move || document::replace(&*disk, &path(&chain.id), FORMAT, &chain));
+        Ok(saved.await?)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does work that waits for the disk off the async threads.
+    async fn with_disk<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut State, &dyn Disk) -> R + Send + 'static,
+    ) -> R {
+        let (state, disk) = (Arc::clone(&self.state), Arc::clone(&self.disk));
+        blocking(move || work(&mut state.lock().unwrap_or_else(PoisonError::into_inner), &*disk))
+            .await
+    }
+}
+
+impl Held {
+    fn new(chain: Chain) -> Held {
+        Held { chain, is_busy: false, refusal: None }
+    }
+}
+
+impl State {
+    /// The receipt of a log file; `None` when it has one, or its trail writes no digests.
+    fn receipt(&self, delivered: &Delivered) -> Option<(ChainId, Receipt)> {
+        let LogFileHeader { name, destination, sha256, oldest, newest, .. } = &delivered.header;
+        let watched = self.watched.iter().find(|one| one.trail == name.trail)?;
+        let first_key = name.key(0);
+        if !watched.wants_receipts() || self.receipts.is_known(&first_key) {
+            return None;
+        }
+        let chain = ChainId {
+            trail: name.trail.clone(),
+            organization: name.organization.clone(),
+            account: name.account.clone(),
+            region: name.region.clone(),
+        };
+        let receipt = Receipt {
+            bucket: destination.bucket.clone(),
+            first_key: (first_key != delivered.key).then_some(first_key),
+            key: delivered.key.clone(),
+            sha256: sha256.clone(),
+            oldest: *oldest,
+            newest: *newest,
+        };
+        Some((chain, receipt))
+    }
+
+    fn keep(
+        &mut self,
+        disk: &dyn Disk,
+        batch: BatchId,
+        is_parked: bool,
+        now: Timestamp,
+        receipts: Vec<(ChainId, Receipt)>,
+        interval: Duration,
+    ) -> Result<(), DigestError> {
+        // A trail that a crash forgets would leave its receipts to nobody.
+        self.store_watched(disk)?;
+        let before = self.receipts.last_number();
+        let chains: HashSet<ChainId> = receipts.iter().map(|(chain, _)| chain.clone()).collect();
+        self.receipts.store(batch, is_parked, now, receipts)?;
+        for id in chains {
+            if self.receipts.oldest(&id).is_some() {
+                self.begin(id, now, interval, before);
+            }
+        }
+        Ok(())
+    }
+
+    /// A chain begins when its first log file is delivered.
+    fn begin(&mut self, id: ChainId, now: Timestamp, interval: Duration, listed_through: u64) {
+        let watched = self.watched.iter().find(|one| one.trail == id.trail);
+        let Some(watched) = watched.filter(|_| !self.chains.contains_key(&id)) else { return };
+        let since = watched::begin(watched, interval, now);
+        let chain = Chain::new(id.clone(), watched.epoch, since, interval, listed_through);
+        self.chains.insert(id, Held::new(chain));
+    }
+
+    fn store_watched(&mut self, disk: &dyn Disk) -> Result<(), DigestError> {
+        if !self.is_stored {
+            document::replace(disk, WATCHED, FORMAT, &self.watched)?;
+            self.is_stored = true;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing will be written any more of a trail.
+    fn is_over(&self, watched: &Watched, is_drained: impl Fn(&TrailArn, BatchId) -> bool) -> bool {
+        let is_over = match watched.phase {
+            Phase::Running => false,
+            Phase::Off => true,
+            Phase::Stopped { boundary, .. } => is_drained(&watched.trail, boundary),
+        };
+        let mut chains = self.chains.iter().filter(|(id, _)| id.trail == watched.trail);
+        is_over
+            && chains.all(|(id, held)| {
+                let is_listed = watched.phase == Phase::Off || self.receipts.oldest(id).is_none();
+                held.chain.is_ended && !held.is_busy && held.chain.prepared.is_none() && is_listed
+            })
+            && !self.pending.values().flatten().any(|(id, _)| id.trail == watched.trail)
+    }
+
+    /// A trail's chains are over. What cannot be removed is found again at the next start.
+    fn forget(&mut self, trail: &TrailArn, disk: &dyn Disk) {
+        self.receipts.give_up(trail);
+        self.watched.retain(|one| one.trail != *trail);
+        self.is_stored = false;
+        let gone: Vec<ChainId> =
+            self.chains.keys().filter(|id| id.trail == *trail).cloned().collect();
+        for id in gone {
+            self.chains.remove(&id);
+            if let Err(error) = disk.remove(&path(&id)) {
+                tracing::warn!(%error, %trail, "the state of an ended chain could not be removed");
+            }
+        }
+    }
+}
+
+/// The number of the last receipts file that is nothing to a trail's chains.
+fn after(watched: &[Watched], trail: &TrailArn) -> u64 {
+    watched.iter().find(|one| one.trail == *trail).map_or(u64::MAX, |one| one.after)
+}
+
+/// The chains of trails that are watched. What is left of others is removed.
+fn read_chains(
+    disk: &dyn Disk,
+    watched: &[Watched],
+) -> Result<BTreeMap<ChainId, Held>, DigestError> {
+    let mut chains = BTreeMap::new();
+    for name in disk.list(DIRECTORY)? {
+        let path = format!("{DIRECTORY}/{name}");
+        if path == WATCHED || !name.ends_with(".json") {
+            continue;
+        }
+        let chain: Option<Chain> = document::read(disk, &path, FORMAT)
+            .map_err(|error| DigestError::Damaged(path.clone(), error))?;
+        let Some(chain) = chain else { continue };
+        match watched.iter().any(|one| one.trail == chain.id.trail) {
+            true => drop(chains.insert(chain.id.clone(), Held::new(chain))),
+            false => disk.remove(&path)?,
+        }
+    }
+    Ok(chains)
+}
+
+/// Where a chain's state is.
+fn path(id: &ChainId) -> String {
+    let named = serde_json::to_vec(id).expect("ids always serialize");
+    format!("{DIRECTORY}/{}.json", &sha256_hex(&named)[..32])
+}
+
+fn gzip(bytes: &[u8]) -> Bytes {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    let written = io::Write::write_all(&mut gzip, bytes).and_then(|()| gzip.finish());
+    written.expect("memory takes all bytes").into()
+}
+
+async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

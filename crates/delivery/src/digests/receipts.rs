@@ -1,0 +1,414 @@
+//! Receipts: which log files were delivered, until a digest lists them.
+//!
+//! A batch may be retired, and a parked file forgotten, when the receipts of its log files are on disk.
+//! So no file of a trail that writes digests is forgotten before one lists it. A file gets one receipt
+//! ever: while its batch or its parked copy is there it can be delivered once more, and its receipts
+//! file stays so long, listed or not, to know it again.
+//!
+//! ```text
+//! receipts/0000000000000001   what one settled batch, or one parked file, delivered
+//! receipts/0000000000000002   frames: length | CRC-32 | JSON; first a head, then a group for each chain
+//! ```
+//!
+//! The files are numbered in the order in which they were written, and their times never go back. A
+//! chain lists whole groups in that order, so that one number says how far it has come.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use disk::Disk;
+use model::{BatchId, BucketName, ChainId, Timestamp, TrailArn};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The directory of receipts, in the data directory.
+pub const DIRECTORY: &str = "receipts";
+const FORMAT: u32 = 1;
+/// Length and checksum.
+const FRAME_HEAD: usize = 8;
+
+/// A log file that is in its bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key.
+    pub key: String,
+    /// The first key that the file's name has, where a foreign object holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_key: Option<String>,
+    /// SHA-256 of its uncompressed bytes, lower-case hex.
+    pub sha256: String,
+    /// The least `eventTime` inside.
+    pub oldest: Option<Timestamp>,
+    /// The greatest `eventTime` inside.
+    pub newest: Option<Timestamp>,
+}
+
+impl Receipt {
+    fn first_key(&self) -> &str {
+        self.first_key.as_deref().unwrap_or(&self.key)
+    }
+}
+
+/// What opens a receipts file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Head {
+    format: u32,
+    written: Timestamp,
+    batch: BatchId,
+    /// Whether it is of a parked file.
+    is_parked: bool,
+}
+
+/// The receipts of one chain in a receipts file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Group {
+    chain: ChainId,
+    receipts: Vec<Receipt>,
+}
+
+/// Where a group is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    number: u64,
+    written: Timestamp,
+    offset: u64,
+    length: usize,
+}
+
+/// A receipts file.
+#[derive(Debug)]
+struct Held {
+    batch: BatchId,
+    /// Whether the parked file that it is of may still be there.
+    is_parked: bool,
+    /// Whether its batch may begin again.
+    is_live: bool,
+    /// Groups that no digest lists.
+    unlisted: usize,
+    /// By which its log files are known again.
+    first_keys: Vec<String>,
+}
+
+impl Held {
+    /// Whether its log files cannot be delivered once more.
+    fn is_settled(&self) -> bool {
+        !self.is_parked && !self.is_live
+    }
+}
+
+/// The receipts of an installation.
+#[derive(Debug)]
+pub struct Receipts {
+    disk: Arc<dyn Disk>,
+    held: BTreeMap<u64, Held>,
+    unlisted: BTreeMap<ChainId, Vec<Place>>,
+    known: HashSet<String>,
+    last_number: u64,
+    last_written: Timestamp,
+    /// Files that could not be read; they are kept.
+    damaged: Vec<String>,
+}
+
+/// What of a chain waits for a digest, as far as it was written before some moment.
+#[derive(Debug, Default)]
+pub struct Unlisted {
+    places: Vec<Place>,
+}
+
+impl Unlisted {
+    /// Up to which number this is all.
+    #[must_use]
+    pub fn through(&self) -> Option<u64> {
+        self.places.last().map(|place| place.number)
+    }
+
+    /// Reads the receipts.
+    pub fn read(&self, disk: &dyn Disk) -> io::Result<Vec<Receipt>> {
+        let mut receipts = Vec::new();
+        for place in &self.places {
+            let mut bytes = vec![0; place.length];
+            let read = disk.open(&path(place.number))?.read_at(&mut bytes, place.offset)?;
+            let group: Group = parse_frame(&bytes[..read]).ok_or_else(|| damaged(place.number))?.0;
+            receipts.extend(group.receipts);
+        }
+        Ok(receipts)
+    }
+}
+
+impl Receipts {
+    /// Finds the receipts. `is_live` says whether a batch may begin again, `parked` the first keys of
+    /// the files that are parked, and `listed_through` up to which number a chain has listed all.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        is_live: impl Fn(BatchId) -> bool,
+        parked: &HashSet<String>,
+        listed_through: impl Fn(&ChainId) -> u64,
+    ) -> io::Result<Receipts> {
+        disk.create_directory(DIRECTORY)?;
+        let mut receipts = Receipts {
+            disk,
+            held: BTreeMap::new(),
+            unlisted: BTreeMap::new(),
+            known: HashSet::new(),
+            last_number: 0,
+            last_written: Timestamp::EPOCH,
+            damaged: Vec::new(),
+        };
+        for name in receipts.disk.list(DIRECTORY)? {
+            if name.ends_with(".tmp") {
+                continue;
+            }
+            let number = u64::from_str_radix(&name, 16).ok().filter(|_| name.len() == 16);
+            let Some(number) = number else {
+                receipts.damaged.push(name);
+                continue;
+            };
+            receipts.last_number = receipts.last_number.max(number);
+            let bytes = disk::read(&*receipts.disk, &path(number))?;
+            match parse(&bytes) {
+                Some((head, groups)) => {
+                    receipts.take(number, head, &groups, &is_live, parked, &listed_through);
+                }
+                None => receipts.damaged.push(name),
+            }
+        }
+        receipts.clean();
+        Ok(receipts)
+    }
+
+    fn take(
+        &mut self,
+        number: u64,
+        head: Head,
+        groups: &[(Group, u64, usize)],
+        is_live: impl Fn(BatchId) -> bool,
+        parked: &HashSet<String>,
+        listed_through: impl Fn(&ChainId) -> u64,
+    ) {
+        let receipts = || groups.iter().flat_map(|(group, ..)| &group.receipts);
+        let is_parked =
+            head.is_parked && receipts().any(|receipt| parked.contains(receipt.first_key()));
+        let first_keys: Vec<String> = receipts().map(|one| one.first_key().to_owned()).collect();
+        self.last_written = self.last_written.max(head.written);
+        let mut held = Held {
+            batch: head.batch,
+            is_parked,
+            is_live: is_live(head.batch),
+            unlisted: 0,
+            first_keys,
+        };
+        if !held.is_settled() {
+            self.known.extend(held.first_keys.iter().cloned());
+        }
+        for (group, offset, length) in groups {
+            if listed_through(&group.chain) < number {
+                held.unlisted += 1;
+                let place =
+                    Place { number, written: head.written, offset: *offset, length: *length };
+                self.unlisted.entry(group.chain.clone()).or_default().push(place);
+            }
+        }
+        self.held.insert(number, held);
+    }
+
+    /// Whether a log file has its receipt, by the first key that its name has. Of a file that cannot
+    /// be delivered once more this says no.
+    #[must_use]
+    pub fn is_known(&self, first_key: &str) -> bool {
+        self.known.contains(first_key)
+    }
+
+    /// Keeps receipts: durable when it returns. After an error nothing is known of the file, and its
+    /// number is not used again.
+    pub fn store(
+        &mut self,
+        batch: BatchId,
+        is_parked: bool,
+        now: Timestamp,
+        receipts: Vec<(ChainId, Receipt)>,
+    ) -> io::Result<()> {
+        let mut chains: BTreeMap<ChainId, Vec<Receipt>> = BTreeMap::new();
+        for (chain, receipt) in receipts {
+            if !self.known.contains(receipt.first_key()) {
+                chains.entry(chain).or_default().push(receipt);
+            }
+        }
+        if chains.is_empty() {
+            return Ok(());
+        }
+        self.last_number += 1;
+        let number = self.last_number;
+        let written = now.max(self.last_written);
+        let head = Head { format: FORMAT, written, batch, is_parked };
+        let mut bytes = frame(&head);
+        let mut first_keys = Vec::new();
+        let mut places = Vec::new();
+        for (chain, mut receipts) in chains {
+            receipts.sort_by(|one, two| one.key.cmp(&two.key));
+            first_keys.extend(receipts.iter().map(|one| one.first_key().to_owned()));
+            let group = frame(&Group { chain: chain.clone(), receipts });
+            let (offset, length) = (bytes.len() as u64, group.len());
+            places.push((chain, Place { number, written, offset, length }));
+            bytes.extend(group);
+        }
+        disk::replace(&*self.disk, &path(number), &bytes)?;
+        self.last_written = written;
+        self.known.extend(first_keys.iter().cloned());
+        let unlisted = places.len();
+        self.held.insert(number, Held { batch, is_parked, is_live: true, unlisted, first_keys });
+        for (chain, place) in places {
+            self.unlisted.entry(chain).or_default().push(place);
+        }
+        Ok(())
+    }
+
+    /// A batch is retired: it does not begin again.
+    pub fn retired(&mut self, batch: BatchId) {
+        self.held
+            .values_mut()
+            .filter(|held| held.batch == batch)
+            .for_each(|held| held.is_live = false);
+        self.clean();
+    }
+
+    /// A parked file is forgotten.
+    pub fn forgotten(&mut self, first_key: &str) {
+        let held = self.held.values_mut().filter(|held| held.is_parked);
+        held.filter(|held| held.first_keys.iter().any(|key| key == first_key))
+            .for_each(|held| held.is_parked = false);
+        self.clean();
+    }
+
+    /// What of a chain waits for a digest that ends at `end`. What was written when the clock was ahead
+    /// of `now`, and was set back since, is not left for the day on which that time comes.
+    #[must_use]
+    pub fn unlisted(&self, chain: &ChainId, end: Timestamp, now: Timestamp) -> Unlisted {
+        let places = self.unlisted.get(chain).map(Vec::as_slice).unwrap_or_default();
+        let is_in = |place: &&Place| end >= now || place.written < end || place.written > now;
+        Unlisted { places: places.iter().take_while(is_in).copied().collect() }
+    }
+
+    /// When the first receipt of a chain that waits was written.
+    #[must_use]
+    pub fn oldest(&self, chain: &ChainId) -> Option<Timestamp> {
+        self.unlisted.get(chain)?.first().map(|place| place.written)
+    }
+
+    /// The chains of which something waits, and the first number of each.
+    pub fn waiting(&self) -> impl Iterator<Item = (&ChainId, u64)> {
+        let waiting = self.unlisted.iter();
+        waiting.filter_map(|(chain, places)| Some((chain, places.first()?.number)))
+    }
+
+    /// A digest of the chain is in its bucket that lists all up to this number.
+    pub fn listed(&mut self, chain: &ChainId, through: u64) {
+        let Some(places) = self.unlisted.get_mut(chain) else { return };
+        let listed = places.iter().take_while(|place| place.number <= through).count();
+        for place in places.drain(..listed) {
+            if let Some(held) = self.held.get_mut(&place.number) {
+                held.unlisted -= 1;
+            }
+        }
+        if places.is_empty() {
+            self.unlisted.remove(chain);
+        }
+        self.clean();
+    }
+
+    /// Nobody lists what waits of a trail any more.
+    pub fn give_up(&mut self, trail: &TrailArn) {
+        let chains: Vec<ChainId> =
+            self.unlisted.keys().filter(|chain| chain.trail == *trail).cloned().collect();
+        chains.iter().for_each(|chain| self.listed(chain, u64::MAX));
+    }
+
+    /// The number that was given last.
+    #[must_use]
+    pub fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    /// Numbers up to this one are not given any more.
+    pub fn number_after(&mut self, number: u64) {
+        self.last_number = self.last_number.max(number);
+    }
+
+    /// Files that could not be read. They are kept, and what they tell of is in no digest.
+    #[must_use]
+    pub fn damaged(&self) -> &[String] {
+        &self.damaged
+    }
+
+    /// Groups of receipts that wait for a digest.
+    #[must_use]
+    pub fn waiting_groups(&self) -> usize {
+        self.unlisted.values().map(Vec::len).sum()
+    }
+
+    /// Lets files go that nobody needs. One that cannot be removed is found again at the next start.
+    fn clean(&mut self) {
+        let mut kept_keys: HashMap<u64, Vec<String>> = HashMap::new();
+        let mut removed = Vec::new();
+        for (number, held) in &mut self.held {
+            if !held.is_settled() {
+                continue;
+            }
+            kept_keys.insert(*number, std::mem::take(&mut held.first_keys));
+            if held.unlisted == 0 {
+                removed.push(*number);
+            }
+        }
+        for key in kept_keys.into_values().flatten() {
+            self.known.remove(&key);
+        }
+        for number in removed {
+            self.held.remove(&number);
+            if let Err(error) = self.disk.remove(&path(number)) {
+                tracing::warn!(%error, number, "a receipts file that is not needed could not be removed");
+            }
+        }
+    }
+}
+
+fn path(number: u64) -> String {
+    format!("{DIRECTORY}/{number:016x}")
+}
+
+fn damaged(number: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged", path(number)))
+}
+
+fn frame(value: &impl Serialize) -> Vec<u8> {
+    let json = serde_json::to_vec(value).expect("receipts always serialize");
+    let length = u32::try_from(json.len()).expect("a batch has no 4 GiB of names");
+    [&length.to_le_bytes()[..], &crc32fast::hash(&json).to_le_bytes(), &json].concat()
+}
+
+/// The first frame of these bytes, and how long it is.
+fn parse_frame<T: DeserializeOwned>(bytes: &[u8]) -> Option<(T, usize)> {
+    let (head, rest) = bytes.split_at_checked(FRAME_HEAD)?;
+    let length = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
+    let json = rest.get(..length)?;
+    if crc32fast::hash(json).to_le_bytes() != head[4..] {
+        return None;
+    }
+    Some((serde_json::from_slice(json).ok()?, FRAME_HEAD + length))
+}
+
+/// A receipts file: its head, and its groups with their places. `None` when any of it is damaged.
+fn parse(bytes: &[u8]) -> Option<(Head, Vec<(Group, u64, usize)>)> {
+    let (head, mut at): (Head, usize) = parse_frame(bytes)?;
+    if head.format > FORMAT {
+        return None;
+    }
+    let mut groups = Vec::new();
+    while at < bytes.len() {
+        let (group, length) = parse_frame(&bytes[at..])?;
+        groups.push((group, at as u64, length));
+        at += length;
+    }
+    Some((head, groups))
+}

@@ -1,0 +1,160 @@
+//! Which trails write digests, and since when: one stretch of logging after the other.
+//!
+//! | what happens | what becomes of the trail's chains |
+//! | --- | --- |
+//! | logging or validation is switched on | they begin, with a starting digest |
+//! | logging is stopped, the trail is deleted | a final digest, when all that was recorded before is delivered, or the interval ends; what comes later goes into backfill digests |
+//! | validation is switched off | a final digest at once; what comes later is in none |
+//! | logging was stopped and started in the meantime | a final digest at once, and a starting digest after it |
+//!
+//! Source: AWS CloudTrail User Guide, "CloudTrail digest file structure".
+
+use std::time::Duration;
+
+use model::{BatchId, BucketName, KeyPrefix, OrganizationId, Timestamp, TrailArn};
+use serde::{Deserialize, Serialize};
+use trails::Definitions;
+
+use super::chain::{Course, whole_second};
+
+/// A trail that writes digests, or did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// The trail.
+    pub trail: TrailArn,
+    /// Where its digests go.
+    pub place: Place,
+    /// Tells stretches of logging apart.
+    pub epoch: u64,
+    /// When this stretch began: its chains' intervals count from here.
+    pub since: Timestamp,
+    /// `StartLoggingTime`, by which a stop in the meantime is known.
+    pub logging_started: Option<Timestamp>,
+    /// The number of the last receipts file before the trail was watched.
+    pub after: u64,
+    /// What it is about.
+    pub phase: Phase,
+}
+
+/// Where the digests of a trail go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// `S3BucketName`.
+    pub bucket: BucketName,
+    /// `S3KeyPrefix`.
+    pub prefix: Option<KeyPrefix>,
+    /// `KmsKeyId`.
+    pub kms_key: Option<String>,
+    /// Of an organization trail.
+    pub organization: Option<OrganizationId>,
+}
+
+/// What a trail is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// It logs, and validation is on.
+    Running,
+    /// It was stopped or deleted.
+    Stopped {
+        /// When that was seen.
+        at: Timestamp,
+        /// The last batch whose events were recorded before.
+        boundary: BatchId,
+    },
+    /// Validation was switched off.
+    Off,
+}
+
+impl Watched {
+    /// Whether its log files get receipts.
+    #[must_use]
+    pub fn wants_receipts(&self) -> bool {
+        self.phase != Phase::Off
+    }
+
+    /// What a chain of this epoch is to do. `is_drained` says whether all up to a batch is delivered.
+    pub fn course(&self, epoch: u64, is_drained: impl FnOnce(BatchId) -> bool) -> Course {
+        match self.phase {
+            Phase::Stopped { at, boundary } if epoch == self.epoch => {
+                Course::Closing { at, is_drained: is_drained(boundary) }
+            }
+            Phase::Running if epoch == self.epoch => Course::Running,
+            _ => Course::Over,
+        }
+    }
+}
+
+/// The trails that are watched after these definitions came into force. `boundary` is the last batch
+/// that was recorded before, `after` the number of the last receipts file.
+#[must_use]
+pub fn define(
+    watched: &[Watched],
+    definitions: &Definitions,
+    now: Timestamp,
+    boundary: BatchId,
+    after: u64,
+) -> Vec<Watched> {
+    let mut next_epoch = watched.iter().map(|one| one.epoch).max().unwrap_or_default() + 1;
+    // Never the epoch of a trail that is gone.
+    next_epoch = next_epoch.max(u64::try_from(now.as_millis()).unwrap_or_default());
+    let mut defined = Vec::new();
+    for definition in &definitions.trails {
+        let trail = &definition.trail;
+        let before = watched.iter().find(|one| one.trail == trail.arn);
+        let organization = definitions.organization.as_ref().filter(|_| trail.is_organization);
+        let place = Place {
+            bucket: trail.bucket.clone(),
+            prefix: trail.prefix.clone(),
+            kms_key: trail.kms_key.clone(),
+            organization: organization.map(|organization| organization.id.clone()),
+        };
+        let logging_started =
+            definitions.logging.get(&trail.arn).and_then(|logging| logging.started);
+        let is_on = trail.is_logging && definition.validates_log_files;
+        let goes_on = before
+            .filter(|one| one.phase == Phase::Running && one.logging_started == logging_started);
+        match (is_on, goes_on, before) {
+            (true, Some(before), _) => defined.push(Watched { place, ..before.clone() }),
+            (true, None, before) => {
+                defined.push(Watched {
+                    trail: trail.arn.clone(),
+                    place,
+                    epoch: next_epoch,
+                    since: whole_second(now),
+                    logging_started,
+                    after: before.map_or(after, |before| before.after),
+                    phase: Phase::Running,
+                });
+                next_epoch += 1;
+            }
+            (false, _, Some(before)) => {
+                let before = Watched { place, ..before.clone() };
+                defined.push(match trail.is_logging {
+                    true => Watched { phase: Phase::Off, ..before },
+                    false => stopped(before, now, boundary),
+                });
+            }
+            (false, _, None) => {}
+        }
+    }
+    for before in watched {
+        if !defined.iter().any(|one| one.trail == before.trail) {
+            defined.push(stopped(before.clone(), now, boundary));
+        }
+    }
+    defined
+}
+
+fn stopped(watched: Watched, now: Timestamp, boundary: BatchId) -> Watched {
+    match watched.phase {
+        Phase::Running => Watched { phase: Phase::Stopped { at: now, boundary }, ..watched },
+        Phase::Stopped { .. } | Phase::Off => watched,
+    }
+}
+
+/// The moment at which a chain begins whose first log file was delivered now: on the trail's own
+/// minute and second.
+#[must_use]
+pub fn begin(watched: &Watched, interval: Duration, now: Timestamp) -> Timestamp {
+    super::chain::last_on_grid(watched.since, interval, now).max(watched.since)
+}
