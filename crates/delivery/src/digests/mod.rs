@@ -115,7 +115,7 @@ pub struct Digests<S> {
 
 struct State {
     receipts: Receipts,
-    watched: Vec<Watched>,
+    watched: BTreeMap<TrailArn, Watched>,
     /// Whether `watched` is on disk.
     is_stored: bool,
     chains: BTreeMap<ChainId, Held>,
@@ -161,6 +161,8 @@ impl<S: ObjectStore> Digests<S> {
         let watched: Vec<Watched> = document::read(&*disk, WATCHED, FORMAT)
             .map_err(|error| DigestError::Damaged(WATCHED.into(), error))?
             .unwrap_or_default();
+        let watched: BTreeMap<TrailArn, Watched> =
+            watched.into_iter().map(|one| (one.trail.clone(), one)).collect();
         let chains = read_chains(&*disk, &watched)?;
         let parked: HashSet<String> = found.parked.iter().map(|file| file.name.key(0)).collect();
         let batches: HashSet<BatchId> = found.batches.iter().copied().collect();
@@ -169,15 +171,16 @@ impl<S: ObjectStore> Digests<S> {
         let is_live = |batch| batches.contains(&batch) || parked_batches.contains(&batch);
         let listed_through = |id: &ChainId| match chains.get(id) {
             Some(held) => held.chain.listed_through,
-            None => after(&watched, &id.trail),
+            None => watched.get(&id.trail).map_or(u64::MAX, |one| one.after),
         };
         let mut receipts = Receipts::open(Arc::clone(&disk), is_live, &parked, listed_through)?;
         let listed = chains.values().map(|held| held.chain.listed_through);
-        let after = watched.iter().map(|one| one.after);
+        let after = watched.values().map(|one| one.after);
         receipts.number_after(listed.chain(after).max().unwrap_or_default());
         let report = DigestsReport { damaged: receipts.damaged().to_vec(), ..Default::default() };
         let (is_stored, pending) = (true, HashMap::new());
-        let state = State { receipts, watched, is_stored, chains, pending, report };
+        let mut state = State { receipts, watched, is_stored, chains, pending, report };
+        state.begin_waiting(interval);
         let state = Arc::new(Mutex::new(state));
         let statuses = Statuses::default();
         Ok(Digests { store, disk, keys, interval, retry, statuses, state })
@@ -193,7 +196,7 @@ impl<S: ObjectStore> Digests<S> {
             state.watched = watched;
             state.is_stored = false;
         }
-        for watched in state.watched.iter().filter(|one| one.phase == Phase::Running) {
+        for watched in state.watched.values().filter(|one| one.phase == Phase::Running) {
             let id = ChainId {
                 trail: watched.trail.clone(),
                 organization: watched.place.organization.clone(),
@@ -271,33 +274,19 @@ impl<S: ObjectStore> Digests<S> {
         if !self.state().is_stored {
             self.with_disk(|state, disk| state.store_watched(disk)).await?;
         }
-        let mut drained: HashMap<(TrailArn, BatchId), bool> = HashMap::new();
         let mut state = self.state();
         let state = &mut *state;
+        let mut courses = Courses { watched: &state.watched, is_drained: &is_drained, last: None };
         let mut due = Vec::new();
         for (id, held) in &mut state.chains {
             if held.is_busy || held.refusal.as_ref().is_some_and(|refusal| refusal.next_try > now) {
                 continue;
             }
-            let watched = state.watched.iter().find(|one| one.trail == id.trail);
-            let course = watched.map_or(Course::Over, |watched| {
-                watched.course(held.chain.epoch, |boundary| {
-                    let key = (id.trail.clone(), boundary);
-                    *drained.entry(key).or_insert_with(|| is_drained(&id.trail, boundary))
-                })
-            });
-            let restarts = held.chain.is_ended
-                && watched.is_some_and(|one| {
-                    one.phase == Phase::Running && one.epoch != held.chain.epoch
-                });
-            if let Some(watched) = watched.filter(|_| restarts && held.chain.prepared.is_none()) {
-                held.chain.restart(watched.epoch, watched.since, interval);
-            }
-            let course = match restarts {
-                true => Course::Running,
-                false => course,
+            let course = courses.of(&mut held.chain, interval);
+            let unlisted_since = match held.chain.is_ended {
+                true => state.receipts.oldest(id),
+                false => None,
             };
-            let unlisted_since = state.receipts.oldest(id);
             if held.chain.prepared.is_some()
                 || held.chain.next_cut(course, interval, now, unlisted_since).is_some()
             {
@@ -305,12 +294,8 @@ impl<S: ObjectStore> Digests<S> {
                 due.push((DueChain { id: id.clone() }, course));
             }
         }
-        let over: Vec<TrailArn> = state
-            .watched
-            .iter()
-            .filter(|one| state.is_over(one, &is_drained))
-            .map(|one| one.trail.clone())
-            .collect();
+        let over = state.watched.values().filter(|one| state.is_over(one, now, &is_drained));
+        let over: Vec<TrailArn> = over.map(|one| one.trail.clone()).collect();
         for trail in over {
             state.forget(&trail, &*self.disk);
         }
@@ -422,8 +407,7 @@ impl<S: ObjectStore> Digests<S> {
     ) -> Result<Chain, DigestError> {
         let (unlisted, place) = {
             let state = self.state();
-            let watched = state.watched.iter().find(|one| one.trail == chain.id.trail);
-            let place = watched.map(|one| one.place.clone());
+            let place = state.watched.get(&chain.id.trail).map(|one| one.place.clone());
             (state.receipts.unlisted(&chain.id, cut.end, now), place)
         };
         let Some(place) = place else {
@@ -506,7 +490,7 @@ impl<S: ObjectStore> Digests<S> {
     /// Whether a trail's digests go elsewhere than this one.
     fn is_moved(&self, id: &ChainId, prepared: &Prepared) -> bool {
         let state = self.state();
-        let watched = state.watched.iter().find(|one| one.trail == id.trail);
+        let watched = state.watched.get(&id.trail);
         watched.is_some_and(|one| one.place.bucket != prepared.bucket)
     }
 
@@ -514,8 +498,7 @@ impl<S: ObjectStore> Digests<S> {
     async fn put(&self, id: &ChainId, prepared: &Prepared) -> Result<bool, StoreError> {
         let kms_key = {
             let state = self.state();
-            let watched = state.watched.iter().find(|one| one.trail == id.trail);
-            watched.and_then(|one| one.place.kms_key.clone())
+            state.watched.get(&id.trail).and_then(|one| one.place.kms_key.clone())
         };
         let put = Put {
             bucket: prepared.bucket.clone(),
@@ -570,6 +553,39 @@ impl<S: ObjectStore> Digests<S> {
     }
 }
 
+/// What chains are to do; those of one trail are asked one after the other.
+struct Courses<'a, D> {
+    watched: &'a BTreeMap<TrailArn, Watched>,
+    is_drained: &'a D,
+    last: Option<(&'a Watched, bool)>,
+}
+
+impl<D: Fn(&TrailArn, BatchId) -> bool> Courses<'_, D> {
+    /// What a chain is to do; one that ended begins again here if its trail did.
+    fn of(&mut self, chain: &mut Chain, interval: Duration) -> Course {
+        let trail = &chain.id.trail;
+        if self.last.is_none_or(|(watched, _)| watched.trail != *trail) {
+            self.last = self.watched.get(trail).map(|watched| {
+                let is_drained = match watched.phase {
+                    Phase::Stopped { boundary, .. } => (self.is_drained)(trail, boundary),
+                    Phase::Running | Phase::Off => false,
+                };
+                (watched, is_drained)
+            });
+        }
+        // Files of an organization trail that is none any more lie in other folders.
+        let is_of = |(watched, _): &(&Watched, bool)| {
+            watched.trail == *trail && watched.place.organization == chain.id.organization
+        };
+        let Some((watched, is_drained)) = self.last.filter(is_of) else { return Course::Over };
+        let begins_again = watched.phase == Phase::Running && watched.epoch != chain.epoch;
+        if begins_again && chain.is_ended && chain.prepared.is_none() {
+            chain.restart(watched.epoch, watched.since, interval);
+        }
+        watched.course(chain.epoch, is_drained)
+    }
+}
+
 impl Held {
     fn new(chain: Chain) -> Held {
         Held { chain, is_busy: false, refusal: None }
@@ -580,7 +596,7 @@ impl State {
     /// The receipt of a log file; `None` when it has one, or its trail writes no digests.
     fn receipt(&self, delivered: &Delivered) -> Option<(ChainId, Receipt)> {
         let LogFileHeader { name, destination, sha256, oldest, newest, .. } = &delivered.header;
-        let watched = self.watched.iter().find(|one| one.trail == name.trail)?;
+        let watched = self.watched.get(&name.trail)?;
         let first_key = name.key(0);
         if !watched.wants_receipts() || self.receipts.is_known(&first_key) {
             return None;
@@ -626,23 +642,41 @@ impl State {
 
     /// A chain begins when its first log file is delivered.
     fn begin(&mut self, id: ChainId, now: Timestamp, interval: Duration, listed_through: u64) {
-        let watched = self.watched.iter().find(|one| one.trail == id.trail);
+        let watched = self.watched.get(&id.trail);
         let Some(watched) = watched.filter(|_| !self.chains.contains_key(&id)) else { return };
         let since = watched::begin(watched, interval, now);
         let chain = Chain::new(id.clone(), watched.epoch, since, interval, listed_through);
         self.chains.insert(id, Held::new(chain));
     }
 
+    /// Chains whose beginning a crash forgot.
+    fn begin_waiting(&mut self, interval: Duration) {
+        let waiting: Vec<(ChainId, u64)> =
+            self.receipts.waiting().map(|(id, number)| (id.clone(), number)).collect();
+        for (id, number) in waiting {
+            if let Some(written) = self.receipts.oldest(&id) {
+                self.begin(id, written, interval, number - 1);
+            }
+        }
+    }
+
     fn store_watched(&mut self, disk: &dyn Disk) -> Result<(), DigestError> {
         if !self.is_stored {
-            document::replace(disk, WATCHED, FORMAT, &self.watched)?;
+            let watched: Vec<&Watched> = self.watched.values().collect();
+            document::replace(disk, WATCHED, FORMAT, &watched)?;
             self.is_stored = true;
         }
         Ok(())
     }
 
-    /// Whether nothing will be written any more of a trail.
-    fn is_over(&self, watched: &Watched, is_drained: impl Fn(&TrailArn, BatchId) -> bool) -> bool {
+    /// Whether nothing will be written any more of a trail. Its last digests must be past, so that those
+    /// of a namesake end later.
+    fn is_over(
+        &self,
+        watched: &Watched,
+        now: Timestamp,
+        is_drained: impl Fn(&TrailArn, BatchId) -> bool,
+    ) -> bool {
         let is_over = match watched.phase {
             Phase::Running => false,
             Phase::Off => true,
@@ -652,7 +686,9 @@ impl State {
         is_over
             && chains.all(|(id, held)| {
                 let is_listed = watched.phase == Phase::Off || self.receipts.oldest(id).is_none();
-                held.chain.is_ended && !held.is_busy && held.chain.prepared.is_none() && is_listed
+                let is_past = held.chain.next_start.plus(Duration::from_secs(1)) < now;
+                let is_idle = !held.is_busy && held.chain.prepared.is_none();
+                held.chain.is_ended && is_idle && is_past && is_listed
             })
             && !self.pending.values().flatten().any(|(id, _)| id.trail == watched.trail)
     }
@@ -660,7 +696,7 @@ impl State {
     /// A trail's chains are over. What cannot be removed is found again at the next start.
     fn forget(&mut self, trail: &TrailArn, disk: &dyn Disk) {
         self.receipts.give_up(trail);
-        self.watched.retain(|one| one.trail != *trail);
+        self.watched.remove(trail);
         self.is_stored = false;
         let gone: Vec<ChainId> =
             self.chains.keys().filter(|id| id.trail == *trail).cloned().collect();
@@ -673,15 +709,10 @@ impl State {
     }
 }
 
-/// The number of the last receipts file that is nothing to a trail's chains.
-fn after(watched: &[Watched], trail: &TrailArn) -> u64 {
-    watched.iter().find(|one| one.trail == *trail).map_or(u64::MAX, |one| one.after)
-}
-
 /// The chains of trails that are watched. What is left of others is removed.
 fn read_chains(
     disk: &dyn Disk,
-    watched: &[Watched],
+    watched: &BTreeMap<TrailArn, Watched>,
 ) -> Result<BTreeMap<ChainId, Held>, DigestError> {
     let mut chains = BTreeMap::new();
     for name in disk.list(DIRECTORY)? {
@@ -692,7 +723,7 @@ fn read_chains(
         let chain: Option<Chain> = document::read(disk, &path, FORMAT)
             .map_err(|error| DigestError::Damaged(path.clone(), error))?;
         let Some(chain) = chain else { continue };
-        match watched.iter().any(|one| one.trail == chain.id.trail) {
+        match watched.contains_key(&chain.id.trail) {
             true => drop(chains.insert(chain.id.clone(), Held::new(chain))),
             false => disk.remove(&path)?,
         }

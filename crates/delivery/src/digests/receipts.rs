@@ -69,6 +69,13 @@ struct Group {
     receipts: Vec<Receipt>,
 }
 
+/// A group, and where it lies in its file.
+struct Found {
+    group: Group,
+    offset: u64,
+    length: usize,
+}
+
 /// Where a group is.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -170,7 +177,7 @@ impl Receipts {
             let bytes = disk::read(&*receipts.disk, &path(number))?;
             match parse(&bytes) {
                 Some((head, groups)) => {
-                    receipts.take(number, head, &groups, &is_live, parked, &listed_through);
+                    receipts.take(number, &head, &groups, &is_live, parked, &listed_through);
                 }
                 None => receipts.damaged.push(name),
             }
@@ -182,13 +189,13 @@ impl Receipts {
     fn take(
         &mut self,
         number: u64,
-        head: Head,
-        groups: &[(Group, u64, usize)],
+        head: &Head,
+        groups: &[Found],
         is_live: impl Fn(BatchId) -> bool,
         parked: &HashSet<String>,
         listed_through: impl Fn(&ChainId) -> u64,
     ) {
-        let receipts = || groups.iter().flat_map(|(group, ..)| &group.receipts);
+        let receipts = || groups.iter().flat_map(|found| &found.group.receipts);
         let is_parked =
             head.is_parked && receipts().any(|receipt| parked.contains(receipt.first_key()));
         let first_keys: Vec<String> = receipts().map(|one| one.first_key().to_owned()).collect();
@@ -203,11 +210,11 @@ impl Receipts {
         if !held.is_settled() {
             self.known.extend(held.first_keys.iter().cloned());
         }
-        for (group, offset, length) in groups {
+        for Found { group, offset, length } in groups {
             if listed_through(&group.chain) < number {
                 held.unlisted += 1;
-                let place =
-                    Place { number, written: head.written, offset: *offset, length: *length };
+                let (written, offset, length) = (head.written, *offset, *length);
+                let place = Place { number, written, offset, length };
                 self.unlisted.entry(group.chain.clone()).or_default().push(place);
             }
         }
@@ -399,7 +406,7 @@ fn parse_frame<T: DeserializeOwned>(bytes: &[u8]) -> Option<(T, usize)> {
 }
 
 /// A receipts file: its head, and its groups with their places. `None` when any of it is damaged.
-fn parse(bytes: &[u8]) -> Option<(Head, Vec<(Group, u64, usize)>)> {
+fn parse(bytes: &[u8]) -> Option<(Head, Vec<Found>)> {
     let (head, mut at): (Head, usize) = parse_frame(bytes)?;
     if head.format > FORMAT {
         return None;
@@ -407,7 +414,7 @@ fn parse(bytes: &[u8]) -> Option<(Head, Vec<(Group, u64, usize)>)> {
     let mut groups = Vec::new();
     while at < bytes.len() {
         let (group, length) = parse_frame(&bytes[at..])?;
-        groups.push((group, at as u64, length));
+        groups.push(Found { group, offset: at as u64, length });
         at += length;
     }
     Some((head, groups))

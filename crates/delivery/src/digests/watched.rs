@@ -9,6 +9,7 @@
 //!
 //! Source: AWS CloudTrail User Guide, "CloudTrail digest file structure".
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{BatchId, BucketName, KeyPrefix, OrganizationId, Timestamp, TrailArn};
@@ -72,12 +73,12 @@ impl Watched {
         self.phase != Phase::Off
     }
 
-    /// What a chain of this epoch is to do. `is_drained` says whether all up to a batch is delivered.
-    pub fn course(&self, epoch: u64, is_drained: impl FnOnce(BatchId) -> bool) -> Course {
+    /// What a chain of an epoch is to do. `is_drained` says whether all that was recorded before a stop
+    /// is delivered.
+    #[must_use]
+    pub fn course(&self, epoch: u64, is_drained: bool) -> Course {
         match self.phase {
-            Phase::Stopped { at, boundary } if epoch == self.epoch => {
-                Course::Closing { at, is_drained: is_drained(boundary) }
-            }
+            Phase::Stopped { at, .. } if epoch == self.epoch => Course::Closing { at, is_drained },
             Phase::Running if epoch == self.epoch => Course::Running,
             _ => Course::Over,
         }
@@ -88,19 +89,20 @@ impl Watched {
 /// that was recorded before, `after` the number of the last receipts file.
 #[must_use]
 pub fn define(
-    watched: &[Watched],
+    watched: &BTreeMap<TrailArn, Watched>,
     definitions: &Definitions,
     now: Timestamp,
     boundary: BatchId,
     after: u64,
-) -> Vec<Watched> {
-    let mut next_epoch = watched.iter().map(|one| one.epoch).max().unwrap_or_default() + 1;
+) -> BTreeMap<TrailArn, Watched> {
+    let mut next_epoch = watched.values().map(|one| one.epoch).max().unwrap_or_default() + 1;
     // Never the epoch of a trail that is gone.
     next_epoch = next_epoch.max(u64::try_from(now.as_millis()).unwrap_or_default());
-    let mut defined = Vec::new();
+    let mut defined = BTreeMap::new();
+    let mut insert = |one: Watched| drop(defined.insert(one.trail.clone(), one));
     for definition in &definitions.trails {
         let trail = &definition.trail;
-        let before = watched.iter().find(|one| one.trail == trail.arn);
+        let before = watched.get(&trail.arn);
         let organization = definitions.organization.as_ref().filter(|_| trail.is_organization);
         let place = Place {
             bucket: trail.bucket.clone(),
@@ -114,9 +116,9 @@ pub fn define(
         let goes_on = before
             .filter(|one| one.phase == Phase::Running && one.logging_started == logging_started);
         match (is_on, goes_on, before) {
-            (true, Some(before), _) => defined.push(Watched { place, ..before.clone() }),
+            (true, Some(before), _) => insert(Watched { place, ..before.clone() }),
             (true, None, before) => {
-                defined.push(Watched {
+                insert(Watched {
                     trail: trail.arn.clone(),
                     place,
                     epoch: next_epoch,
@@ -129,7 +131,7 @@ pub fn define(
             }
             (false, _, Some(before)) => {
                 let before = Watched { place, ..before.clone() };
-                defined.push(match trail.is_logging {
+                insert(match trail.is_logging {
                     true => Watched { phase: Phase::Off, ..before },
                     false => stopped(before, now, boundary),
                 });
@@ -137,10 +139,9 @@ pub fn define(
             (false, _, None) => {}
         }
     }
-    for before in watched {
-        if !defined.iter().any(|one| one.trail == before.trail) {
-            defined.push(stopped(before.clone(), now, boundary));
-        }
+    for (trail, before) in watched {
+        let deleted = || stopped(before.clone(), now, boundary);
+        defined.entry(trail.clone()).or_insert_with(deleted);
     }
     defined
 }
