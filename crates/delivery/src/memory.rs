@@ -50,6 +50,11 @@ impl MemoryStore {
         self.with(|state| state.objects.insert((put.bucket.to_string(), put.key.clone()), put));
     }
 
+    /// Somebody removes an object.
+    pub fn remove(&self, bucket: &str, key: &str) {
+        self.with(|state| state.objects.remove(&(bucket.to_owned(), key.to_owned())));
+    }
+
     /// All objects, by bucket and key.
     #[must_use]
     pub fn objects(&self) -> Vec<Put> {

@@ -1,0 +1,209 @@
+//! Crashes, refusing buckets, lost answers, foreign objects, clocks that are set.
+
+use bytes::Bytes;
+use cairn_delivery::Put;
+use cairn_delivery::memory::Fault;
+use disk::Disk;
+use expect_test::expect;
+use model::BatchId;
+
+use crate::world::{HOME, World, at, bucket, error, trail_arn};
+
+#[tokio::test]
+async fn a_batch_that_begins_again_lists_each_of_its_files_once() {
+    let mut world = World::new();
+    world.pass_to("09T15:30:00").await;
+    world.sealed.push(BatchId(1));
+    world.digests.note(&world.put("all", HOME, 1, 0));
+    world.digests.keep(BatchId(1), world.now.get()).await.unwrap();
+    // A digest lists the one, a crash comes, and both are delivered (the first is met in place).
+    world.pass_to("09T16:29:23").await;
+    world.crash();
+    world.now.set(at("09T15:30:00"));
+    let files = [world.put("all", HOME, 1, 0), world.put("all", HOME, 1, 1)];
+    world.now.set(at("09T16:30:00"));
+    files.iter().for_each(|file| world.digests.note(file));
+    world.digests.keep(BatchId(1), world.now.get()).await.unwrap();
+    world.digests.retired(BatchId(1)).await;
+    world.sealed.clear();
+    world.crash();
+    world.pass_to("09T17:29:23").await;
+    let mut expected = files.map(|file| file.key);
+    expected.sort();
+    assert_eq!(world.listed(), expected);
+    assert!(world.left_in("receipts").is_empty());
+}
+
+#[tokio::test]
+async fn a_crash_at_any_operation_of_the_disk_changes_nothing() {
+    let untroubled = run(None).await;
+    let operations = untroubled.disk.operations();
+    assert!(operations > 20);
+    for operation in 0..operations {
+        let world = run(Some(operation)).await;
+        let (chain, listed) = (world.chain(HOME), world.listed());
+        assert_eq!(listed, untroubled.listed(), "killed at {operation}: {chain}");
+        assert!(chain.starts_with('|'), "killed at {operation}: {chain}");
+        assert_eq!(chain.matches('|').count(), 1, "killed at {operation}: {chain}");
+        assert!(world.left_in("receipts").is_empty(), "killed at {operation}");
+    }
+}
+
+/// Two hours with a batch each; the disk stops at some operation, and the start goes on from there.
+async fn run(stop_after: Option<u64>) -> World {
+    let mut world = World::new();
+    if let Some(operations) = stop_after {
+        world.disk.stop_after(operations);
+    }
+    for (batch, time) in [(1, "09T15:40:00"), (2, "09T16:40:00"), (3, "09T17:40:00")] {
+        world.sealed.push(BatchId(batch));
+        loop {
+            world.now.set(at(time));
+            let file = world.put("all", HOME, batch, 0);
+            let now = world.now.get();
+            let is_drained = |_: &_, _| false;
+            if let Ok(due) = world.digests.take_due(now, is_drained).await {
+                for (due, course) in due {
+                    world.digests.advance(&due, course, now, 1.0).await;
+                }
+            }
+            world.digests.note(&file);
+            if world.digests.keep(BatchId(batch), now).await.is_ok() && world.disk.list("").is_ok()
+            {
+                break;
+            }
+            world.crash();
+        }
+        world.sealed.clear();
+        world.digests.retired(BatchId(batch)).await;
+    }
+    world.crash();
+    world.pass_to("09T18:40:00").await;
+    world
+}
+
+#[tokio::test]
+async fn what_is_owed_after_an_outage_follows_in_order_each_hour_with_its_files() {
+    let mut world = World::new();
+    world.pass_to("09T15:29:23").await;
+    world.store.refuse("bucket", Some(error("AccessDenied")));
+    let mut delivered = Vec::new();
+    for (batch, time) in [(1, "09T15:40:00"), (2, "09T17:40:00"), (3, "09T17:50:00")] {
+        world.pass_to(time).await;
+        delivered.push(world.deliver(HOME, batch).await);
+    }
+    world.crash();
+    world.pass_to("09T18:40:00").await;
+    let report = world.digests.report();
+    assert_eq!(report.refused[0].error, "AccessDenied: no");
+    world.store.refuse("bucket", None);
+    world.pass_to("09T18:50:00").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T16:29:23 1
+        09T16:29:23 09T17:29:23 0
+        09T17:29:23 09T18:29:23 2"#]]
+    .assert_eq(&world.chain(HOME));
+    assert_eq!(world.listed(), delivered);
+    assert!(world.digests.report().refused.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_owed_for_longer_than_a_month_begins_with_one_digest_for_all_before() {
+    let world = World::new();
+    world.pass_to("01T00:00:00").await;
+    world.now.set(at("09T15:29:23").plus(std::time::Duration::from_secs(40 * 24 * 3600)));
+    world.tick().await;
+    let found = world.found(HOME);
+    assert_eq!(found.len(), 31 * 24 + 1);
+    assert_eq!(found[0].digest.digest_start_time, "2026-03-09T14:29:23Z");
+    assert_eq!(found[0].digest.digest_end_time, "2026-03-18T15:29:23Z");
+    assert_eq!(found[1].digest.digest_end_time, "2026-03-18T16:29:23Z");
+}
+
+#[tokio::test]
+async fn a_lost_answer_does_not_double_a_digest() {
+    let mut world = World::new();
+    world.store.plan([Some(Fault::After(error("Timeout")))]);
+    world.pass_to("09T15:29:23").await;
+    world.crash();
+    world.deliver(HOME, 1).await;
+    world.pass_to("09T16:29:23").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T16:29:23 1"#]]
+    .assert_eq(&world.chain(HOME));
+    assert_eq!(world.digests.report().foreign_objects, 0);
+}
+
+#[tokio::test]
+async fn a_foreign_object_under_its_name_makes_a_digest_end_a_second_later() {
+    let world = World::new();
+    world.pass_to("09T15:29:23").await;
+    let end = at("09T16:29:23");
+    let id = model::ChainId {
+        trail: trail_arn("all"),
+        organization: None,
+        account: crate::world::ACCOUNT.parse().unwrap(),
+        region: HOME.parse().unwrap(),
+    };
+    let key = id.key(None, end, model::DigestKind::Standard);
+    world.store.plant(Put {
+        bucket: bucket(),
+        key: key.clone(),
+        body: Bytes::from_static(b"nothing to see here"),
+        kms_key: None,
+        metadata: Default::default(),
+        trail: trail_arn("all"),
+    });
+    world.deliver(HOME, 1).await;
+    world.pass_to("09T17:29:23").await;
+    assert_eq!(world.digests.report().foreign_objects, 1);
+    world.store.remove("bucket", &key);
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T16:29:24 1
+        09T16:29:24 09T17:29:23 0"#]]
+    .assert_eq(&world.chain(HOME));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_ahead_and_back_leaves_one_chain_and_no_file_for_later() {
+    let mut world = World::new();
+    world.pass_to("09T15:29:23").await;
+    world.now.set(at("09T20:00:00"));
+    let ahead = world.deliver(HOME, 1).await;
+    world.pass_to("09T15:40:00").await;
+    let right = world.deliver(HOME, 2).await;
+    world.crash();
+    world.pass_to("09T16:29:23").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T16:29:23 2"#]]
+    .assert_eq(&world.chain(HOME));
+    let mut expected = vec![ahead, right];
+    expected.sort();
+    assert_eq!(world.listed(), expected);
+    // Digests that were written ahead stay; the chain waits for the clock to come there.
+    world.pass_to("09T20:00:00").await;
+    world.pass_to("09T17:00:00").await;
+    world.deliver(HOME, 3).await;
+    world.pass_to("09T20:29:23").await;
+    assert_eq!(world.chain(HOME).lines().count(), 6);
+    assert_eq!(world.listed().len(), 3);
+}
+
+#[tokio::test]
+async fn receipts_that_rot_are_kept_and_told_of() {
+    let mut world = World::new();
+    world.pass_to("09T15:29:23").await;
+    world.deliver(HOME, 1).await;
+    let name = world.left_in("receipts").pop().unwrap();
+    world.disk.flip_bit(&format!("receipts/{name}"), 200).unwrap();
+    world.crash();
+    world.deliver(HOME, 2).await;
+    world.pass_to("09T16:29:23").await;
+    assert_eq!(world.digests.report().damaged, [name.clone()]);
+    assert_eq!(world.left_in("receipts"), [name]);
+    assert_eq!(world.listed().len(), 1);
+}

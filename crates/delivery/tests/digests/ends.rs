@@ -1,0 +1,118 @@
+//! How chains end, and begin again.
+
+use expect_test::expect;
+use model::BatchId;
+
+use crate::world::{HOME, World};
+
+#[tokio::test]
+async fn a_stop_ends_the_chain_when_all_that_was_recorded_before_is_delivered() {
+    let mut world = World::new();
+    world.pass_to("09T15:29:23").await;
+    world.sealed.push(BatchId(7));
+    world.pass_to("09T15:40:00").await;
+    world.change(|definitions| definitions.trails[0].trail.is_logging = false);
+    world.pass_to("09T15:40:10").await;
+    expect!["|09T14:29:23 09T15:29:23 0"].assert_eq(&world.chain(HOME));
+    world.deliver(HOME, 7).await;
+    world.sealed.clear();
+    world.pass_to("09T15:40:11").await;
+    world.pass_to("09T23:00:00").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T15:40:11 1"#]]
+    .assert_eq(&world.chain(HOME));
+    assert_eq!(world.left_in("digests"), ["trails.json"], "nothing is kept of it");
+}
+
+#[tokio::test]
+async fn what_comes_after_the_final_digest_is_in_a_backfill_digest() {
+    let mut world = World::new();
+    world.pass_to("09T15:29:23").await;
+    world.parked.push(world.put("all", HOME, 7, 0).header);
+    world.parked.push(world.put("all", HOME, 7, 1).header);
+    world.pass_to("09T15:40:00").await;
+    world.change(|definitions| definitions.trails.clear());
+    // The interval ends before its bucket takes the files.
+    world.pass_to("09T16:30:00").await;
+    for (time, part) in [("09T18:00:00", 0), ("09T20:00:00", 1)] {
+        world.pass_to(time).await;
+        let file = world.put("all", HOME, 7, part);
+        let file = cairn_delivery::Delivered { header: world.parked[0].clone(), ..file };
+        world.digests.keep_parked(&file, world.now.get()).await.unwrap();
+        world.parked.remove(0);
+        world.digests.forgotten(&file.header).await;
+        world.tick().await;
+        world.crash();
+        world.tick().await;
+    }
+    world.pass_to("09T21:00:00").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T16:29:23 0
+        |backfill 09T16:29:23 09T20:00:00 1
+        backfill 09T20:00:00 09T20:00:01 1"#]]
+    .assert_eq(&world.chain(HOME));
+    let backfill = &world.found(HOME)[2];
+    let generated = &backfill.put.metadata["backfill-generation-timestamp"];
+    assert_eq!(*generated, backfill.digest.digest_end_time.replace('Z', ".000Z"));
+}
+
+#[tokio::test]
+async fn validation_that_is_switched_off_ends_the_chain_at_once() {
+    let mut world = World::new();
+    world.pass_to("09T15:30:00").await;
+    world.deliver(HOME, 1).await;
+    world.sealed.push(BatchId(2));
+    world.change(|definitions| definitions.trails[0].validates_log_files = false);
+    world.pass_to("09T15:31:00").await;
+    world.deliver(HOME, 2).await;
+    world.pass_to("09T19:00:00").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T15:31:00 1"#]]
+    .assert_eq(&world.chain(HOME));
+}
+
+#[tokio::test]
+async fn logging_that_starts_again_begins_a_chain_after_the_final_digest() {
+    let mut world = World::new();
+    world.pass_to("09T15:30:00").await;
+    for second in 0..3 {
+        world.change(|definitions| definitions.trails[0].trail.is_logging = false);
+        world.change(|definitions| definitions.trails[0].trail.is_logging = true);
+        if second == 1 {
+            world.crash();
+        }
+        world.tick().await;
+    }
+    world.pass_to("09T16:31:00").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T15:30:00 0
+        |09T14:30:01 09T15:30:01 0
+        |09T14:30:02 09T15:30:02 0
+        09T15:30:02 09T16:30:02 0"#]]
+    .assert_eq(&world.chain(HOME));
+}
+
+#[tokio::test]
+async fn a_trail_that_takes_the_name_of_another_begins_its_own_chain() {
+    let mut world = World::new();
+    world.pass_to("09T15:30:00").await;
+    world.deliver(HOME, 1).await;
+    let trail = world.trail().clone();
+    world.change(|definitions| definitions.trails.clear());
+    world.pass_to("09T15:31:00").await;
+    world.pass_to("09T15:31:02").await;
+    world.change(|definitions| definitions.trails.push(trail));
+    world.deliver(HOME, 2).await;
+    world.crash();
+    world.pass_to("09T16:31:02").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T15:31:00 1
+        |09T14:31:02 09T15:31:02 0
+        09T15:31:02 09T16:31:02 1"#]]
+    .assert_eq(&world.chain(HOME));
+}
