@@ -18,7 +18,7 @@ use notifier::sns::SnsTopic;
 use notifier::{Topic, fanout};
 use serde::Serialize;
 use serde_json::{Value, json};
-use trails::{Origin, Trail};
+use trails::{Origin, Trail, TrailDefinition};
 
 use crate::advice::advice;
 use crate::cli::Verdict;
@@ -94,7 +94,7 @@ impl Doctor {
         let stored = trail_explain::read_registry(&settings.data_dir)?;
         let of_api = stored.trails.iter().filter(|one| one.origin == Origin::Api);
         for definition in settings.definitions.trails.iter().chain(of_api) {
-            check_trail(&config, &definition.trail, &mut checks).await;
+            check_trail(&config, definition, &mut checks).await;
         }
         self.show(&settings, &checks)?;
         Ok(if checks.iter().all(|check| check.ok) { Verdict::Good } else { Verdict::Bad })
@@ -182,18 +182,22 @@ fn check_accounts(settings: &Settings) -> Check {
     }
 }
 
-async fn check_trail(config: &SdkConfig, trail: &Trail, checks: &mut Vec<Check>) {
+async fn check_trail(config: &SdkConfig, definition: &TrailDefinition, checks: &mut Vec<Check>) {
+    let trail = &definition.trail;
     let name = &trail.arn.name;
     let bucket = &trail.bucket;
     let store: S3Store = aws::store(config);
-    let put = set_up::marker(trail);
-    let key = put.key.clone();
-    let result = store.put_new(&put).await.map(|_| ()).map_err(|error| error.to_string());
-    let what = format!("trail {name}: put s3://{bucket}/{key}");
-    checks.push(Check::new(what, result, || write_statement(trail)));
-    let result = store.read(bucket, &key, 0).await.map(|_| ()).map_err(|error| error.to_string());
-    let what = format!("trail {name}: read s3://{bucket}/{key} (a retry compares what is there)");
-    checks.push(Check::new(what, result, || write_statement(trail)));
+    for put in set_up::markers(definition) {
+        let key = &put.key;
+        let result = store.put_new(&put).await.map(|_| ()).map_err(|error| error.to_string());
+        let what = format!("trail {name}: put s3://{bucket}/{key}");
+        checks.push(Check::new(what, result, || write_statement(trail)));
+        let read = store.read(bucket, key, 0).await;
+        let result = read.map(|_| ()).map_err(|error| error.to_string());
+        let what =
+            format!("trail {name}: read s3://{bucket}/{key} (what was put is read and compared)");
+        checks.push(Check::new(what, result, || write_statement(trail)));
+    }
     let result = store.read_acl(bucket).await.map_err(|error| error.to_string());
     checks.push(Check::new(format!("trail {name}: read the ACL of {bucket}"), result, || {
         acl_statement(trail)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use delivery::DigestsReport;
 use model::TrailArn;
 use notifier::NotifierReport;
 use notifier::logs::LogsReport;
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub notifier: NotifierReport,
     /// Log groups that refuse, and what waits for them.
     pub logs: LogsReport,
+    /// The digests.
+    pub digests: DigestsReport,
 }
 
 /// The answer of `/readyz`.
@@ -142,10 +145,10 @@ impl Snapshot {
                 "the accounts cannot be read, and those read before hold: {trouble}"
             ));
         }
-        if self.foreign_objects > 0 {
+        let foreign_objects = self.foreign_objects + self.digests.foreign_objects;
+        if foreign_objects > 0 {
             warnings.push(format!(
-                "{} foreign objects hold names of log files; see the log for their keys, and who may write to the bucket",
-                self.foreign_objects
+                "{foreign_objects} foreign objects hold names of log files or digests; see the log for their keys, and who may write to the bucket"
             ));
         }
         if self.logs.given_up > 0 {
@@ -153,6 +156,16 @@ impl Snapshot {
                 "the records of {} log files are not sent to their log groups: too many waited; they are in their buckets, and the log names them; mend the log group or its role",
                 self.logs.given_up
             ));
+        }
+        if let Some(first) = self.digests.refused.iter().min_by_key(|refused| refused.since) {
+            let (chains, id) = (self.digests.refused.len(), &first.id);
+            warnings.push(format!(
+                "digests of {chains} chains wait, the first since {}: {}, account {}, Region {}: {}; they follow in order when this is mended; run `cairn doctor --config FILE`",
+                first.since, id.trail, id.account, id.region, first.error
+            ));
+        }
+        for file in &self.digests.damaged {
+            warnings.push(format!("receipts/{file} is damaged: the log files that it tells of are delivered, but will be in no digest; restore it from a backup and restart cairn, or remove it"));
         }
         for damage in &self.journal.forgotten {
             warnings.push(format!("{damage}; events of that batch are delivered, but would be recorded twice if they were sent again; remove the file and restart cairn"));
@@ -177,6 +190,7 @@ fn lane(report: &LaneReport) -> String {
 
 #[cfg(test)]
 mod tests {
+    use delivery::digests::RefusedChain;
     use model::Timestamp;
     use producer::{Damage, QueueState};
 
@@ -199,6 +213,19 @@ mod tests {
 
     fn damage(file: &str) -> Damage {
         Damage { file: file.into(), offset: 77, reason: "a reason".into() }
+    }
+
+    fn worst_digests() -> DigestsReport {
+        let id = model::ChainId {
+            trail: "arn:aws:cloudtrail:eu-west-1:111111111111:trail/one".parse().unwrap(),
+            organization: None,
+            account: "222222222222".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let refused =
+            RefusedChain { id, since: Timestamp::EPOCH, error: "AccessDenied: no".into() };
+        let damaged = vec!["0000000000000007".into()];
+        DigestsReport { refused: vec![refused], damaged, ..DigestsReport::default() }
     }
 
     /// Everything at once.
@@ -228,6 +255,7 @@ mod tests {
             foreign_objects: 1,
             notifier: NotifierReport::default(),
             logs: LogsReport { given_up: 2, ..LogsReport::default() },
+            digests: worst_digests(),
         }
     }
 
@@ -250,8 +278,10 @@ mod tests {
             ("no trail is defined", "add [[trails]]"),
             ("no account exists", "cairn account create"),
             ("the accounts cannot be read", "restore it"),
-            ("1 foreign objects hold names of log files", "who may write to the bucket"),
+            ("1 foreign objects hold names of log files or digests", "who may write to the bucket"),
             ("2 log files are not sent to their log groups", "mend the log group or its role"),
+            ("digests of 1 chains wait, the first since 1970-01-01T00:00:00Z", "run `cairn doctor"),
+            ("receipts/0000000000000007 is damaged", "restore it from a backup"),
             ("journal/2.ids is damaged at byte 77: a reason", "remove the file"),
         ];
         assert_eq!(said.len(), expected.len(), "{said:#?}");
@@ -276,6 +306,8 @@ mod tests {
             "the accounts cannot be read",
             "foreign objects hold names of log files",
             "not sent to their log groups",
+            "chains wait",
+            "is damaged: the log files that it tells of",
             ".ids is damaged",
         ];
         for (said, phrase) in health.problems.iter().chain(&health.warnings).zip(phrases) {

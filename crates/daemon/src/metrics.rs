@@ -78,6 +78,10 @@ enum Name {
     LogEventsSent,
     LogEventsSkipped,
     LogFilesGivenUp,
+    DigestChains,
+    DigestsWritten,
+    DigestsListed,
+    DigestsWaiting,
 }
 
 impl Name {
@@ -144,7 +148,7 @@ impl Name {
             ),
             Name::ForeignObjects => (
                 "cairn_foreign_objects",
-                "Objects under a log file's name that Cairn did not put there",
+                "Objects under the name of a log file or digest that Cairn did not put there",
             ),
             Name::NoticesPublished => {
                 ("cairn_notices_published", "Notices that topics took, since the start")
@@ -162,6 +166,17 @@ impl Name {
             Name::LogFilesGivenUp => (
                 "cairn_log_group_files_given_up",
                 "Log files whose records log groups do not get, too many waiting, since the start",
+            ),
+            Name::DigestChains => {
+                ("cairn_digest_chains", "Chains of digests: of a trail, an account and a Region")
+            }
+            Name::DigestsWritten => ("cairn_digests_written", "Digests written since the start"),
+            Name::DigestsListed => {
+                ("cairn_digest_log_files", "Log files that digests list, since the start")
+            }
+            Name::DigestsWaiting => (
+                "cairn_digest_chains_waiting",
+                "Chains whose digest could not be written, and is tried again",
             ),
         }
     }
@@ -341,12 +356,17 @@ fn parked(registry: &mut Registry, snapshot: &Snapshot) {
         lanes.iter().map(|lane| (of_lane(lane), u64::from(lane.failures))),
     );
     gauge(registry, Name::SpillSetAside, snapshot.set_aside.len() as u64);
-    gauge(registry, Name::ForeignObjects, snapshot.foreign_objects);
+    let foreign_objects = snapshot.foreign_objects + snapshot.digests.foreign_objects;
+    gauge(registry, Name::ForeignObjects, foreign_objects);
     gauge(registry, Name::NoticesPublished, snapshot.notifier.published);
     gauge(registry, Name::NoticesParked, snapshot.notifier.parked);
     gauge(registry, Name::LogEventsSent, snapshot.logs.sent);
     gauge(registry, Name::LogEventsSkipped, snapshot.logs.skipped);
     gauge(registry, Name::LogFilesGivenUp, snapshot.logs.given_up);
+    gauge(registry, Name::DigestChains, snapshot.digests.chains as u64);
+    gauge(registry, Name::DigestsWritten, snapshot.digests.written);
+    gauge(registry, Name::DigestsListed, snapshot.digests.listed);
+    gauge(registry, Name::DigestsWaiting, snapshot.digests.refused.len() as u64);
 }
 
 fn family<L>(registry: &mut Registry, name: Name, values: impl Iterator<Item = (L, u64)>)

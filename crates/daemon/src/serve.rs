@@ -175,7 +175,8 @@ where
         };
         let seen = registrar.definitions();
         let state = pipeline.state();
-        let look = look(&intake, &journal, &state, &delivery, &notifier, logs, &ledger, seen);
+        let look =
+            look(&intake, &journal, &state, &delivery, &notifier, logs, &digests, &ledger, seen);
         let look = with_roster(look, roster.clone());
         let metrics = Arc::new(Metrics::default());
         let api_site = ApiSite {
@@ -455,6 +456,7 @@ fn look<S, T>(
     delivery: &Arc<Delivery<S>>,
     notifier: &Arc<Notifier<T>>,
     logs: Arc<LogSender>,
+    digests: &Arc<Digests<S>>,
     ledger: &Arc<Ledger>,
     definitions: watch::Receiver<Arc<Definitions>>,
 ) -> Arc<dyn Fn() -> Snapshot + Send + Sync>
@@ -463,8 +465,8 @@ where
     T: Topic + 'static,
 {
     let (intake, journal, pipeline) = (intake.clone(), journal.clone(), Arc::clone(pipeline));
-    let (delivery, notifier, ledger) =
-        (Arc::clone(delivery), Arc::clone(notifier), Arc::clone(ledger));
+    let (delivery, notifier, digests, ledger) =
+        (Arc::clone(delivery), Arc::clone(notifier), Arc::clone(digests), Arc::clone(ledger));
     Arc::new(move || {
         let (state, mut balances) = ledger.look(|| journal.borrow().clone());
         let (report, logs) = (notifier.report(), logs.report());
@@ -485,6 +487,7 @@ where
             foreign_objects: delivery.foreign_objects(),
             notifier: report,
             logs,
+            digests: digests.report(),
         }
     })
 }

@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
-use trails::{Changes, Trail};
+use trails::{Changes, TrailDefinition};
 
 use crate::checks::Checks;
 use crate::cli::{Serve, Verdict};
@@ -141,11 +141,12 @@ impl Service<'_> {
         report(changes);
         self.introductions.abort_all();
         let (config, fanout) = (self.config.clone(), settings.fanout.clone());
-        let is_new = |trail: &&Trail| {
-            changes.added.contains(&trail.arn) || changes.changed.contains(&trail.arn)
+        let is_new = |definition: &&TrailDefinition| {
+            let arn = &definition.trail.arn;
+            changes.added.contains(arn) || changes.changed.contains(arn)
         };
-        let trails = settings.definitions.trails.iter().map(|definition| &definition.trail);
-        let trails: Vec<Trail> = trails.filter(is_new).cloned().collect();
+        let trails = settings.definitions.trails.iter();
+        let trails: Vec<TrailDefinition> = trails.filter(is_new).cloned().collect();
         let notifier = self.daemon.notifier();
         self.introductions.spawn(async move {
             let left = set_up::fan_out(&config, &left).await;

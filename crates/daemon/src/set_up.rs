@@ -10,10 +10,10 @@ use aws_config::SdkConfig;
 use bytes::Bytes;
 use delivery::{Metadata, ObjectStore, Put};
 use model::TopicArn;
-use model::key::marker_key;
+use model::key::marker_keys;
 use notifier::fanout::{self, Fanout, FanoutQueue, QueueRef};
 use notifier::{Notifier, Topic};
-use trails::Trail;
+use trails::TrailDefinition;
 
 use crate::config::FanoutSettings;
 
@@ -25,12 +25,15 @@ const FAN_OUT_PAUSE_MAX: Duration = Duration::from_secs(300);
 pub async fn introduce<T: Topic>(
     store: &impl ObjectStore,
     notifier: &Notifier<T>,
-    trails: &[Trail],
+    trails: &[TrailDefinition],
 ) {
-    for trail in trails {
+    for definition in trails {
+        let trail = &definition.trail;
         let bucket = &trail.bucket;
-        if let Err(error) = store.put_new(&marker(trail)).await {
-            tracing::warn!(trail = %trail.arn, %bucket, %error, "the marker could not be put; run `cairn doctor`");
+        for marker in markers(definition) {
+            if let Err(error) = store.put_new(&marker).await {
+                tracing::warn!(trail = %trail.arn, %bucket, %error, "a marker could not be put; run `cairn doctor`");
+            }
         }
         let Some(topic) = &trail.topic else { continue };
         if let Err(error) = notifier.validate(topic).await {
@@ -39,17 +42,20 @@ pub async fn introduce<T: Topic>(
     }
 }
 
-/// The zero-byte object of a trail.
+/// The zero-byte objects of a trail, in the folder of its log files and in that of its digests.
 #[must_use]
-pub fn marker(trail: &Trail) -> Put {
-    Put {
+pub fn markers(definition: &TrailDefinition) -> Vec<Put> {
+    let TrailDefinition { trail, validates_log_files, .. } = definition;
+    let (prefix, account) = (trail.prefix.as_ref(), &trail.arn.account);
+    let marker = |key| Put {
         bucket: trail.bucket.clone(),
-        key: marker_key(trail.prefix.as_ref(), &trail.arn.account),
+        key,
         body: Bytes::new(),
         kms_key: trail.kms_key.clone(),
         metadata: Metadata::new(),
         trail: trail.arn.clone(),
-    }
+    };
+    marker_keys(prefix, None, account, *validates_log_files).into_iter().map(marker).collect()
 }
 
 /// Keeps topics and queues set up: those in `left` first, and later again each whose topic refuses

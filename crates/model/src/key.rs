@@ -96,15 +96,8 @@ impl LogFileName {
     }
 }
 
-/// The zero-byte object that CloudTrail puts when a trail is made or changed:
-/// `[PREFIX/]AWSLogs/ACCT/CloudTrail/`.
-#[must_use]
-pub fn marker_key(prefix: Option<&KeyPrefix>, account: &AccountId) -> String {
-    account_root(prefix, None, account) + "CloudTrail/"
-}
-
-/// All the zero-byte objects by which a trail proves that it may write where its files go: log
-/// files, and digests if it writes them. An organization trail proves it for its own account too,
+/// The zero-byte objects that CloudTrail puts when a trail is made or changed, by which the trail
+/// proves that it may write where its files go: log files, and digests if it writes them. An organization trail proves it for its own account too,
 /// as the bucket policy of AWS has it: the trail may be turned back into an account's own.
 #[must_use]
 pub fn marker_keys(
@@ -202,7 +195,6 @@ mod tests {
                 "AWSLogs/111111111111/CloudTrail-Insight/eu-west-1/2026/03/09/111111111111_CloudTrail-Insight_eu-west-1_20260309T1402Z_0VDNXCupKg3pajBY.json.gz"
             ],
         );
-        assert_eq!(marker_key(None, &name().account), "AWSLogs/111111111111/CloudTrail/");
     }
 
     #[test]
@@ -210,7 +202,7 @@ mod tests {
         let (prefix, account) = ("logs".parse().unwrap(), "111111111111".parse().unwrap());
         let organization = "o-abc123defg".parse().unwrap();
         let account_alone = marker_keys(None, None, &account, false);
-        assert_eq!(account_alone, [marker_key(None, &account)]);
+        assert_eq!(account_alone, ["AWSLogs/111111111111/CloudTrail/"]);
         assert_eq!(
             marker_keys(Some(&prefix), Some(&organization), &account, true),
             [

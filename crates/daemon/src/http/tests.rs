@@ -75,6 +75,7 @@ impl World {
             foreign_objects: 0,
             notifier: Default::default(),
             logs: Default::default(),
+            digests: delivery::DigestsReport::default(),
         };
         let metrics = Arc::new(Metrics::default());
         let connections = Connections::new(connections_max, Arc::clone(&metrics));

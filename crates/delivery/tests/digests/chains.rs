@@ -41,7 +41,7 @@ async fn a_digest_says_which_files_with_which_hashes_of_which_times() {
     assert_eq!(digest.oldest_event_time.as_deref(), Some("2026-03-09T15:30:00Z"));
     assert_eq!(digest.newest_event_time.as_deref(), Some("2026-03-09T15:35:00Z"));
     let hashes: Vec<_> = digest.log_files.iter().map(|file| file.hash_value.clone()).collect();
-    let mut expected = vec![(early.key, early.header.sha256), (late.key, late.header.sha256)];
+    let mut expected = [(early.key, early.header.sha256), (late.key, late.header.sha256)];
     expected.sort();
     assert_eq!(hashes, expected.iter().map(|(_, hash)| hash.clone()).collect::<Vec<_>>());
 }
