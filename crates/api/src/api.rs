@@ -122,6 +122,7 @@ impl<S: Site> Api<S> {
             caller: call.caller,
             definitions,
             status: &|trail: &TrailArn| self.site.status(trail),
+            public_keys: &|from, to| self.site.public_keys(&call.caller.region, from, to),
             now: call.now,
             id: call.id,
             quotas: &self.quotas,

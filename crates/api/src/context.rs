@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use keyring::PublishedKey;
 use model::{Timestamp, TrailArn};
 use trails::Definitions;
 use uuid::Uuid;
@@ -17,6 +18,8 @@ pub struct Context<'a> {
     pub definitions: &'a Definitions,
     /// How a trail's deliveries fare.
     pub status: &'a dyn Fn(&TrailArn) -> TrailStatus,
+    /// The keys of the caller's Region that are valid at some moment from one to the other.
+    pub public_keys: &'a dyn Fn(Timestamp, Timestamp) -> Vec<PublishedKey>,
     /// When the call came.
     pub now: Timestamp,
     /// Drawn for this call: the id of what it makes.

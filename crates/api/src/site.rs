@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use keyring::PublishedKey;
 use model::{AccountId, Region, Timestamp, TrailArn};
 use trails::Definitions;
 use uuid::Uuid;
@@ -48,6 +49,9 @@ pub trait Site: Send + Sync {
 
     /// How a trail's deliveries fare.
     fn status(&self, trail: &TrailArn) -> TrailStatus;
+
+    /// The keys that sign digests of a Region and are valid at some moment from one to the other.
+    fn public_keys(&self, region: &Region, from: Timestamp, to: Timestamp) -> Vec<PublishedKey>;
 
     /// What time it is.
     fn now(&self) -> Timestamp;

@@ -9,8 +9,8 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use model::Timestamp;
-use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::exception::Exception;
@@ -169,6 +169,24 @@ pub(crate) fn with_small_letter(name: &str) -> String {
 /// The output of an operation.
 pub(crate) fn output<O: Serialize>(output: &O) -> Value {
     serde_json::to_value(output).expect("outputs always serialize")
+}
+
+/// A time as the SDKs send it, a number of seconds since 1970, or as text; `None` when it is absent.
+pub(crate) fn time<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let time = match &value {
+        #[allow(clippy::cast_possible_truncation)] // what is out of range is clamped
+        Value::Number(seconds) => seconds
+            .as_f64()
+            .map(|seconds| Timestamp::from_millis((seconds * 1000.0).round() as i64)),
+        Value::String(text) => Timestamp::parse(text),
+        _ => None,
+    };
+    let expected =
+        "expected a number of seconds since 1970, or a text such as 2026-05-04T03:02:01Z";
+    time.map(Some).ok_or_else(|| D::Error::custom(expected))
 }
 
 /// A time as seconds since 1970, with milliseconds.

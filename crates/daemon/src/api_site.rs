@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::{Check, Exception, Problem, Site, TrailStatus};
 use bytes::Bytes;
+use keyring::{KeyRing, PublishedKey};
 use model::{AccountId, Event, Region, Sender, Timestamp, TrailArn};
 use producer::intake::{Refusal, WAIT_MAX};
 use producer::{Intake, JournalState};
@@ -34,6 +35,8 @@ pub struct ApiSite {
     pub checks: Checks,
     /// How trails fare.
     pub status: Arc<StatusBook>,
+    /// The keys that sign digests.
+    pub keys: Arc<KeyRing>,
 }
 
 impl Site for ApiSite {
@@ -45,6 +48,10 @@ impl Site for ApiSite {
 
     fn status(&self, trail: &TrailArn) -> TrailStatus {
         self.status.of(trail)
+    }
+
+    fn public_keys(&self, region: &Region, from: Timestamp, to: Timestamp) -> Vec<PublishedKey> {
+        self.keys.published(region, from, to)
     }
 
     fn now(&self) -> Timestamp {

@@ -6,8 +6,11 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Builder as S3Builder;
 use delivery::S3Store;
+use keyring::{Custody, Kms};
 use notifier::logs::CloudWatchLogs;
 use notifier::sns::SnsTopic;
+
+use crate::config::DigestsKmsKey;
 
 /// Used when neither the environment nor a profile names a Region.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -15,6 +18,9 @@ const DEFAULT_REGION: &str = "us-east-1";
 /// No call waits longer, the SDK's own retries included; a long poll of SQS takes 20 s.
 const ATTEMPT_MAX: Duration = Duration::from_secs(40);
 const OPERATION_MAX: Duration = Duration::from_secs(90);
+
+/// A call of KMS for a key that signs digests ends by then, the SDK's own retries included.
+const KMS_MAX: Duration = Duration::from_secs(10);
 
 /// The settings that all clients share.
 pub async fn load() -> SdkConfig {
@@ -47,6 +53,22 @@ pub fn store(config: &SdkConfig) -> S3Store {
 #[must_use]
 pub fn logs(config: &SdkConfig) -> CloudWatchLogs {
     CloudWatchLogs::new(&config.into(), &config.into())
+}
+
+/// How the private keys that sign digests are kept.
+#[must_use]
+pub fn custody(config: &SdkConfig, key: &DigestsKmsKey) -> Custody {
+    match key {
+        DigestsKmsKey::Unset => Custody::Plain,
+        DigestsKmsKey::NoLonger => Custody::NoLongerKms,
+        DigestsKmsKey::Named(named) => {
+            let (timeouts, retries) = notifier::failure::bounds(KMS_MAX);
+            let config = aws_sdk_kms::config::Builder::from(config)
+                .timeout_config(timeouts)
+                .retry_config(retries);
+            Custody::Kms(Kms::new(&config.build(), named))
+        }
+    }
 }
 
 /// The topics.

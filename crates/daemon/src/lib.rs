@@ -10,6 +10,7 @@ pub mod checks;
 pub mod cli;
 pub mod config;
 pub mod consume;
+pub mod digest_keys;
 pub mod doctor;
 pub mod health;
 pub mod http;

@@ -16,7 +16,7 @@ use delivery::digests::OnTheirWay;
 use delivery::{Delivery, Digests, ObjectStore};
 use disk::{Disk, RealDisk};
 use futures_util::FutureExt;
-use keyring::{KeyRing, SigningKey};
+use keyring::{Custody, KeyRing};
 use model::log_file::LogFileHeader;
 use model::{BatchId, Timestamp};
 use notifier::logs::{LogSender, LogSink};
@@ -31,6 +31,7 @@ use trails::{Changes, Definitions, Registry};
 use crate::api_site::ApiSite;
 use crate::checks::Checks;
 use crate::config::{Auth, Settings};
+use crate::digest_keys;
 use crate::health::{Snapshot, Watch};
 use crate::http::connections::{self, Connections};
 use crate::http::room::{ROOM_BYTES, Room};
@@ -115,7 +116,9 @@ where
         topics: T,
         logs: Arc<dyn LogSink>,
         checks: Checks,
+        custody: Custody,
     ) -> anyhow::Result<Daemon<S, T>> {
+        let keys = digest_keys::open(&parts, settings.digests.key_validity, custody)?;
         let (registry, changes, intake, journal) = open_journal(settings, &parts)?;
         let retry = RetrySettings {
             give_up_after: settings.delivery.retry_for,
@@ -187,6 +190,7 @@ where
             metrics: Arc::clone(&metrics),
             checks,
             status: Arc::clone(&status),
+            keys: Arc::clone(&keys),
         };
         let site = Arc::new(Site {
             parts: parts.clone(),
@@ -227,6 +231,7 @@ where
             daemon.spawn_ops_door(listener, &site);
         }
         daemon.spawn_door(listener, site);
+        daemon.spawn("digest keys", digest_keys::tend(keys, parts));
         if let Some(roster) = roster {
             daemon.spawn("accounts", roster.follow());
         }

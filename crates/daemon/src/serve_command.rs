@@ -33,7 +33,8 @@ pub async fn run(command: &Serve) -> anyhow::Result<Verdict> {
     };
     let (store, topics) = (aws::store(&config), aws::topics(&config));
     let (logs, checks) = (Arc::new(aws::logs(&config)), Checks::new(&config));
-    let daemon = Daemon::start(&settings, parts, store, topics, logs, checks).await?;
+    let custody = aws::custody(&config, &settings.digests.kms_key);
+    let daemon = Daemon::start(&settings, parts, store, topics, logs, checks, custody).await?;
     let directory = settings.data_dir.display();
     tracing::info!(address = %daemon.address(), data_dir = %directory, version = env!("CARGO_PKG_VERSION"), "cairn is ready");
     for channel in &daemon.definitions().channels {

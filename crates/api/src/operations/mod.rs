@@ -13,6 +13,7 @@ mod log_group;
 mod logging;
 mod members;
 mod organization;
+mod public_keys;
 mod resource_policies;
 mod room;
 mod shapes;
@@ -28,7 +29,7 @@ use crate::context::Context;
 use crate::operation::{Table, change, read, unsupported};
 
 /// Operations that Cairn has not (yet): each answers with `UnsupportedOperationException`.
-const UNSUPPORTED: [&str; 32] = [
+const UNSUPPORTED: [&str; 31] = [
     "CancelQuery",
     "CreateDashboard",
     "CreateEventDataStore",
@@ -48,7 +49,6 @@ const UNSUPPORTED: [&str; 32] = [
     "ListImports",
     "ListInsightsData",
     "ListInsightsMetricData",
-    "ListPublicKeys",
     "ListQueries",
     "LookupEvents",
     "RestoreEventDataStore",
@@ -83,6 +83,7 @@ pub(crate) fn table() -> Table {
         ("GetTrail", read(trails::get)),
         ("GetTrailStatus", read(status::get)),
         ("ListChannels", read(channels::list)),
+        ("ListPublicKeys", read(public_keys::list)),
         ("ListTags", read(tags::list)),
         ("ListTrails", read(list_trails::list)),
         ("PutEventConfiguration", change(event_configuration::put)),

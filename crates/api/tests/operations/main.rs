@@ -18,6 +18,7 @@ mod log_groups;
 mod logging;
 mod organization;
 mod policies;
+mod public_keys;
 mod records;
 mod resource_policies;
 mod shadows;

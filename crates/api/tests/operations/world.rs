@@ -13,6 +13,7 @@ use cairn_api::{
     Answer, Api, Caller, Change, Check, Exception, Quotas, Request, Site, TrailStatus,
 };
 use disk::SimulatedDisk;
+use keyring::{PublicKey, PublishedKey};
 use model::{AccountId, Region, Timestamp, TrailArn};
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
@@ -40,6 +41,7 @@ pub struct Outside {
     /// Calls whose checks meet here go on together.
     meeting: Mutex<Option<Arc<Barrier>>>,
     statuses: Mutex<BTreeMap<TrailArn, TrailStatus>>,
+    public_keys: Mutex<Vec<(Region, PublishedKey)>>,
     happened: Mutex<Vec<Happened>>,
     is_journal_full: Mutex<bool>,
     does_disk_fail: Mutex<bool>,
@@ -95,6 +97,7 @@ impl World {
             checked: Mutex::default(),
             meeting: Mutex::default(),
             statuses: Mutex::default(),
+            public_keys: Mutex::default(),
             happened: Mutex::default(),
             is_journal_full: Mutex::default(),
             does_disk_fail: Mutex::default(),
@@ -192,6 +195,14 @@ impl World {
 
     pub fn set_status(&self, trail: &str, status: TrailStatus) {
         lock(&self.outside.statuses).insert(trail.parse().unwrap(), status);
+    }
+
+    /// A key of a Region, valid between two moments that are told in seconds from the beginning.
+    pub fn publish(&self, region: &str, der: &[u8], [from, to]: [i64; 2]) {
+        let at = |seconds: i64| Timestamp::from_millis(NOW + seconds * 1_000);
+        let key = PublicKey::from_pkcs1(der.to_vec());
+        let key = PublishedKey { key, not_before: at(from), not_after: at(to) };
+        lock(&self.outside.public_keys).push((region.parse().unwrap(), key));
     }
 
     /// The journal takes nothing from now on.
@@ -339,6 +350,12 @@ impl Site for MemorySite {
 
     fn status(&self, trail: &TrailArn) -> TrailStatus {
         lock(&self.0.statuses).get(trail).cloned().unwrap_or_default()
+    }
+
+    fn public_keys(&self, region: &Region, from: Timestamp, to: Timestamp) -> Vec<PublishedKey> {
+        let keys = lock(&self.0.public_keys);
+        let of_region = keys.iter().filter(|(of, _)| of == region).map(|(_, key)| key);
+        of_region.filter(|key| key.not_before <= to && from <= key.not_after).cloned().collect()
     }
 
     fn now(&self) -> Timestamp {

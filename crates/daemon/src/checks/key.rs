@@ -31,16 +31,26 @@ impl Reference {
                 format!("arn:{}:kms:{region}:{}:{resource}", partition_of(&region), trail.account);
             return Some(Reference { arn, region });
         }
-        let parts: Vec<&str> = named.splitn(6, ':').collect();
-        let &["arn", partition, "kms", region, account, resource] = parts.as_slice() else {
-            return None;
-        };
-        let region: model::Region = region.parse().ok()?;
-        let is_valid = partition == partition_of(&region)
-            && account.parse::<model::AccountId>().is_ok()
-            && is_resource(resource);
-        is_valid.then(|| Reference { arn: named.to_owned(), region })
+        region_of(named).map(|region| Reference { arn: named.to_owned(), region })
     }
+}
+
+/// Whether a KMS key may be named so: `alias/NAME`, a key id, or the ARN of either.
+pub(crate) fn is_key_name(text: &str) -> bool {
+    is_key_id(text) || text.starts_with("alias/") && is_resource(text) || region_of(text).is_some()
+}
+
+/// The Region of a key's or an alias's ARN; `None` when it is none.
+fn region_of(arn: &str) -> Option<model::Region> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let &["arn", partition, "kms", region, account, resource] = parts.as_slice() else {
+        return None;
+    };
+    let region: model::Region = region.parse().ok()?;
+    let is_valid = partition == partition_of(&region)
+        && account.parse::<model::AccountId>().is_ok()
+        && is_resource(resource);
+    is_valid.then_some(region)
 }
 
 /// `alias/NAME` or `key/ID`.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Auth, values};
+use super::{Auth, DigestsKmsKey, values};
 use crate::logging::{LogFormat, LogLevel};
 
 /// Variables that begin with `CAIRN_` and are not keys: the file's own name, and what tests and
@@ -201,6 +201,24 @@ pub(super) const DIGEST_INTERVAL: Key<Duration> = Key {
     kind: SECONDS,
     meaning: "The time that a digest of a trail with log_file_validation is of; readers expect an hour.",
 };
+pub(super) const KEY_VALIDITY: Key<Duration> = Key {
+    name: "digests.key_validity",
+    default: "\"30d\"",
+    limits: Some(["1d", "365d"]),
+    kind: DURATION,
+    meaning: "How long a key that signs digests is valid; keys overlap by a day.",
+};
+pub(super) const DIGESTS_KMS_KEY: Key<DigestsKmsKey> = Key {
+    name: "digests.kms_key",
+    default: "\"\"",
+    limits: None,
+    kind: Kind {
+        form: Form::Text,
+        expected: "a KMS key's ARN, id or alias, \"\" for none, or \"none\" to go on without the one before",
+        parse: DigestsKmsKey::parse,
+    },
+    meaning: "The KMS key that encrypts the private keys that sign digests.",
+};
 pub(super) const TRAILS_PER_REGION: Key<usize> = Key {
     name: "quotas.trails_per_region",
     default: "5",
@@ -250,7 +268,7 @@ pub(super) const LOG_LEVEL: Key<LogLevel> = Key {
 
 /// Every scalar key, in the order of the sample file.
 #[must_use]
-pub fn all() -> [About; 20] {
+pub fn all() -> [About; 22] {
     [
         DATA_DIR.about(),
         LISTEN.about(),
@@ -266,6 +284,8 @@ pub fn all() -> [About; 20] {
         RETRY_FOR.about(),
         COMPRESSION_LEVEL.about(),
         DIGEST_INTERVAL.about(),
+        KEY_VALIDITY.about(),
+        DIGESTS_KMS_KEY.about(),
         TRAILS_PER_REGION.about(),
         CHANNELS.about(),
         TAGS.about(),

@@ -40,6 +40,7 @@ use self::layers::Layers;
 pub use self::mistake::{ConfigError, Mistake, Place};
 use self::reader::{Input, Reader};
 pub use self::values::duration as parse_duration;
+use crate::checks::key::is_key_name;
 use crate::logging::{LogFormat, LogLevel};
 
 /// Everything that is configured, checked.
@@ -59,7 +60,7 @@ pub struct Settings {
     pub journal: JournalSettings,
     /// Delivery to buckets.
     pub delivery: DeliverySettings,
-    /// Digests of trails that validate their log files.
+    /// Digests and the keys that sign them.
     pub digests: DigestSettings,
     /// How much an account may make by the API.
     pub quotas: Quotas,
@@ -106,11 +107,26 @@ pub struct DeliverySettings {
     pub compression_level: u32,
 }
 
-/// Digests.
+/// Digests and the keys that sign them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestSettings {
     /// The time that a digest is of, in whole seconds.
     pub interval: Duration,
+    /// How long a key is valid.
+    pub key_validity: Duration,
+    /// The KMS key that encrypts private keys.
+    pub kms_key: DigestsKmsKey,
+}
+
+/// The KMS key that encrypts private keys.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DigestsKmsKey {
+    /// There is none, and was none.
+    Unset,
+    /// There is none from now on.
+    NoLonger,
+    /// Its ARN, id or alias.
+    Named(String),
 }
 
 /// The log.
@@ -128,6 +144,16 @@ impl Auth {
             "sigv4" => Some(Auth::Sigv4),
             "localstack" => Some(Auth::Localstack),
             _ => None,
+        }
+    }
+}
+
+impl DigestsKmsKey {
+    fn parse(text: &str) -> Option<DigestsKmsKey> {
+        match text {
+            "" => Some(DigestsKmsKey::Unset),
+            "none" => Some(DigestsKmsKey::NoLonger),
+            _ => is_key_name(text).then(|| DigestsKmsKey::Named(text.to_owned())),
         }
     }
 }
@@ -249,7 +275,11 @@ fn delivery(section: &mut Reader<'_, '_>) -> DeliverySettings {
 }
 
 fn digests(section: &mut Reader<'_, '_>) -> DigestSettings {
-    DigestSettings { interval: section.scalar_or_default(&keys::DIGEST_INTERVAL) }
+    DigestSettings {
+        interval: section.scalar_or_default(&keys::DIGEST_INTERVAL),
+        key_validity: section.scalar_or_default(&keys::KEY_VALIDITY),
+        kms_key: section.scalar_or_default(&keys::DIGESTS_KMS_KEY),
+    }
 }
 
 fn quotas(section: &mut Reader<'_, '_>) -> Quotas {

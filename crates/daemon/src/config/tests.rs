@@ -65,6 +65,8 @@ fn no_file_means_the_defaults_and_no_trails() {
                 },
                 digests: DigestSettings {
                     interval: 3600s,
+                    key_validity: 2592000s,
+                    kms_key: Unset,
                 },
                 quotas: Quotas {
                     trails_per_region: 5,
@@ -114,6 +116,8 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                 },
                 digests: DigestSettings {
                     interval: 3600s,
+                    key_validity: 2592000s,
+                    kms_key: Unset,
                 },
                 quotas: Quotas {
                     trails_per_region: 5,
@@ -404,6 +408,8 @@ fn every_scalar_key_has_a_variable() {
         ("CAIRN_DELIVERY_RETRY_FOR", "365d"),
         ("CAIRN_DELIVERY_COMPRESSION_LEVEL", "9"),
         ("CAIRN_DIGESTS_INTERVAL", "90s"),
+        ("CAIRN_DIGESTS_KEY_VALIDITY", "365d"),
+        ("CAIRN_DIGESTS_KMS_KEY", "alias/cairn"),
         ("CAIRN_QUOTAS_TRAILS_PER_REGION", "10_000"),
         ("CAIRN_QUOTAS_CHANNELS", "1"),
         ("CAIRN_QUOTAS_TAGS", "200"),
@@ -441,6 +447,10 @@ fn every_scalar_key_has_a_variable() {
                 },
                 digests: DigestSettings {
                     interval: 90s,
+                    key_validity: 31536000s,
+                    kms_key: Named(
+                        "alias/cairn",
+                    ),
                 },
                 quotas: Quotas {
                     trails_per_region: 10000,
@@ -463,6 +473,38 @@ fn every_scalar_key_has_a_variable() {
                 fanout: [],
             }"#]],
     );
+}
+
+#[test]
+fn a_kms_key_for_digests_is_an_arn_an_id_or_an_alias() {
+    let kms_key = |text: &str| {
+        let variables = [("CAIRN_DIGESTS_KMS_KEY", text)];
+        parse("", &variables, &Flags::default()).map(|settings| settings.digests.kms_key)
+    };
+    let id = "01234567-89ab-cdef-0123-456789abcdef";
+    for text in [
+        id.to_owned(),
+        "mrk-0123456789abcdef0123456789abcdef".into(),
+        "alias/audit/digests".into(),
+        format!("arn:aws:kms:eu-west-1:111111111111:key/{id}"),
+        "arn:aws:kms:eu-west-1:111111111111:alias/audit".into(),
+    ] {
+        assert_eq!(kms_key(&text).unwrap(), DigestsKmsKey::Named(text));
+    }
+    assert_eq!(kms_key("none").unwrap(), DigestsKmsKey::NoLonger);
+    for text in [
+        "audit",
+        "alias/",
+        "alias/a b",
+        "key/01234567-89ab-cdef-0123-456789abcdef",
+        "arn:aws:kms:eu-west-1:111111111111:audit",
+        "arn:aws:kms:eu-west-1:1:alias/audit",
+        "arn:aws:sns:eu-west-1:111111111111:alias/audit",
+    ] {
+        let refused = kms_key(text).unwrap_err().to_string();
+        let is_told = refused.contains(text) && refused.contains("expected a KMS key's ARN");
+        assert!(is_told && refused.contains("CAIRN_DIGESTS_KMS_KEY"), "{refused}");
+    }
 }
 
 #[test]
