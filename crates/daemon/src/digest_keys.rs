@@ -28,14 +28,11 @@ pub async fn tend(keys: Arc<KeyRing>, parts: Parts) {
     let mut failed = None;
     loop {
         let failure = keys.tend(parts.now().wall).await.err().map(|error| error.to_string());
-        match &failure {
-            Some(error) if failure != failed => {
-                tracing::warn!(%error, "the keys that sign digests cannot be tended; trying again");
-            }
-            None if failed.is_some() => {
-                tracing::info!("the keys that sign digests are tended again")
-            }
-            _ => {}
+        if let Some(error) = failure.as_ref().filter(|_| failure != failed) {
+            tracing::warn!(%error, "the keys that sign digests cannot be tended; trying again");
+        }
+        if failure.is_none() && failed.is_some() {
+            tracing::info!("the keys that sign digests are tended again");
         }
         let pause = if failure.is_some() { PAUSE_AFTER_FAILURE } else { PAUSE };
         failed = failure;
