@@ -65,7 +65,22 @@ impl Kms {
         &self.named
     }
 
+    /// Encrypts, and sees that it can be undone: whoever may encrypt alone would find out when the
+    /// plaintext is gone.
     pub(crate) async fn encrypt(
+        &self,
+        der: &[u8],
+        binding: &Binding<'_>,
+    ) -> Result<Encrypted, KmsError> {
+        let encrypted = self.encrypt_alone(der, binding).await?;
+        if *self.decrypt(&encrypted, binding).await? != der {
+            let message = "it decrypts something else than it encrypted".into();
+            return Err(KmsError { key: self.named.clone(), message });
+        }
+        Ok(encrypted)
+    }
+
+    async fn encrypt_alone(
         &self,
         der: &[u8],
         binding: &Binding<'_>,
