@@ -117,8 +117,10 @@ impl World {
         let checks =
             Checks::new(&SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build());
         let (topics, logs) = (MemoryTopic::new(), Arc::new(MemoryLogs::default()));
-        let daemon =
-            Daemon::start(&settings, parts, bucket.clone(), topics, logs, checks).await.unwrap();
+        let custody = keyring::Custody::Plain;
+        let daemon = Daemon::start(&settings, parts, bucket.clone(), topics, logs, checks, custody)
+            .await
+            .unwrap();
         World { daemon, bucket, _directory: directory }
     }
 

@@ -23,6 +23,7 @@ mod consume;
 mod corpus;
 #[path = "../simulation/dice.rs"]
 mod dice;
+mod digest_keys;
 mod duplicates;
 mod faults;
 mod log_groups;

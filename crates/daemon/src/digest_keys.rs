@@ -10,7 +10,7 @@ use crate::parts::Parts;
 /// How often keys are tended.
 const PAUSE: Duration = Duration::from_secs(3600);
 /// The same while the disk or KMS cannot be used.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// Opens the keys of the data directory.
 pub fn open(

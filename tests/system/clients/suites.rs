@@ -1,6 +1,13 @@
 //! The suites in `tests/clients`, each with a daemon of its own: a specification of the API by what
 //! boto3 and the aws command line are answered.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use daemon::serve;
+use keyring::{KeyRing, KeySettings, SigningKey};
+use model::Timestamp;
+
 use super::python::{Program, localstack_script, say};
 use crate::support::cairn::Site;
 use crate::support::localstack::{LocalStack, endpoint};
@@ -60,6 +67,11 @@ async fn boto3_manages_channels() {
 }
 
 #[tokio::test]
+async fn boto3_and_the_aws_command_line_list_public_keys() {
+    run("boto3_public_keys").await;
+}
+
+#[tokio::test]
 async fn the_aws_command_line_manages_trails() {
     run("aws_cli").await;
 }
@@ -78,6 +90,7 @@ async fn run(suite: &'static str) {
     let site = Site::new(&format!(
         "[organization]\nid = \"o-abc123defg\"\nmanagement_account = {MANAGEMENT:?}\nmembers = {members:?}\n"
     ));
+    let keys = make_keys(&site).await;
     let daemon = site.start_on(proxy.endpoint()).await;
     let program = Program {
         command: vec![localstack_script(), "python".into()],
@@ -85,6 +98,7 @@ async fn run(suite: &'static str) {
         variables: vec![
             ("CAIRN_URL", daemon.url("")),
             ("AWS_ENDPOINT_URL", endpoint()),
+            ("CAIRN_KEYS", keys),
             ("CAIRN_ORGANIZATION", format!("{MANAGEMENT} {}", MEMBERS.join(" "))),
         ],
     };
@@ -95,6 +109,21 @@ async fn run(suite: &'static str) {
     assert!(!ran.starts_with("Ran 0 ") && !said.contains("skipped"), "{suite}:\n{said}");
     say(&format!("{suite}: {ran}"));
     daemon.stop().await;
+}
+
+/// Makes keys that sign digests, as hours of these Regions would have: `REGION DAYS FINGERPRINT`, days
+/// ago, a line each.
+async fn make_keys(site: &Site) -> String {
+    let parts = serve::real_parts(&site.data()).unwrap();
+    let (disk, generate) = (Arc::clone(&parts.disk), Arc::new(SigningKey::generate));
+    let ring = KeyRing::open(disk, generate, KeySettings::default()).unwrap();
+    let mut made = String::new();
+    for (region, days) in [("eu-west-1", 0), ("eu-west-1", 100), ("us-east-1", 0)] {
+        let at = Timestamp::from_millis(parts.now().wall.as_millis() - days * 24 * 3_600_000);
+        let key = ring.signing_key(&region.parse().unwrap(), at).await.unwrap();
+        writeln!(made, "{region} {days} {}", key.public().fingerprint()).unwrap();
+    }
+    made
 }
 
 /// LocalStack enforces no policies: what the names of buckets and topics promise is denied on the way.

@@ -98,7 +98,9 @@ impl Inside {
         let store = S3Store::with_timeout(s3, true, s3_timeout);
         let topics = daemon::aws::topics(&config);
         let (logs, checks) = (Arc::new(daemon::aws::logs(&config)), Checks::new(&config));
-        let daemon = Daemon::start(&settings, parts, store, topics, logs, checks).await.unwrap();
+        let custody = keyring::Custody::Plain;
+        let daemon =
+            Daemon::start(&settings, parts, store, topics, logs, checks, custody).await.unwrap();
         Inside { daemon, http: Http::new() }
     }
 
