@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::cairn::{Cairn, Site};
 use crate::support::localstack::{LocalStack, endpoint, sdk};
+use crate::support::process::cairn;
 use crate::support::proxy::{Call, Fault, Proxy};
 use crate::support::wait::eventually;
 use crate::trail_status::call;
@@ -155,6 +156,28 @@ async fn while_kms_refuses_a_daemon_serves_on_and_encrypts_when_it_answers_again
     })
     .await;
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn doctor_tries_the_kms_key() {
+    let Some(localstack) = LocalStack::find().await else { return };
+    let (alias, _) = alias(&localstack, "tried").await;
+    let missing = format!("alias/{}", localstack.name("missing"));
+    for (named, code) in [(&alias, 0), (&missing, 1)] {
+        let site = Site::new(&with_kms(named));
+        let configuration = site.configuration();
+        let ended = cairn(&["doctor", "--config", configuration.to_str().unwrap()]).await;
+        let line = format!("digests: encrypt and decrypt by {named}\n");
+        let said = &ended.output;
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        match code {
+            0 => assert!(said.contains(&format!("ok   {line}")), "{said}"),
+            _ => {
+                assert!(said.contains(&format!("FAIL {line}")), "{said}");
+                assert!(said.contains("correct digests.kms_key"), "{said}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ pub fn advice(error: &str) -> Option<&'static str> {
         () if says(&["KMS.NotFound"]) => {
             "the key does not exist: correct kms_key of the trail, or restore the key"
         }
+        () if says(&["(digests.kms_key)"]) && says(&["NotFound"]) => {
+            "the key does not exist in that account and Region: correct digests.kms_key, or restore the key"
+        }
         () if says(&["the role cannot be assumed"]) => {
             "see that the role exists and trusts the daemon's principal (sts:AssumeRole)"
         }
@@ -55,6 +58,10 @@ mod tests {
             ("NotFound: Topic does not exist", Some("[[fanout]]")),
             ("KMS.NotFoundException: Key is not found", Some("the key does not exist")),
             ("the role cannot be assumed: AccessDenied: no", Some("sts:AssumeRole")),
+            (
+                "the KMS key alias/a (digests.kms_key) could not be used: NotFoundException: no",
+                Some("correct digests.kms_key"),
+            ),
             (
                 "the log group does not take records: ResourceNotFoundException: no",
                 Some("create the log group"),

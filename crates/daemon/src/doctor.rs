@@ -3,7 +3,7 @@
 //! For each topic of the fan-out: topic, queues and subscriptions are set up, as the daemon does. For
 //! each trail: the marker object is put (as CloudTrail does when a trail is made), the bucket's
 //! ACL is read, the validation message is published. For each queue: a message is
-//! looked at without taking it. What fails is shown with the policy statement that would allow it.
+//! looked at without taking it. The KMS key of digests encrypts and decrypts something. What fails is shown with the policy statement that would allow it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use clap::Args;
 use delivery::{ObjectStore, S3Store};
 use http_body_util::BodyExt;
 use hyper::{Request, StatusCode};
+use keyring::{Custody, Kms};
 use model::ids::partition_of;
 use notifier::sns::SnsTopic;
 use notifier::{Topic, fanout};
@@ -86,6 +87,9 @@ impl Doctor {
         let mut checks = Vec::new();
         if settings.auth == Auth::Sigv4 {
             checks.push(check_accounts(&settings));
+        }
+        if let Custody::Kms(kms) = aws::custody(&config, &settings.digests.kms_key) {
+            checks.push(check_digest_keys(&kms).await);
         }
         for settings in &settings.fanout {
             check_fan_out(&config, settings, &mut checks).await;
@@ -180,6 +184,22 @@ fn check_accounts(settings: &Settings) -> Check {
         advice: is_missing.then_some("create one: `cairn account create 111122223333`, then `cairn account create-key 111122223333`, with the same --config"),
         missing: None,
     }
+}
+
+/// Whether the KMS key takes the private keys that sign digests, and gives them back.
+async fn check_digest_keys(kms: &Kms) -> Check {
+    let result = kms.check().await.map_err(|error| error.to_string());
+    let what = format!("digests: encrypt and decrypt by {}", kms.named());
+    Check::new(what, result, || {
+        json!({
+            "Sid": "KeepDigestKeys", "Effect": "Allow", "Action": ["kms:Encrypt", "kms:Decrypt"],
+            "Resource": "THE KEY'S ARN",
+            "Condition": { "StringLike": {
+                "kms:EncryptionContext:cairn:digest-key": "*",
+                "kms:EncryptionContext:cairn:region": "*",
+            } },
+        })
+    })
 }
 
 async fn check_trail(config: &SdkConfig, definition: &TrailDefinition, checks: &mut Vec<Check>) {

@@ -65,6 +65,16 @@ impl Kms {
         &self.named
     }
 
+    /// Tries what private keys need of it, on something else.
+    ///
+    /// # Errors
+    /// It could not be used.
+    pub async fn check(&self) -> Result<(), KmsError> {
+        let region = "us-east-1".parse().expect("a Region");
+        let binding = Binding { fingerprint: "none".into(), region: &region };
+        self.encrypt(b"cairn doctor", &binding).await.map(drop)
+    }
+
     /// Encrypts, and sees that it can be undone: whoever may encrypt alone would find out when the
     /// plaintext is gone.
     pub(crate) async fn encrypt(
