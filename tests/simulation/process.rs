@@ -11,7 +11,7 @@ use daemon::pipeline::{Destinations, Pipeline};
 use delivery::digests::OnTheirWay;
 use delivery::{Delivery, Digests};
 use disk::Disk;
-use keyring::{KeyRing, SigningKey};
+use keyring::{KeyRing, KeySettings, SigningKey};
 use model::{BatchId, TrailArn};
 use notifier::Notifier;
 use notifier::logs::LogSender;
@@ -76,7 +76,11 @@ impl Process {
         let parked = delivery.parked_files()?;
         let batches: Vec<BatchId> = journal.borrow().sealed.iter().map(|one| one.batch).collect();
         let found = OnTheirWay { batches: &batches, parked: &parked };
-        let keys = Arc::new(KeyRing::open(disk(), Arc::new(SigningKey::generate))?);
+        let keys = Arc::new(KeyRing::open(
+            disk(),
+            Arc::new(SigningKey::generate),
+            KeySettings::default(),
+        )?);
         let digests = Digests::open(outside.clone(), disk(), keys, HOUR, retry, &found)?;
         let ledger = Arc::new(Ledger::new(&parked, &journal.borrow()));
         let definitions = watch::Sender::new(Arc::new(registry.definitions().clone()));

@@ -642,7 +642,7 @@ mod tests {
     use delivery::digests::OnTheirWay;
     use delivery::memory::MemoryStore;
     use disk::SimulatedDisk;
-    use keyring::{KeyRing, SigningKey};
+    use keyring::{KeyRing, KeySettings, SigningKey};
     use model::{Destination, Folder, LogFileName};
     use notifier::PublishError;
     use notifier::logs::memory::MemoryLogs;
@@ -726,7 +726,9 @@ mod tests {
         let logs = Outbox::open(disk(), "logs", 1 << 20, retry).unwrap();
         let store = MemoryStore::default();
         let delivery = Delivery::open(store.clone(), disk(), 1 << 20, 1, retry).unwrap();
-        let keys = Arc::new(KeyRing::open(disk(), Arc::new(SigningKey::generate)).unwrap());
+        let keys = Arc::new(
+            KeyRing::open(disk(), Arc::new(SigningKey::generate), KeySettings::default()).unwrap(),
+        );
         let found = OnTheirWay { batches: &[], parked: &[] };
         let hour = Duration::from_secs(3600);
         let destinations = Destinations {

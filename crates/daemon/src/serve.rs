@@ -139,8 +139,9 @@ where
         let logs = Arc::new(LogSender::new(logs, outbox));
         let parked = delivery.parked_files()?;
         let ledger = Arc::new(Ledger::new(&parked, &journal.borrow()));
-        let keys = Arc::new(KeyRing::open(disk(), Arc::new(SigningKey::generate))?);
-        let digests = open_digests(settings, &parts, digest_store, keys, &parked, &journal)?;
+        let signing_keys = Arc::clone(&keys);
+        let digests =
+            open_digests(settings, &parts, digest_store, signing_keys, &parked, &journal)?;
         let limits = journal_settings(settings);
         let statuses = [
             delivery.statuses().clone(),

@@ -11,7 +11,7 @@ use cairn_delivery::memory::MemoryStore;
 use cairn_delivery::{Delivered, Digests, Put, StoreError};
 use disk::SimulatedDisk;
 use flate2::read::GzDecoder;
-use keyring::{KeyRing, PublicKey, SigningKey};
+use keyring::{KeyRing, KeySettings, PublicKey, SigningKey};
 use model::digest::sha256_hex;
 use model::log_file::LogFileHeader;
 use model::{BatchId, Destination, Digest, Folder, LogFileName, Timestamp, TrailArn};
@@ -40,7 +40,6 @@ pub struct World {
     /// Batches that are not retired.
     pub sealed: Vec<BatchId>,
     pub parked: Vec<LogFileHeader>,
-    keys: Arc<KeyRing>,
 }
 
 /// Drawing a key takes long; one is enough.
@@ -74,11 +73,10 @@ impl World {
 
     fn empty(now: Timestamp) -> World {
         let (disk, store) = (SimulatedDisk::new(), MemoryStore::default());
-        let keys = Arc::new(KeyRing::open(Arc::new(disk.process()), Arc::new(key)).unwrap());
-        let digests = open(&store, &disk, &keys, &[], &[]);
+        let digests = open(&store, &disk, &[], &[]);
         let (sealed, parked) = (Vec::new(), Vec::new());
         let definitions = Definitions::default();
-        World { store, disk, digests, definitions, now: Cell::new(now), sealed, parked, keys }
+        World { store, disk, digests, definitions, now: Cell::new(now), sealed, parked }
     }
 
     /// The definitions change; the registry keeps when logging was started.
@@ -104,7 +102,7 @@ impl World {
     /// A crash, and a start that finds what was synced.
     pub fn crash(&mut self) {
         self.disk.lose_power(&mut |_| 0);
-        self.digests = open(&self.store, &self.disk, &self.keys, &self.sealed, &self.parked);
+        self.digests = open(&self.store, &self.disk, &self.sealed, &self.parked);
         let boundary = self.sealed.iter().max().copied().unwrap_or(BatchId(0));
         self.digests.define(&self.definitions, self.now.get(), boundary);
     }
@@ -250,11 +248,13 @@ pub fn bucket() -> model::BucketName {
 fn open(
     store: &MemoryStore,
     disk: &SimulatedDisk,
-    keys: &Arc<KeyRing>,
     batches: &[BatchId],
     parked: &[LogFileHeader],
 ) -> Digests<MemoryStore> {
     let found = OnTheirWay { batches, parked };
-    let (disk, retry) = (Arc::new(disk.process()), RetrySettings::default());
-    Digests::open(store.clone(), disk, Arc::clone(keys), HOUR, retry, &found).unwrap()
+    let process = || disk.process();
+    let (disk, retry) = (Arc::new(process()), RetrySettings::default());
+    let settings = KeySettings::default();
+    let keys = KeyRing::open(Arc::new(process()), Arc::new(key), settings).unwrap();
+    Digests::open(store.clone(), disk, Arc::new(keys), HOUR, retry, &found).unwrap()
 }
