@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["model", "disk", "sigv4"],
     &["trails", "outbox", "accounts", "keyring"],
-    &["producer", "delivery", "notifier"],
+    &["producer", "delivery", "notifier", "integrity"],
     &["consumer", "api"],
     &["daemon"],
 ];

@@ -115,8 +115,9 @@ pub fn marker_keys(
     roots.flat_map(folders).collect()
 }
 
-/// `[PREFIX/]AWSLogs/[O-ID/]ACCT/`
-pub(crate) fn account_root(
+/// The folder of all that is of one account: `[PREFIX/]AWSLogs/[O-ID/]ACCT/`.
+#[must_use]
+pub fn account_root(
     prefix: Option<&KeyPrefix>,
     organization: Option<&OrganizationId>,
     account: &AccountId,

@@ -1,0 +1,21 @@
+//! Whether what CloudTrail delivered is as it was delivered: the digests of a bucket, or of a copy
+//! of one, are verified by public keys, the log files by digests.
+//!
+//! ```text
+//! Source ─ keys of digests ─► read, verify ─► chain: links, intervals ─► listed files ─► read, hash
+//!                                                                                          │
+//!        └ keys of log files ─► those that no digest lists          findings in order ◄────┘
+//! ```
+//!
+//! [`source`] gives the objects, [`keys`] the public keys, [`layout`] tells what a key names.
+//! [`validate`] walks. What is found is a [`Finding`]; nothing here prints.
+//! Source: AWS CloudTrail User Guide, "Validating CloudTrail log file integrity".
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod keys;
+pub mod layout;
+pub mod source;
+
+pub use keys::{InvalidKeys, Keys, KnownKey};
+pub use layout::{DigestFolder, DigestName, LogName};
+pub use source::{Metadata, Object, Source, SourceError, Whole};
