@@ -8,14 +8,25 @@
 //! ```
 //!
 //! [`source`] gives the objects, [`keys`] the public keys, [`layout`] tells what a key names.
-//! [`validate`] walks. What is found is a [`Finding`]; nothing here prints.
+//! [`validate()`] walks. What is found is a [`Finding`]; nothing here prints.
 //! Source: AWS CloudTrail User Guide, "Validating CloudTrail log file integrity".
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod chain;
+pub mod digest;
+pub mod finding;
 pub mod keys;
 pub mod layout;
+pub mod log_file;
+mod pool;
+pub mod resume;
 pub mod source;
+pub mod validate;
 
+pub use chain::Scope;
+pub use finding::{Count, Event, Finding, Problem, Standing, Subject, Summary};
 pub use keys::{InvalidKeys, Keys, KnownKey};
-pub use layout::{DigestFolder, DigestName, LogName};
+pub use layout::{DigestFolder, DigestName, LogName, Selection, find_folders};
+pub use resume::{Kept, Progress};
 pub use source::{Metadata, Object, Source, SourceError, Whole};
+pub use validate::{Counters, ValidateError, Validation, validate};

@@ -1,0 +1,584 @@
+//! The chains of one folder, digest by digest: who is signed, who follows whom, what is missing.
+//!
+//! ```text
+//!   ── [14:29 15:29] ◄─ previous ── [15:29 16:29] ◄─ previous ── [16:29 17:29]
+//!        bytes ── SHA-256 = previousDigestHashValue
+//!        signature        = previousDigestSignature
+//! ```
+//!
+//! Digests come in the order of their keys, which within a chain is the order of time. A chain holds
+//! the last one alone. In a copy, which has no metadata, a digest waits for the next one to tell its
+//! signature. What a digest without a valid signature says is not believed: neither of whom it
+//! follows, nor which log files it lists.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{DigestKind, Folder, ListedFile, Timestamp, TrailArn};
+use sha2::{Digest as _, Sha256};
+
+use crate::digest::{Fault, ReadDigest};
+use crate::finding::{Count, Event, Finding, Problem, Standing, Subject, Summary};
+use crate::keys::Keys;
+use crate::layout::{ChainName, DigestFolder, DigestName, LOG_FOLDERS};
+
+/// Missing digests of one gap that are named one by one; a rest is told in one finding.
+pub const MISSING_NAMED_MAX: usize = 10_000;
+
+/// What is validated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The bucket.
+    pub bucket: String,
+    /// Only the digests of this trail; other trails' are read, as they may list log files too.
+    pub trail: Option<TrailArn>,
+    /// Digests that end at or after this moment; `None` for all.
+    pub from: Option<Timestamp>,
+    /// Digests that begin before this moment.
+    pub to: Timestamp,
+    /// What time it is.
+    pub now: Timestamp,
+    /// Whether to tell what is valid too.
+    pub tells_valid: bool,
+}
+
+/// What is to be done next, in this order.
+#[derive(Debug)]
+pub enum Step {
+    /// Tell it.
+    Tell(Event),
+    /// Look at a log file that a digest lists.
+    Check(ChainName, String, ListedFile),
+    /// All before it is done for the digest of this key.
+    Done(ChainName, String),
+}
+
+/// How a chain ends, as far as it was looked at.
+#[derive(Clone, Debug)]
+pub struct ChainEnd {
+    /// Where its digests lie.
+    pub folder: DigestFolder,
+    /// Which of them.
+    pub chain: ChainName,
+    /// The end of its last digest.
+    pub end: Timestamp,
+    /// How long an interval of it is.
+    pub interval: Duration,
+}
+
+/// The chains of a folder.
+pub struct Chains {
+    scope: Arc<Scope>,
+    folder: DigestFolder,
+    keys: Arc<Keys>,
+    chains: BTreeMap<ChainName, Chain>,
+    /// The log files that were listed, each as 16 bytes of a hash of its bucket and key.
+    listed: HashSet<u128>,
+    /// The kinds of log files that were listed.
+    pub folders_listed: HashSet<Folder>,
+    /// Times for which each log file that was delivered is listed.
+    covered: Vec<(Timestamp, Timestamp)>,
+    /// What it comes to so far.
+    pub summary: Summary,
+}
+
+#[derive(Default)]
+struct Chain {
+    last: Option<Link>,
+    /// Read, and its signature is told by the next.
+    waiting: Option<(DigestName, ReadDigest)>,
+    interval: Option<Duration>,
+    /// One that begins at or after the end of the range was seen: all later ones are none of ours.
+    is_over: bool,
+    /// Of backfill digests: the keys that were seen, and those that others say they follow.
+    seen: BTreeSet<String>,
+    followed: BTreeSet<String>,
+}
+
+impl Chain {
+    fn see(&mut self, name: &DigestName, key: &str) {
+        if name.chain.kind == DigestKind::Backfill {
+            self.seen.insert(key.to_owned());
+        }
+    }
+}
+
+/// The last digest of a chain.
+struct Link {
+    key: String,
+    end: Timestamp,
+    /// Its hash and signature, if it is valid.
+    proof: Option<(String, String)>,
+}
+
+impl Chains {
+    /// Before the first digest.
+    #[must_use]
+    pub fn new(scope: Arc<Scope>, folder: DigestFolder, keys: Arc<Keys>) -> Chains {
+        Chains {
+            scope,
+            folder,
+            keys,
+            chains: BTreeMap::new(),
+            listed: HashSet::new(),
+            folders_listed: HashSet::new(),
+            covered: Vec::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// Whether a digest of this name need not be read: its chain has left the range.
+    #[must_use]
+    pub fn is_over(&self, name: &DigestName) -> bool {
+        self.chains.get(&name.chain).is_some_and(|chain| chain.is_over)
+    }
+
+    fn is_selected(&self, chain: &ChainName) -> bool {
+        self.scope.trail.as_ref().is_none_or(|trail| {
+            let is_of_owner =
+                self.folder.organization.is_some() || self.folder.account == trail.account;
+            is_of_owner && trail.name == chain.trail && trail.home_region == chain.home
+        })
+    }
+
+    fn subject(kind: DigestKind) -> Subject {
+        match kind {
+            DigestKind::Standard => Subject::Digest,
+            DigestKind::Backfill => Subject::BackfillDigest,
+        }
+    }
+
+    fn finding(&self, chain: &ChainName, key: &str, (problem, message): Fault) -> Finding {
+        Finding::new(Chains::subject(chain.kind), (&self.scope.bucket, key), problem, message)
+    }
+
+    fn count(&mut self, kind: DigestKind) -> &mut Count {
+        match kind {
+            DigestKind::Standard => &mut self.summary.digest_files,
+            DigestKind::Backfill => &mut self.summary.backfill_digest_files,
+        }
+    }
+
+    /// Takes the next digest.
+    pub fn take(&mut self, name: DigestName, read: Result<ReadDigest, Fault>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let chain = self.chains.entry(name.chain.clone()).or_default();
+        if let Some((before, waiting)) = chain.waiting.take() {
+            let key = self.folder.key(&before);
+            let told = read
+                .as_ref()
+                .ok()
+                .filter(|next| next.previous() == Some((self.scope.bucket.as_str(), key.as_str())));
+            let signature = told.and_then(|next| next.digest.previous_digest_signature.clone());
+            self.settle(&before, waiting, signature, &mut steps);
+        }
+        match read {
+            Ok(digest) => match digest.signature.clone() {
+                Some(signature) => self.settle(&name, digest, Some(signature), &mut steps),
+                None => {
+                    let chain = self.chains.entry(name.chain.clone()).or_default();
+                    chain.is_over |= digest.start >= self.scope.to;
+                    chain.waiting = Some((name, digest));
+                }
+            },
+            Err(fault) => self.take_broken(&name, fault, &mut steps),
+        }
+        steps
+    }
+
+    /// After the last digest.
+    pub fn finish(&mut self) -> (Vec<Step>, Vec<ChainEnd>) {
+        let mut steps = Vec::new();
+        let waiting: Vec<_> =
+            self.chains.values_mut().filter_map(|chain| chain.waiting.take()).collect();
+        for (name, digest) in waiting {
+            self.settle(&name, digest, None, &mut steps);
+        }
+        self.covered.sort_unstable();
+        let mut ends = Vec::new();
+        let chains = std::mem::take(&mut self.chains);
+        for (name, chain) in &chains {
+            if !self.is_selected(name) {
+                continue;
+            }
+            self.summary.chains += 1;
+            for key in chain.followed.difference(&chain.seen) {
+                self.summary.backfill_digest_files.invalid += 1;
+                let fault = (Problem::NotFound, "not found".to_owned());
+                steps.push(Step::Tell(Event::Found(self.finding(name, key, fault))));
+            }
+            let (Some(last), Some(interval)) = (&chain.last, chain.interval) else { continue };
+            if name.kind == DigestKind::Standard && !chain.is_over {
+                ends.push(ChainEnd {
+                    folder: self.folder.clone(),
+                    chain: name.clone(),
+                    end: last.end,
+                    interval,
+                });
+            }
+        }
+        self.chains = chains;
+        (steps, ends)
+    }
+
+    /// The end of the newest digest of all chains, and how long the intervals of that chain are.
+    #[must_use]
+    pub fn newest(&self) -> Option<(Timestamp, Duration)> {
+        let standard = self.chains.iter().filter(|(name, _)| name.kind == DigestKind::Standard);
+        let ends = standard.filter_map(|(_, chain)| {
+            Some((chain.last.as_ref()?.end, chain.interval.unwrap_or(HOUR)))
+        });
+        ends.max()
+    }
+
+    /// Whether a digest lists this log file.
+    #[must_use]
+    pub fn lists(&self, bucket: &str, key: &str) -> bool {
+        self.listed.contains(&identity(bucket, key))
+    }
+
+    /// Whether what was delivered at this moment is listed, and at `margin` before it too.
+    #[must_use]
+    pub fn covers(&self, at: Timestamp, margin: Duration) -> bool {
+        self.covered.iter().any(|(start, end)| start.plus(margin) <= at && at <= *end)
+    }
+
+    /// Takes what a digest beyond the range lists; tells whether its signature is valid.
+    pub fn take_listing(&self, digest: &ReadDigest) -> bool {
+        let signature = digest.signature.as_deref();
+        signature.is_none_or(|signature| digest.verify(signature, &self.keys, &self.folder).is_ok())
+    }
+
+    /// A digest of which nothing is known but its name.
+    fn take_broken(&mut self, name: &DigestName, fault: Fault, steps: &mut Vec<Step>) {
+        let key = self.folder.key(name);
+        let is_within = name.end <= self.scope.to || self.scope.to >= self.scope.now;
+        if self.is_selected(&name.chain) && is_within {
+            let found = self.finding(&name.chain, &key, fault);
+            self.count(name.chain.kind).add(Some(found.status));
+            steps.push(Step::Tell(Event::Found(found)));
+            steps.push(Step::Done(name.chain.clone(), key.clone()));
+        }
+        let chain = self.chains.entry(name.chain.clone()).or_default();
+        chain.is_over |= name.end > self.scope.to;
+        chain.see(name, &key);
+        chain.last = Some(Link { key, end: name.end, proof: None });
+    }
+
+    /// A digest whose signature is known, or known to be lost.
+    fn settle(
+        &mut self,
+        name: &DigestName,
+        read: ReadDigest,
+        signature: Option<String>,
+        steps: &mut Vec<Step>,
+    ) {
+        let key = self.folder.key(name);
+        let is_selected = self.is_selected(&name.chain);
+        let is_within = read.start < self.scope.to;
+        let verified = match &signature {
+            Some(signature) => read.verify(signature, &self.keys, &self.folder),
+            None => Err((
+                Problem::SignatureNotInCopy,
+                format!(
+                    "signature is not in the copy: no later digest tells it, and there is no {key}.metadata.json"
+                ),
+            )),
+        };
+        let is_believed = matches!(verified, Ok(()) | Err((Problem::SignatureNotInCopy, _)));
+        let mut faults: Vec<Fault> = verified.as_ref().err().cloned().into_iter().collect();
+        if is_believed {
+            let followed = self.follow(name, &read);
+            faults.extend(followed.faults);
+            if is_selected {
+                for found in followed.found {
+                    self.tally(&found);
+                    steps.push(Step::Tell(Event::Found(found)));
+                }
+            }
+        }
+        if is_selected && is_within {
+            let standing = faults.iter().map(|(problem, _)| standing_of(*problem)).min();
+            self.count(name.chain.kind).add(standing);
+            if faults.is_empty() {
+                self.summary.covers(read.start, read.end);
+                if self.scope.tells_valid {
+                    steps.push(Step::Tell(Event::Valid {
+                        subject: Chains::subject(name.chain.kind),
+                        s3_bucket: self.scope.bucket.clone(),
+                        s3_object: key.clone(),
+                    }));
+                }
+            }
+            for fault in faults {
+                let found = self.finding(&name.chain, &key, fault);
+                steps.push(Step::Tell(Event::Found(found)));
+            }
+        }
+        let is_valid = verified.is_ok();
+        if is_valid && name.chain.kind == DigestKind::Standard && read.previous().is_some() {
+            self.covered.push((read.start, read.end));
+        }
+        self.list(name, &key, &read, is_valid, is_selected && is_within, steps);
+        let chain = self.chains.entry(name.chain.clone()).or_default();
+        chain.is_over |= !is_within;
+        chain.see(name, &key);
+        let length = read.end.since(read.start);
+        let is_first = read.previous().is_none();
+        if is_believed && (chain.interval.is_none() || !is_first) {
+            // A final interval may be short, and one after an outage long.
+            chain.interval = Some(match chain.interval {
+                None => length,
+                Some(held) if length > held => length.min(held * 2),
+                Some(held) => held,
+            });
+        }
+        let proof = signature.filter(|_| is_valid).map(|signature| (read.sha256, signature));
+        chain.last = Some(Link { key, end: read.end, proof });
+    }
+
+    /// Counts what is found of another digest than the one at hand.
+    fn tally(&mut self, found: &Finding) {
+        let standing = found.status;
+        match (found.subject, standing) {
+            (_, Standing::Note) => self.summary.notes += 1,
+            (Subject::Digest, _) => self.summary.digest_files.add(Some(standing)),
+            (Subject::BackfillDigest, _) => {
+                self.summary.backfill_digest_files.add(Some(standing));
+            }
+            (Subject::LogFile, _) => self.summary.log_files.add(Some(standing)),
+            (Subject::Folder, _) => self.summary.other_invalid += 1,
+        }
+    }
+
+    /// Takes the log files that a digest lists.
+    fn list(
+        &mut self,
+        name: &DigestName,
+        key: &str,
+        read: &ReadDigest,
+        is_valid: bool,
+        is_ours: bool,
+        steps: &mut Vec<Step>,
+    ) {
+        let files = &read.digest.log_files;
+        if !is_valid && !is_ours {
+            return;
+        }
+        for file in files {
+            if let Some(folder) = self.folder_of(&file.s3_object) {
+                self.folders_listed.insert(folder);
+            }
+            let is_new = self.listed.insert(identity(&file.s3_bucket, &file.s3_object));
+            if !is_new && is_valid {
+                let found = Finding::new(
+                    Subject::LogFile,
+                    (&file.s3_bucket, &file.s3_object),
+                    Problem::ListedTwice,
+                    format!("listed a second time, by s3://{}/{key}", self.scope.bucket),
+                );
+                self.tally(&found);
+                steps.push(Step::Tell(Event::Found(found)));
+            }
+            if is_valid && is_ours {
+                let (chain, key) = (name.chain.clone(), key.to_owned());
+                steps.push(Step::Check(chain, key, file.clone()));
+            }
+        }
+        match (is_ours, is_valid) {
+            (true, true) => steps.push(Step::Done(name.chain.clone(), key.to_owned())),
+            (true, false) => self.summary.log_files_not_checked += files.len() as u64,
+            (false, _) => {}
+        }
+    }
+
+    fn folder_of(&self, key: &str) -> Option<Folder> {
+        let rest = key.strip_prefix(&self.folder.root())?;
+        let name = rest.split('/').next()?;
+        LOG_FOLDERS.into_iter().find(|folder| folder.name() == name)
+    }
+
+    /// Compares a digest with the last one before it.
+    fn follow(&mut self, name: &DigestName, read: &ReadDigest) -> Followed {
+        match name.chain.kind {
+            DigestKind::Standard => self.follow_standard(name, read),
+            DigestKind::Backfill => self.follow_backfill(name, read),
+        }
+    }
+
+    fn follow_standard(&mut self, name: &DigestName, read: &ReadDigest) -> Followed {
+        let mut followed = Followed::default();
+        let bucket = self.scope.bucket.clone();
+        let key = self.folder.key(name);
+        let interval = self.chains.get(&name.chain).and_then(|chain| chain.interval);
+        let last = self.chains.get(&name.chain).and_then(|chain| chain.last.as_ref());
+        let note = |problem, message: String| {
+            Finding::new(Subject::Digest, (&bucket, &key), problem, message)
+        };
+        match (last, read.previous()) {
+            (None, None) => {}
+            (Some(last), None) => {
+                let (from, to) = (last.end, read.start);
+                let message = match from < to {
+                    true => format!("the chain begins again: no digests between {from} and {to}"),
+                    false => format!("the chain begins again at {to}"),
+                };
+                followed.found.push(note(Problem::Restarted, message).between(from, from.max(to)));
+            }
+            (_, Some((other, previous))) if other != bucket => {
+                let message = format!(
+                    "the chain before {} is in s3://{other}/{previous}: validate that bucket too",
+                    read.start
+                );
+                followed.found.push(note(Problem::OtherBucket, message));
+            }
+            (None, Some((_, previous))) => {
+                let end = self.folder.digest(previous).map_or(read.start, |name| name.end);
+                if self.scope.from.is_none_or(|from| from <= end) {
+                    let message = format!(
+                        "not found: it ends at {end}; which digests were before it is not known"
+                    );
+                    let lost = (Problem::NotFound, message);
+                    followed.found.push(self.finding(&name.chain, previous, lost));
+                }
+            }
+            (Some(last), Some((_, previous))) if previous == last.key => {
+                compare(last, read, &mut followed.faults);
+                if last.end != read.start {
+                    followed.faults.push(apart(last, read));
+                }
+            }
+            (Some(last), Some((_, previous))) => {
+                let told = self.folder.digest(previous);
+                let is_between = told.as_ref().is_none_or(|told| told.end > last.end);
+                if is_between && last.end < read.start {
+                    let interval = interval.unwrap_or_else(|| read.end.since(read.start));
+                    let span = (last.end, read.start);
+                    self.name_missing(
+                        &name.chain,
+                        span,
+                        interval,
+                        Some(previous),
+                        &mut followed.found,
+                    );
+                } else if is_between {
+                    let lost = (Problem::NotFound, "not found".to_owned());
+                    followed.found.push(self.finding(&name.chain, previous, lost));
+                    followed.faults.push(apart(last, read));
+                } else {
+                    followed.faults.push((
+                        Problem::Fork,
+                        format!(
+                            "follows s3://{bucket}/{previous}, though s3://{bucket}/{} lies between",
+                            last.key
+                        ),
+                    ));
+                }
+            }
+        }
+        followed
+    }
+
+    fn follow_backfill(&mut self, name: &DigestName, read: &ReadDigest) -> Followed {
+        let mut followed = Followed::default();
+        let bucket = self.scope.bucket.clone();
+        let Some((other, previous)) = read.previous() else { return followed };
+        let told = self.folder.digest(previous).filter(|told| {
+            told.chain == name.chain && self.scope.from.is_none_or(|from| from <= told.end)
+        });
+        if told.is_none() || other != bucket {
+            return followed;
+        }
+        let chain = self.chains.entry(name.chain.clone()).or_default();
+        match &chain.last {
+            Some(last) if last.key == previous => compare(last, read, &mut followed.faults),
+            _ => {
+                chain.followed.insert(previous.to_owned());
+            }
+        }
+        followed
+    }
+
+    /// A finding for each interval without a digest.
+    pub fn name_missing(
+        &self,
+        chain: &ChainName,
+        (from, to): (Timestamp, Timestamp),
+        interval: Duration,
+        last_key: Option<&str>,
+        found: &mut Vec<Finding>,
+    ) {
+        let interval = interval.max(Duration::from_secs(1));
+        let mut start = from;
+        while start < to {
+            let step = start.plus(interval);
+            let is_rest = found.len() + 1 >= MISSING_NAMED_MAX;
+            let end = if step >= to || is_rest { to } else { step };
+            let is_asked = start < self.scope.to && self.scope.from.is_none_or(|from| from <= end);
+            if is_asked {
+                let name = DigestName { chain: chain.clone(), end };
+                let key = match last_key {
+                    Some(key) if end == to => key.to_owned(),
+                    _ => self.folder.key(&name),
+                };
+                let message = match is_rest && step < to {
+                    false => format!("not found: no digest covers {start} to {end}"),
+                    true => format!("not found: no digests cover {start} to {end}"),
+                };
+                let lost = self.finding(chain, &key, (Problem::NotFound, message));
+                found.push(lost.between(start, end));
+            }
+            start = end;
+        }
+    }
+}
+
+/// The interval of digests, where nothing else is known.
+pub const HOUR: Duration = Duration::from_secs(3600);
+
+#[derive(Default)]
+struct Followed {
+    /// What is wrong with the digest itself.
+    faults: Vec<Fault>,
+    /// What else is found.
+    found: Vec<Finding>,
+}
+
+fn compare(last: &Link, read: &ReadDigest, faults: &mut Vec<Fault>) {
+    let Some((sha256, signature)) = &last.proof else { return };
+    let digest = &read.digest;
+    if digest.previous_digest_hash_value.as_ref() != Some(sha256) {
+        faults.push((
+            Problem::PreviousHashDiffers,
+            format!("previousDigestHashValue is not the hash of {}", last.key),
+        ));
+    }
+    if digest.previous_digest_signature.as_ref() != Some(signature) {
+        faults.push((
+            Problem::PreviousSignatureDiffers,
+            format!("previousDigestSignature is not the signature of {}", last.key),
+        ));
+    }
+}
+
+fn apart(last: &Link, read: &ReadDigest) -> Fault {
+    (
+        Problem::IntervalsDoNotTouch,
+        format!("begins at {}, but the digest that it follows ends at {}", read.start, last.end),
+    )
+}
+
+fn standing_of(problem: Problem) -> Standing {
+    Finding::new(Subject::Digest, ("", ""), problem, "").status
+}
+
+/// 16 bytes of a hash of what names an object.
+fn identity(bucket: &str, key: &str) -> u128 {
+    let mut hash = Sha256::new();
+    hash.update(bucket);
+    hash.update([0]);
+    hash.update(key);
+    let hash = hash.finalize();
+    u128::from_le_bytes(hash[..16].try_into().expect("16 of 32 bytes"))
+}

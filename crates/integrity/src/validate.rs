@@ -1,0 +1,620 @@
+//! The walk: all folders, side by side, and what is found of them, in order.
+//!
+//! What is in memory: of each folder that is walked now 16 bytes (and a hash table's room) for each
+//! log file that its digests list, the digests that are read ahead, and findings that wait for their
+//! turn; of objects what [`Source`] allows.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, FuturesOrdered};
+use futures_util::{FutureExt, StreamExt};
+use model::{Folder, ListedFile, Timestamp};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::chain::{ChainEnd, Chains, Scope, Step};
+use crate::digest::{self, Fault, ReadDigest};
+use crate::finding::{Event, Finding, Problem, Standing, Subject, Summary};
+use crate::keys::Keys;
+use crate::layout::{ChainName, DigestFolder, DigestName, LOG_FOLDERS};
+use crate::log_file;
+use crate::pool::Pool;
+use crate::resume::Progress;
+use crate::source::{Entry, Listing, Source, SourceError};
+
+/// Folders that are walked at once.
+const FOLDERS_MAX: usize = 8;
+/// Digests of a folder that are read ahead.
+const DIGESTS_AHEAD: usize = 32;
+/// Events of a folder that wait for the folders before it.
+const EVENTS_MAX: usize = 1024;
+/// A stamp may be so much later than the delivery: it lies on a grid.
+const STAMP_AHEAD: Duration = Duration::from_secs(300);
+/// A digest of a range may end so long after it: a day's, and one after an outage of a month.
+const LATER_DIGESTS: Duration = Duration::from_secs(32 * 24 * 3600);
+/// A digest may be written so long after its end, at least.
+const GRACE_MIN: Duration = Duration::from_secs(30);
+
+/// How much was done, for who watches.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Digests that were read.
+    pub digests: AtomicU64,
+    /// Log files that were compared.
+    pub log_files: AtomicU64,
+    /// Bytes of log files, as they are stored.
+    pub bytes: AtomicU64,
+    /// Findings that are no notes.
+    pub findings: AtomicU64,
+}
+
+/// Everything that a validation needs.
+pub struct Validation {
+    /// Where the objects are.
+    pub source: Source,
+    /// What is validated.
+    pub scope: Scope,
+    /// The public keys.
+    pub keys: Keys,
+    /// Objects that are read at once.
+    pub concurrency: usize,
+    /// How much is done.
+    pub counters: Arc<Counters>,
+    /// From where to go on.
+    pub progress: Arc<Progress>,
+}
+
+/// Why a validation ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidateError {
+    /// A listing could not be read: what is there is not known.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Nobody takes what is told.
+    #[error("the report cannot be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+struct Shared {
+    reader: Arc<Reader>,
+    scope: Arc<Scope>,
+    keys: Arc<Keys>,
+    pool: Pool,
+    concurrency: usize,
+    progress: Arc<Progress>,
+}
+
+/// What the pool's workers need.
+struct Reader {
+    source: Source,
+    bucket: String,
+    counters: Arc<Counters>,
+}
+
+/// What a folder comes to.
+struct Outcome {
+    summary: Summary,
+    ends: Vec<End>,
+    /// Log files of a folder without any digest: how many, of the first page.
+    without_digests: Option<(DigestFolder, usize)>,
+}
+
+/// The end of a chain, and what goes on after it.
+struct End {
+    chain: ChainEnd,
+    /// Log files that were delivered after it and are not listed, and the last one's stamp.
+    later_files: u64,
+    last_stamp: Option<Timestamp>,
+}
+
+/// Validates these folders, and tells what is found, in order.
+pub async fn validate(
+    validation: Validation,
+    folders: Vec<DigestFolder>,
+    tell: &mut (dyn FnMut(Event) -> std::io::Result<()> + Send),
+) -> Result<Summary, ValidateError> {
+    let Validation { source, scope, keys, concurrency, counters, progress } = validation;
+    let concurrency = concurrency.max(1);
+    let bucket = scope.bucket.clone();
+    let shared = Arc::new(Shared {
+        reader: Arc::new(Reader { source, bucket, counters }),
+        scope: Arc::new(scope),
+        keys: Arc::new(keys),
+        pool: Pool::new(concurrency),
+        concurrency,
+        progress,
+    });
+    let mut summary = Summary::default();
+    let (mut ends, mut without) = (Vec::new(), Vec::new());
+    let mut folders = folders.into_iter();
+    let mut walks = VecDeque::new();
+    loop {
+        while walks.len() < FOLDERS_MAX
+            && let Some(folder) = folders.next()
+        {
+            let (events, told) = mpsc::channel(EVENTS_MAX);
+            let mut walk = JoinSet::new();
+            walk.spawn(Walk { shared: Arc::clone(&shared), folder, events }.run());
+            walks.push_back((walk, told));
+        }
+        let Some((mut walk, mut told)) = walks.pop_front() else { break };
+        while let Some(event) = told.recv().await {
+            tell(event)?;
+        }
+        let ended = walk.join_next().await.expect("a walk was spawned");
+        let outcome = ended.expect("a walk does not panic")?;
+        summary.merge(&outcome.summary);
+        ends.extend(outcome.ends);
+        without.extend(outcome.without_digests);
+    }
+    for found in last_words(&shared.scope, &ends, &without, &mut summary) {
+        tell(Event::Found(found))?;
+    }
+    Ok(summary)
+}
+
+/// What only all folders together tell.
+fn last_words(
+    scope: &Scope,
+    ends: &[End],
+    without: &[(DigestFolder, usize)],
+    summary: &mut Summary,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut newest: BTreeMap<_, Timestamp> = BTreeMap::new();
+    let trail = |end: &ChainEnd| {
+        (end.chain.trail.clone(), end.chain.home.clone(), end.folder.organization.clone())
+    };
+    for End { chain, .. } in ends {
+        let held = newest.entry(trail(chain)).or_insert(chain.end);
+        *held = chain.end.max(*held);
+    }
+    for End { chain, later_files, last_stamp } in ends {
+        if !is_overdue(scope, chain.end, chain.interval) {
+            continue;
+        }
+        let ChainEnd { folder, chain: name, end, interval } = chain;
+        let newest = newest[&trail(chain)];
+        let next = DigestName { chain: name.clone(), end: end.plus(*interval) };
+        let key = folder.key(&next);
+        let goes_on = newest >= end.plus(*interval);
+        if goes_on {
+            // The hours that the trail's other chains have, and this one has not.
+            let chains = Chains::new(Arc::new(scope.clone()), folder.clone(), Arc::default());
+            let mut missing = Vec::new();
+            chains.name_missing(name, (*end, newest), *interval, None, &mut missing);
+            for lost in missing {
+                summary.digest_files.add(Some(lost.status));
+                found.push(lost);
+            }
+        }
+        let (problem, message) = match (goes_on, *later_files, last_stamp) {
+            (true, ..) => (
+                Problem::NoDigestAfter,
+                format!(
+                    "no digest after {end}, but other chains of the trail go on until {newest}"
+                ),
+            ),
+            (false, 1.., Some(stamp)) => (
+                Problem::NoDigestAfter,
+                format!(
+                    "no digest after {end}, but {later_files} log files were delivered later, the last at about {stamp}: digests are missing, or log files were not validated any more"
+                ),
+            ),
+            _ => (
+                Problem::Ended,
+                format!(
+                    "no digest after {end}: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since"
+                ),
+            ),
+        };
+        let told = Finding::new(Subject::Digest, (&scope.bucket, &key), problem, message);
+        match told.status {
+            Standing::Note => summary.notes += 1,
+            _ => summary.other_invalid += 1,
+        }
+        found.push(told.between(*end, scope.to));
+    }
+    if summary.chains > 0 {
+        for (folder, count) in without {
+            summary.other_invalid += 1;
+            let more = if *count >= 1000 { " or more" } else { "" };
+            let message = format!(
+                "{count}{more} log files and no digest: digests are missing, or no trail validates here"
+            );
+            let key = folder.digests();
+            found.push(Finding::new(
+                Subject::Folder,
+                (&scope.bucket, &key),
+                Problem::NoDigests,
+                message,
+            ));
+        }
+    }
+    found
+}
+
+fn grace(interval: Duration) -> Duration {
+    interval.max(GRACE_MIN)
+}
+
+/// Whether the next digest should have been there for long.
+fn is_overdue(scope: &Scope, end: Timestamp, interval: Duration) -> bool {
+    scope.to.min(scope.now) > end.plus(interval * 2).plus(grace(interval))
+}
+
+/// What comes out of a piece of work.
+enum Done {
+    Tell(Event),
+    Checked { chain: ChainName, digest: String, file: ListedFile, result: Result<(), Fault> },
+    Digest(ChainName, String),
+}
+
+enum Item {
+    Digest(DigestName),
+    Stray(String),
+}
+
+/// One folder on its way.
+struct Walk {
+    shared: Arc<Shared>,
+    folder: DigestFolder,
+    events: mpsc::Sender<Event>,
+}
+
+impl Walk {
+    async fn run(self) -> Result<Outcome, SourceError> {
+        let scope = Arc::clone(&self.shared.scope);
+        let mut chains =
+            Chains::new(Arc::clone(&scope), self.folder.clone(), Arc::clone(&self.shared.keys));
+        let counts = self.walk_digests(&mut chains).await?;
+        let (steps, ends) = chains.finish();
+        let mut more = Summary::default();
+        self.work_off(steps, &mut more).await;
+        let mut ends: Vec<End> =
+            ends.into_iter().map(|chain| End { chain, later_files: 0, last_stamp: None }).collect();
+        let mut summary = std::mem::take(&mut chains.summary);
+        summary.merge(&counts);
+        summary.merge(&more);
+        let Some((newest, interval)) = chains.newest() else {
+            let without_digests = self.look_for_log_files().await?;
+            let without_digests =
+                (without_digests > 0).then(|| (self.folder.clone(), without_digests));
+            return Ok(Outcome { summary, ends, without_digests });
+        };
+        let unlisted = self.walk_log_files(&chains, (newest, interval), &mut summary, &mut ends);
+        let unlisted = unlisted.await?;
+        let deferred = self.read_on(unlisted).await?;
+        for one in deferred {
+            self.tell_unlisted(&one, &mut summary).await;
+        }
+        Ok(Outcome { summary, ends, without_digests: None })
+    }
+
+    async fn tell(&self, event: Event) {
+        if let Event::Found(found) = &event
+            && found.status != Standing::Note
+        {
+            self.shared.reader.counters.findings.fetch_add(1, Ordering::Relaxed);
+        }
+        // Who does not listen any more has given up the whole validation.
+        let _ = self.events.send(event).await;
+    }
+
+    /// The digests' names from the beginning of the range on, and what is none.
+    fn names(
+        &self,
+        after: &str,
+    ) -> impl stream::Stream<Item = Result<Vec<Item>, SourceError>> + use<> {
+        let scope = &self.shared.scope;
+        let listing = self.shared.reader.source.list(&scope.bucket, &self.folder.digests(), after);
+        let folder = self.folder.clone();
+        stream::try_unfold(listing, move |mut listing: Listing| {
+            let folder = folder.clone();
+            async move {
+                let Some(page) = listing.next_page().await? else { return Ok(None) };
+                let objects = page.into_iter().filter(|entry| !entry.key.ends_with('/'));
+                let items = objects.map(|entry| match folder.digest(&entry.key) {
+                    Some(name) => Item::Digest(name),
+                    None => Item::Stray(entry.key),
+                });
+                Ok(Some((items.collect(), listing)))
+            }
+        })
+    }
+
+    /// Keys of the range come after this.
+    fn first_key(&self) -> String {
+        let from = self.shared.scope.from;
+        from.map_or(String::new(), |from| {
+            format!("{}{}/", self.folder.digests(), from.to_date_folders())
+        })
+    }
+
+    fn read(&self, name: DigestName) -> BoxFuture<'_, (DigestName, Result<ReadDigest, Fault>)> {
+        let (reader, folder) = (Arc::clone(&self.shared.reader), self.folder.clone());
+        let work = async move {
+            let read = reader.digest(&folder, &name).await;
+            (name, read)
+        };
+        self.shared.pool.run(work).boxed()
+    }
+
+    /// Reads the digests in order, and compares the log files that they list.
+    async fn walk_digests(&self, chains: &mut Chains) -> Result<Summary, SourceError> {
+        let scope = Arc::clone(&self.shared.scope);
+        let mut summary = Summary::default();
+        let after = self.first_key();
+        let mut pages = pin!(self.names(&after));
+        let mut names: VecDeque<Item> = VecDeque::new();
+        let mut is_listed = false;
+        let mut reads = FuturesOrdered::new();
+        let mut steps: VecDeque<Step> = VecDeque::new();
+        let mut checks: FuturesOrdered<BoxFuture<'_, Done>> = FuturesOrdered::new();
+        let ahead = self.shared.concurrency * 2;
+        let last = scope.to.plus(LATER_DIGESTS);
+        loop {
+            while checks.len() < ahead
+                && let Some(step) = steps.pop_front()
+            {
+                checks.push_back(self.do_step(step));
+            }
+            while reads.len() < DIGESTS_AHEAD
+                && let Some(item) = names.pop_front()
+            {
+                match item {
+                    Item::Stray(key) => {
+                        summary.other_invalid += 1;
+                        let place = (scope.bucket.as_str(), key.as_str());
+                        let message = "not a digest, though it is where digests are";
+                        let found =
+                            Finding::new(Subject::Folder, place, Problem::NotADigest, message);
+                        self.tell(Event::Found(found)).await;
+                    }
+                    Item::Digest(name) => {
+                        let is_before = scope.from.is_some_and(|from| name.end < from);
+                        if name.end > last {
+                            is_listed = true;
+                            names.clear();
+                        } else if !is_before && !chains.is_over(&name) {
+                            reads.push_back(self.read(name));
+                        }
+                    }
+                }
+            }
+            tokio::select! {
+                biased;
+                Some(done) = checks.next(), if !checks.is_empty() => {
+                    self.take_done(done, &mut summary).await;
+                }
+                Some((name, read)) = reads.next(), if !reads.is_empty() && steps.is_empty() => {
+                    if !chains.is_over(&name) {
+                        steps.extend(chains.take(name, read));
+                    }
+                }
+                page = pages.next(), if !is_listed && names.is_empty() => match page {
+                    Some(page) => names.extend(page?),
+                    None => is_listed = true,
+                },
+                else => if steps.is_empty() && names.is_empty() { break },
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Does these steps, and waits for them.
+    async fn work_off(&self, steps: Vec<Step>, summary: &mut Summary) {
+        let mut steps = stream::iter(steps).map(|step| self.do_step(step));
+        let mut done = pin!(steps.by_ref().buffered(self.shared.concurrency * 2));
+        while let Some(done) = done.next().await {
+            self.take_done(done, summary).await;
+        }
+    }
+
+    fn do_step(&self, step: Step) -> BoxFuture<'_, Done> {
+        let (chain, digest, file) = match step {
+            Step::Tell(event) => return std::future::ready(Done::Tell(event)).boxed(),
+            Step::Done(chain, key) => {
+                return std::future::ready(Done::Digest(chain, key)).boxed();
+            }
+            Step::Check(chain, digest, file) => (chain, digest, file),
+        };
+        let progress = &self.shared.progress;
+        if let Some(result) = progress.recall(&self.folder, &chain, &digest, &file.s3_object) {
+            self.shared.reader.counters.log_files.fetch_add(1, Ordering::Relaxed);
+            return std::future::ready(Done::Checked { chain, digest, file, result }).boxed();
+        }
+        let reader = Arc::clone(&self.shared.reader);
+        let work = async move {
+            let result = reader.compare(&file).await;
+            Done::Checked { chain, digest, file, result }
+        };
+        self.shared.pool.run(work).boxed()
+    }
+
+    async fn take_done(&self, done: Done, summary: &mut Summary) {
+        match done {
+            Done::Tell(event) => self.tell(event).await,
+            Done::Digest(chain, key) => self.shared.progress.done(&self.folder, &chain, &key),
+            Done::Checked { chain, digest, file, result } => {
+                let place = (file.s3_bucket.as_str(), file.s3_object.as_str());
+                match result {
+                    Ok(()) => {
+                        summary.log_files.add(None);
+                        if self.shared.scope.tells_valid {
+                            let (s3_bucket, s3_object) = (file.s3_bucket, file.s3_object);
+                            let subject = Subject::LogFile;
+                            self.tell(Event::Valid { subject, s3_bucket, s3_object }).await;
+                        }
+                    }
+                    Err(fault) => {
+                        let progress = &self.shared.progress;
+                        progress.found(&self.folder, &chain, &digest, place.1, &fault);
+                        let (problem, message) = fault;
+                        let found = Finding::new(Subject::LogFile, place, problem, message);
+                        summary.log_files.add(Some(found.status));
+                        self.tell(Event::Found(found)).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether there are log files at all: how many, of the first page.
+    async fn look_for_log_files(&self) -> Result<usize, SourceError> {
+        let Shared { reader, scope, .. } = &*self.shared;
+        let mut count = 0;
+        for folder in LOG_FOLDERS {
+            let mut listing = reader.source.list(&scope.bucket, &self.folder.logs(folder), "");
+            let page = listing.next_page().await?.unwrap_or_default();
+            let named = page.iter().filter_map(|entry| self.folder.log_file(folder, &entry.key));
+            let is_asked = |stamp| stamp <= scope.to && scope.from.is_none_or(|from| from <= stamp);
+            count += named.filter(|name| is_asked(name.stamp)).count();
+        }
+        Ok(count)
+    }
+
+    /// Lists the log files, and tells those that a digest should list; gives back those that a digest
+    /// beyond the range may list.
+    async fn walk_log_files(
+        &self,
+        chains: &Chains,
+        (newest, interval): (Timestamp, Duration),
+        summary: &mut Summary,
+        ends: &mut [End],
+    ) -> Result<Vec<Entry>, SourceError> {
+        let scope = Arc::clone(&self.shared.scope);
+        let is_past = scope.to < scope.now;
+        let is_alive = !is_overdue(&scope, newest, interval);
+        let mut deferred = Vec::new();
+        for folder in LOG_FOLDERS {
+            let root = self.folder.logs(folder);
+            let after =
+                scope.from.map_or(String::new(), |from| root.clone() + &from.to_date_folders());
+            let mut listing = self.shared.reader.source.list(&scope.bucket, &root, &after);
+            let mut of_kind = 0_u64;
+            'pages: while let Some(page) = listing.next_page().await? {
+                for entry in page {
+                    if entry.key.ends_with('/') || chains.lists(&scope.bucket, &entry.key) {
+                        continue;
+                    }
+                    let named = self.folder.log_file(folder, &entry.key);
+                    let Some(stamp) = named.map(|named| named.stamp).or(entry.modified) else {
+                        continue;
+                    };
+                    if named.is_some() && stamp > scope.to.plus(STAMP_AHEAD) {
+                        break 'pages;
+                    }
+                    if stamp > scope.to
+                        || scope.from.is_some_and(|from| stamp < from.plus(STAMP_AHEAD))
+                    {
+                        continue;
+                    }
+                    let delivered = entry.modified.unwrap_or(stamp);
+                    let is_young = delivered.plus(grace(interval)) > newest;
+                    let is_covered = chains.covers(stamp, STAMP_AHEAD)
+                        || entry.modified.is_some_and(|at| chains.covers(at, Duration::ZERO));
+                    if is_young && is_alive && !is_past {
+                        summary.log_files_not_yet_listed += 1;
+                    } else if stamp > newest {
+                        summary.log_files_not_covered += 1;
+                        for end in ends.iter_mut().filter(|end| stamp > end.chain.end) {
+                            end.later_files += 1;
+                            end.last_stamp = end.last_stamp.max(Some(stamp));
+                        }
+                    } else if !is_covered {
+                        summary.log_files_not_covered += 1;
+                    } else if !chains.folders_listed.contains(&folder)
+                        && folder != Folder::CloudTrail
+                    {
+                        of_kind += 1;
+                    } else {
+                        match is_past && (is_young || entry.modified.is_none()) {
+                            true => deferred.push(entry),
+                            false => self.tell_unlisted(&entry, summary).await,
+                        }
+                    }
+                }
+            }
+            if of_kind > 0 {
+                summary.notes += 1;
+                summary.log_files_not_covered += of_kind;
+                let message = format!("{of_kind} log files: no digest lists files of this kind");
+                let place = (scope.bucket.as_str(), root.as_str());
+                let found = Finding::new(Subject::Folder, place, Problem::KindNotListed, message);
+                self.tell(Event::Found(found)).await;
+            }
+        }
+        Ok(deferred)
+    }
+
+    async fn tell_unlisted(&self, one: &Entry, summary: &mut Summary) {
+        let place = (self.shared.scope.bucket.as_str(), one.key.as_str());
+        let message = "not listed in any digest file";
+        let found = Finding::new(Subject::LogFile, place, Problem::NotListed, message);
+        summary.log_files.add(Some(found.status));
+        self.tell(Event::Found(found)).await;
+    }
+
+    /// Looks for log files in digests beyond the range: a file may be delivered late. Gives back those
+    /// that are listed nowhere.
+    async fn read_on(&self, unlisted: Vec<Entry>) -> Result<Vec<Entry>, SourceError> {
+        let scope = &self.shared.scope;
+        let mut left: BTreeMap<String, Entry> =
+            unlisted.into_iter().map(|one| (one.key.clone(), one)).collect();
+        let chains =
+            Chains::new(Arc::clone(scope), self.folder.clone(), Arc::clone(&self.shared.keys));
+        let after = format!("{}{}/", self.folder.digests(), scope.to.to_date_folders());
+        let mut pages = pin!(self.names(&after));
+        while !left.is_empty()
+            && let Some(page) = pages.next().await
+        {
+            let names = page?.into_iter().filter_map(|item| match item {
+                Item::Digest(name) if name.end > scope.to => Some(name),
+                _ => None,
+            });
+            let mut reads =
+                pin!(stream::iter(names).map(|name| self.read(name)).buffered(DIGESTS_AHEAD));
+            while !left.is_empty()
+                && let Some((_, read)) = reads.next().await
+            {
+                if let Ok(read) = read
+                    && chains.take_listing(&read)
+                {
+                    for file in &read.digest.log_files {
+                        left.remove(&file.s3_object);
+                    }
+                }
+            }
+        }
+        Ok(left.into_values().collect())
+    }
+}
+
+impl Reader {
+    async fn digest(&self, folder: &DigestFolder, name: &DigestName) -> Result<ReadDigest, Fault> {
+        let read = digest::read(&self.source, &self.bucket, folder, name).await;
+        self.counters.digests.fetch_add(1, Ordering::Relaxed);
+        read.unwrap_or_else(|error| {
+            let message = format!("could not be read: {}: {}", error.code, error.message);
+            Err((Problem::Unreadable, message))
+        })
+    }
+
+    async fn compare(&self, file: &ListedFile) -> Result<(), Fault> {
+        if self.source.is_copy() && file.s3_bucket != self.bucket {
+            let message = format!("lies in s3://{}, which is not in the copy", file.s3_bucket);
+            return Err((Problem::NotInCopy, message));
+        }
+        let checked = log_file::check(&self.source, file).await;
+        self.counters.log_files.fetch_add(1, Ordering::Relaxed);
+        let bytes = checked?;
+        self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+}
