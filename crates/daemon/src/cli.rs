@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
-use crate::{account, consume, doctor, put, salvage, serve_command, trail_explain};
+use crate::{account, consume, doctor, put, salvage, serve_command, trail_explain, validate};
 
 /// Records API activity and delivers it as AWS CloudTrail does.
 #[derive(Debug, Parser)]
@@ -51,6 +51,9 @@ enum Command {
         after_help = "Examples:\n  cairn account create 111122223333 --alias acme\n  cairn account create-user 111122223333 amy --administrator\n  eval \"$(cairn account create-key 111122223333 amy)\"\n  cairn account create-user 111122223333 auditor --policy read-only.json\n  eval \"$(cairn account create-session 111122223333 auditor --duration 1h)\"\n  cairn account show 111122223333\n\nA secret is shown once, when it is created. A daemon that runs sees changes within a second.\nChanges are kept in accounts.json of the data directory; its secrets are encrypted with\naccounts.key beside it, or with the key that accounts_key names: keep that one apart, and a copy\nof the data directory gives no secret away. Exit code 1: the change was refused."
     )]
     Account(account::Account),
+    /// Say whether log files are as they were delivered, by their digests
+    #[command(after_help = validate::AFTER_HELP)]
+    Validate(validate::Validate),
     /// Look at trails
     #[command(subcommand)]
     Trail(Trail),
@@ -122,6 +125,7 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run().await,
             Command::Salvage(salvage) => salvage.run(),
             Command::Account(account) => account.run(),
+            Command::Validate(validate) => validate.run().await,
             Command::Trail(Trail::Explain(explain)) => explain.run(),
         }
     }

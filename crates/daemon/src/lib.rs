@@ -31,3 +31,4 @@ pub mod signing;
 pub mod status;
 pub mod trail_explain;
 mod unpack;
+pub mod validate;

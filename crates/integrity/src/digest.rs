@@ -59,6 +59,28 @@ pub async fn read(
     Ok(parsed.await.unwrap_or_else(|error| Err((Problem::InvalidFormat, error.to_string()))))
 }
 
+/// The bucket that the digests of a copy say they lie in: what the first of them says that can be
+/// read. Nothing of it is verified.
+pub async fn told_bucket(
+    source: &Source,
+    folders: &[DigestFolder],
+) -> Result<Option<String>, SourceError> {
+    for folder in folders {
+        let mut listing = source.list("", &folder.digests(), "");
+        while let Some(page) = listing.next_page().await? {
+            for entry in page.iter().filter(|entry| folder.digest(&entry.key).is_some()) {
+                let object = source.get("", &entry.key, OBJECT_BYTES_MAX).await?;
+                let Object::Whole(whole) = object else { continue };
+                let content = MultiGzDecoder::new(&whole.bytes[..]).take(BYTES_MAX);
+                if let Ok(digest) = serde_json::from_reader::<_, Digest>(content) {
+                    return Ok(Some(digest.digest_s3_bucket));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// A digest from the bytes and the metadata of its object.
 pub fn parse(
     gzip: &[u8],

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Fault;
@@ -14,10 +15,12 @@ use crate::finding::Problem;
 use crate::layout::{ChainName, DigestFolder};
 
 /// What is kept, as JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// What the validation was asked for; another one must not go on from here.
     pub asked: String,
+    /// When it began: what came later is none of its business.
+    pub begun: Timestamp,
     /// By the folder and the name of a chain.
     chains: BTreeMap<String, KeptChain>,
 }
@@ -31,13 +34,21 @@ struct KeptChain {
 }
 
 /// What is kept, shared by those who work.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Progress {
     kept: Mutex<Kept>,
 }
 
 fn name_of(folder: &DigestFolder, chain: &ChainName) -> String {
     format!("{folder}{} {} {:?}", chain.trail, chain.home, chain.kind)
+}
+
+impl Kept {
+    /// Nothing is done yet.
+    #[must_use]
+    pub fn new(asked: String, begun: Timestamp) -> Kept {
+        Kept { asked, begun, chains: BTreeMap::new() }
+    }
 }
 
 impl Progress {

@@ -1,0 +1,323 @@
+//! `cairn validate`: are the log files of a bucket, or of a copy of one, as they were delivered?
+//!
+//! [`integrity`] does the work; here are the flags, the public keys, the report and the file to go on
+//! from.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use aws_config::SdkConfig;
+use clap::Args;
+use integrity::{
+    DigestFolder, Kept, Keys, Progress, Scope, Selection, Source, Summary, Validation, find_folders,
+};
+use model::{AccountId, BucketName, KeyPrefix, OrganizationId, Region, Timestamp, TrailArn};
+
+use crate::aws;
+use crate::cli::Verdict;
+use crate::serve::wall_clock;
+
+mod cloudtrail;
+mod report;
+mod resume_file;
+
+use report::Report;
+use resume_file::ResumeFile;
+
+/// What `cairn validate --help` says at its end.
+pub const AFTER_HELP: &str = "\
+Examples:
+  cairn validate --trail-arn arn:aws:cloudtrail:eu-west-1:111122223333:trail/audit
+  cairn validate --s3-bucket trail-logs --start-time 2026-03-01 --end-time 2026-04-01
+  cairn validate --s3-bucket trail-logs --resume validation.json --json > findings.jsonl
+
+Without a network, from a copy of the bucket and a file of public keys:
+  aws s3 sync s3://trail-logs copy
+  aws cloudtrail list-public-keys --start-time 2015-10-01 --end-time 2026-04-01 > keys.json
+  cairn validate --directory copy --s3-bucket trail-logs --keys keys.json
+A copy has no metadata, where signatures are: that of a digest is taken from the digest after it, that
+of the newest one from a file beside it:
+  aws s3api head-object --bucket trail-logs --key KEY > copy/KEY.metadata.json
+
+Keys are asked of CloudTrail for each Region, or taken from --keys alone: the JSON of
+list-public-keys, or PEM. A PEM file does not tell when its key was valid; then that is not checked.
+Endpoints, credentials and Region are the AWS SDK's; for keys of a Cairn set
+AWS_ENDPOINT_URL_CLOUDTRAIL=http://127.0.0.1:4580.
+
+The report goes to stdout: a line for each finding as `aws cloudtrail validate-logs` has them, then
+the sums. INVALID: not as it was delivered. UNVERIFIED: could not be found out. note: nothing is wrong
+with it. --json: a JSON object a line, {\"type\":\"finding\",…}, at the end {\"type\":\"summary\",…}.
+
+Exit codes: 0 all is valid; 1 something is INVALID, or a copy has lost a signature; 2 it could not be
+done: the command line, no access, objects that could not be read, no digests at all, interrupted.";
+
+/// How often the terminal is told how far it is.
+const LOOK: Duration = Duration::from_millis(250);
+/// How many looks there are between two writes of the file to go on from.
+const LOOKS_A_SAVE: u32 = 20;
+
+/// Flags of `cairn validate`.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Only the digests of this trail; without --s3-bucket CloudTrail is asked for its bucket
+    #[arg(long, value_name = "ARN")]
+    trail_arn: Option<TrailArn>,
+    /// The bucket
+    #[arg(long, value_name = "BUCKET")]
+    s3_bucket: Option<BucketName>,
+    /// What stands before AWSLogs/ in the keys
+    #[arg(long, value_name = "PREFIX")]
+    s3_prefix: Option<KeyPrefix>,
+    /// A copy of the bucket, its files named by their keys
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Only this account's; may be repeated
+    #[arg(long, value_name = "12 DIGITS")]
+    account_id: Vec<AccountId>,
+    /// Only this Region's; may be repeated
+    #[arg(long, value_name = "REGION")]
+    region: Vec<Region>,
+    /// Only this organization's
+    #[arg(long, value_name = "O-ID")]
+    organization_id: Option<OrganizationId>,
+    /// From this moment on, in UTC [default: the first digest]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    start_time: Option<Timestamp>,
+    /// Up to this moment, in UTC [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    end_time: Option<Timestamp>,
+    /// Public keys to trust, instead of asking CloudTrail; may be repeated
+    #[arg(long, value_name = "FILE")]
+    keys: Vec<PathBuf>,
+    /// Objects that are read at once
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: u16,
+    /// Keep in this file how far it is, and go on from there
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Tell what is valid too
+    #[arg(long)]
+    verbose: bool,
+    /// Print one line of JSON for each finding, and one for the sums
+    #[arg(long)]
+    json: bool,
+}
+
+/// `2026-03-09`, or with a time: `2026-03-09T14:00:00Z`, `2026-03-09 14:00:00`.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let read = Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
+    read.ok_or_else(|| "not a moment such as 2026-03-09 or 2026-03-09T14:00:00Z".into())
+}
+
+impl Validate {
+    /// Validates, and reports to stdout.
+    pub async fn run(self) -> anyhow::Result<Verdict> {
+        let now = wall_clock();
+        if self.start_time > Some(self.end_time.unwrap_or(now)) {
+            bail!("--start-time must be before --end-time");
+        }
+        let resume = self.resume.clone().map(|path| ResumeFile::open(path, &self.asked(), now));
+        let resume = resume.transpose()?;
+        let kept = resume.as_ref().map_or(Kept::new(self.asked(), now), ResumeFile::kept);
+        let now = kept.begun;
+        let config = aws::load().await;
+        let keys = self.pinned_keys()?;
+        let (source, bucket, selection) = self.source(&config).await?;
+        let folders = find_folders(&source, &bucket, &selection).await.map_err(explained)?;
+        let bucket = match bucket.is_empty() {
+            false => bucket,
+            true => self.bucket_of_copy(&source, &folders).await?,
+        };
+        if folders.is_empty() {
+            let prefix =
+                self.s3_prefix.as_ref().map_or(String::new(), |prefix| format!("{prefix}/"));
+            bail!(
+                "No digests found: there is nothing below s3://{bucket}/{prefix}AWSLogs/ of what was asked for"
+            );
+        }
+        let scope = Scope {
+            bucket,
+            trail: self.trail_arn.clone(),
+            from: self.start_time,
+            to: self.end_time.unwrap_or(now),
+            now,
+            tells_valid: self.verbose,
+        };
+        let keys = match keys {
+            Some(keys) => keys,
+            None => cloudtrail::public_keys(&config, &folders, &scope).await?,
+        };
+        let progress = Arc::new(Progress::new(kept));
+        let validation = Validation {
+            source,
+            scope,
+            keys,
+            concurrency: self.concurrency.into(),
+            counters: Arc::default(),
+            progress,
+        };
+        self.validate(validation, folders, resume).await
+    }
+
+    /// What makes another run the same.
+    fn asked(&self) -> String {
+        let Validate { trail_arn, s3_bucket, s3_prefix, directory, account_id, region, .. } = self;
+        let Validate { organization_id, start_time, end_time, keys, .. } = self;
+        format!(
+            "{trail_arn:?} {s3_bucket:?} {s3_prefix:?} {directory:?} {account_id:?} {region:?} {organization_id:?} {start_time:?} {end_time:?} {keys:?}"
+        )
+    }
+
+    fn pinned_keys(&self) -> anyhow::Result<Option<Keys>> {
+        let mut all = Keys::default();
+        for path in &self.keys {
+            let place = || format!("--keys {}", path.display());
+            let text = std::fs::read(path).with_context(place)?;
+            all.extend(Keys::parse(&text).with_context(place)?);
+        }
+        Ok((!self.keys.is_empty()).then_some(all))
+    }
+
+    /// Where the objects are; the bucket is empty where a copy must tell it.
+    async fn source(&self, config: &SdkConfig) -> anyhow::Result<(Source, String, Selection)> {
+        let mut selection = Selection {
+            prefix: self.s3_prefix.clone(),
+            organization: self.organization_id.clone(),
+            accounts: self.account_id.clone(),
+            regions: self.region.clone(),
+        };
+        let named = self.s3_bucket.as_ref().map(|bucket| bucket.as_str().to_owned());
+        if let Some(directory) = &self.directory {
+            if !directory.is_dir() {
+                bail!("--directory {}: there is no such directory", directory.display());
+            }
+            let source = Source::directory(directory.clone());
+            return Ok((source, named.unwrap_or_default(), selection));
+        }
+        let bucket = match (named, &self.trail_arn) {
+            (Some(bucket), _) => bucket,
+            (None, Some(arn)) => {
+                let trail = cloudtrail::describe(config, arn).await?;
+                selection.prefix = selection.prefix.or(trail.prefix);
+                trail.bucket
+            }
+            (None, None) => {
+                bail!("name what to validate: --s3-bucket, --trail-arn or --directory")
+            }
+        };
+        let builder = aws_sdk_s3::config::Builder::from(config);
+        Ok((Source::s3(builder, aws::is_path_style(config)), bucket, selection))
+    }
+
+    async fn bucket_of_copy(
+        &self,
+        source: &Source,
+        folders: &[DigestFolder],
+    ) -> anyhow::Result<String> {
+        let told = integrity::digest::told_bucket(source, folders).await.map_err(explained)?;
+        let directory = self.directory.as_deref().unwrap_or_else(|| "".as_ref()).display();
+        told.with_context(|| {
+            format!(
+                "No digests found in {directory}: it must hold the objects by their keys, [PREFIX/]AWSLogs/…, as `aws s3 sync s3://BUCKET DIR` makes it"
+            )
+        })
+    }
+
+    async fn validate(
+        &self,
+        validation: Validation,
+        folders: Vec<DigestFolder>,
+        resume: Option<ResumeFile>,
+    ) -> anyhow::Result<Verdict> {
+        let scope = validation.scope.clone();
+        let (counters, progress) =
+            (Arc::clone(&validation.counters), Arc::clone(&validation.progress));
+        let report = Mutex::new(Report::new(self.json, &scope, self.s3_prefix.as_ref()));
+        let report = || report.lock().unwrap_or_else(PoisonError::into_inner);
+        report().begin()?;
+        let mut tell = |event| report().tell(&event);
+        let mut ended = std::pin::pin!(integrity::validate(validation, folders, &mut tell));
+        let mut stopped = std::pin::pin!(stopped());
+        let mut look = tokio::time::interval(LOOK);
+        let mut looks = 0_u32;
+        let ended = loop {
+            tokio::select! {
+                ended = &mut ended => break ended,
+                () = &mut stopped => {
+                    report().clear_progress();
+                    match &resume {
+                        Some(resume) => {
+                            resume.save(&progress.kept())?;
+                            bail!("interrupted; the same command goes on from there");
+                        }
+                        None => bail!("interrupted; --resume FILE makes a run that can go on"),
+                    }
+                }
+                _ = look.tick() => {
+                    looks += 1;
+                    report().show_progress(&counters, LOOK * looks);
+                    if looks.is_multiple_of(LOOKS_A_SAVE) && let Some(resume) = &resume {
+                        resume.save(&progress.kept())?;
+                    }
+                }
+            }
+        };
+        report().clear_progress();
+        let summary: Summary = match ended {
+            Ok(summary) => summary,
+            Err(error) => {
+                if let Some(resume) = &resume {
+                    resume.save(&progress.kept())?;
+                }
+                return match error {
+                    integrity::ValidateError::Source(error) => Err(explained(error)),
+                    error => Err(error.into()),
+                };
+            }
+        };
+        let unreadable = report().finish(&summary)?;
+        if summary.chains == 0 {
+            bail!("No digests found: nothing was validated");
+        }
+        if let Some(resume) = resume {
+            resume.remove()?;
+        }
+        match (summary.has_invalid(), unreadable) {
+            (true, _) => Ok(Verdict::Bad),
+            (false, 1..) => {
+                bail!("{unreadable} objects could not be read: nothing is known of them")
+            }
+            (false, 0) if summary.has_unverified() => Ok(Verdict::Bad),
+            (false, 0) => Ok(Verdict::Good),
+        }
+    }
+}
+
+/// What to do when a listing was refused.
+fn explained(error: integrity::SourceError) -> anyhow::Error {
+    let advice = match error.code.as_str() {
+        "AccessDenied" | "Http403" => {
+            "; s3:ListBucket and s3:GetObject are needed on the bucket and its objects"
+        }
+        "NoSuchBucket" => "; is AWS_ENDPOINT_URL set as it should be?",
+        "Unreachable" => "; are AWS_ENDPOINT_URL, credentials and the network as they should be?",
+        _ => "",
+    };
+    anyhow::anyhow!("{error}{advice}")
+}
+
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        Err(_) => drop(interrupted.await),
+    }
+}
