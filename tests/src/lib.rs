@@ -1,1 +1,4 @@
-//! Whole-system tests live in the test targets of this package.
+//! Whole-system tests live in the test targets of this package; here is what other packages' tests use
+//! too.
+
+pub mod forge;

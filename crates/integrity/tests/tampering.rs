@@ -1,0 +1,692 @@
+//! Each tampering with a bucket is found, and told as what it is; an untouched bucket has none.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::time::Duration;
+
+use cairn_integrity::source::Stored;
+use cairn_integrity::{Metadata, Source};
+use cairn_tests::forge::{Forge, at, gzip, hours, keys, put_digest, read_digest};
+use expect_test::{Expect, expect};
+use model::digest::{ALGORITHM, SIGNATURE};
+use model::{Digest, Folder};
+use world::{BUCKET, FIRST, World, chain, foreign_key, key};
+
+/// Does something to the world, and compares what is told with what is expected.
+async fn check(tamper: impl FnOnce(&mut World), expected: Expect) {
+    let mut world = World::new();
+    tamper(&mut world);
+    expected.assert_eq(&world.report().await);
+}
+
+/// Changes what a digest says, and signs it again, by the true key.
+fn rewrite(world: &mut World, key_of: &str, change: impl FnOnce(&mut Digest)) {
+    let mut digest = read_digest(&world.memory, BUCKET, key_of);
+    let put_at = world.object(key_of).modified.unwrap();
+    change(&mut digest);
+    put_digest(&mut world.memory, &digest, key(), put_at);
+}
+
+#[tokio::test]
+async fn an_untouched_bucket_is_valid() {
+    check(|_| {}, expect![[r#"
+        Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        15/0/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+        3 notes
+    "#]]).await;
+}
+
+#[tokio::test]
+async fn a_changed_log_file() {
+    check(
+        |world| {
+            let file = world.files[0].clone();
+            world.object(&file).bytes = gzip(b"{\"Records\":[]}");
+        },
+        expect![[r#"
+            Log file eu_20260309T1145Z_auditxxx00000002 INVALID: hash value doesn't match
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            15/0/0 digests, 1/0/0 backfill, 10/1/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_log_file() {
+    check(
+        |world| {
+            let file = world.files[1].clone();
+            world.remove(&file);
+        },
+        expect![[r#"
+            Log file eu_20260309T1210Z_auditxxx00000004 INVALID: not found
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            15/0/0 digests, 1/0/0 backfill, 10/1/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn two_log_files_that_are_swapped() {
+    check(
+        |world| {
+            let (one, other) = (world.files[0].clone(), world.files[1].clone());
+            let bytes = world.object(&one).bytes.clone();
+            world.object(&one).bytes = world.object(&other).bytes.clone();
+            world.object(&other).bytes = bytes;
+        },
+        expect![[r#"
+            Log file eu_20260309T1145Z_auditxxx00000002 INVALID: hash value doesn't match
+            Log file eu_20260309T1210Z_auditxxx00000004 INVALID: hash value doesn't match
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            15/0/0 digests, 1/0/0 backfill, 9/2/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_truncated_and_a_garbled_log_file() {
+    check(
+        |world| {
+            let (one, other) = (world.files[0].clone(), world.files[1].clone());
+            let bytes = world.object(&one).bytes.clone();
+            world.object(&one).bytes = bytes.slice(..bytes.len() / 2);
+            world.object(&other).bytes = "no gzip".into();
+        },
+        expect![[r#"
+            Log file eu_20260309T1145Z_auditxxx00000002 INVALID: invalid format
+            Log file eu_20260309T1210Z_auditxxx00000004 INVALID: invalid format
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            15/0/0 digests, 1/0/0 backfill, 9/2/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_log_file_that_no_digest_lists() {
+    check(
+        |world| {
+            let mut forge = Forge::new(BUCKET, chain("planted", "eu-west-1"), None);
+            let key = forge.log_file(Folder::CloudTrail, hours(at(FIRST), 2));
+            let planted = forge.memory.objects.remove(&(BUCKET.into(), key.clone())).unwrap();
+            world.put(&key, planted.clone());
+            // One with an old name that was put only now.
+            let key = forge.log_key(Folder::CloudTrail, hours(at(FIRST), 2));
+            world.put(&key, Stored { modified: Some(world.scope.now), ..planted });
+        },
+        expect![[r#"
+            Log file eu_20260309T1235Z_plantedx00000002 INVALID: not listed in any digest file
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            15/0/0 digests, 1/0/0 backfill, 11/1/0 log files, 0 other
+            1 not covered
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_log_file_that_is_listed_twice() {
+    check(
+        |world| {
+            let key = world.digests[4].clone();
+            let twice = read_digest(&world.memory, BUCKET, &world.digests[3]).log_files[0].clone();
+            rewrite(world, &key, |digest| digest.log_files.insert(0, twice));
+        },
+        expect![[r#"
+            Log file eu_20260309T1345Z_auditxxx00000006 INVALID: listed a second time, by eu_audit_20260309T153015Z
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            15/0/0 digests, 1/0/0 backfill, 12/1/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_digest_is_deleted() {
+    check(
+        |world| {
+            let key = world.digests[0].clone();
+            world.remove(&key);
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T113015Z INVALID: not found: it ends at 2026-03-09T11:30:15Z; which digests were before it is not known
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn neighbours_in_the_middle_are_deleted() {
+    check(
+        |world| {
+            for key in world.digests[1..4].to_vec() {
+                world.remove(&key);
+            }
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T123015Z INVALID: not found: no digest covers 2026-03-09T11:30:15Z to 2026-03-09T12:30:15Z
+            Digest file eu_audit_20260309T133015Z INVALID: not found: no digest covers 2026-03-09T12:30:15Z to 2026-03-09T13:30:15Z
+            Digest file eu_audit_20260309T143015Z INVALID: not found: no digest covers 2026-03-09T13:30:15Z to 2026-03-09T14:30:15Z
+            Log file eu_20260309T1145Z_auditxxx00000002 INVALID: not listed in any digest file
+            Log file eu_20260309T1210Z_auditxxx00000004 INVALID: not listed in any digest file
+            Log file eu_20260309T1345Z_auditxxx00000006 INVALID: not listed in any digest file
+            Log file eu_20260309T1410Z_auditxxx00000008 INVALID: not listed in any digest file
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            12/3/0 digests, 1/0/0 backfill, 7/4/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_newest_digests_are_deleted() {
+    check(
+        |world| {
+            for key in world.digests[3..].to_vec() {
+                world.remove(&key);
+            }
+        },
+        expect![[r#"
+            Log file eu_20260309T1345Z_auditxxx00000006 INVALID: not listed in any digest file
+            Log file eu_20260309T1410Z_auditxxx00000008 INVALID: not listed in any digest file
+            Log file eu_20260309T1445Z_auditxxx00000010 INVALID: not listed in any digest file
+            Log file eu_20260309T1510Z_auditxxx00000012 INVALID: not listed in any digest file
+            Digest file eu_audit_20260309T143015Z INVALID: not found: no digest covers 2026-03-09T13:30:15Z to 2026-03-09T14:30:15Z
+            Digest file eu_audit_20260309T153015Z INVALID: not found: no digest covers 2026-03-09T14:30:15Z to 2026-03-09T15:30:15Z
+            Digest file eu_audit_20260309T143015Z INVALID: no digest after 2026-03-09T13:30:15Z, but other chains of the trail go on until 2026-03-09T15:30:15Z
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            13/2/0 digests, 1/0/0 backfill, 7/4/0 log files, 1 other
+            2 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_newest_digest_of_the_only_chain_is_deleted() {
+    check(
+        |world| {
+            world.memory.objects.retain(|(_, key), _| !key.contains("us-east-1/") && !key.contains("second"));
+            let key = world.digests[4].clone();
+            world.remove(&key);
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T153015Z INVALID: no digest after 2026-03-09T14:30:15Z, but 2 log files were delivered later, the last at about 2026-03-09T15:10:00Z: digests are missing, or log files were not validated any more
+            4/0/0 digests, 0/0/0 backfill, 4/0/0 log files, 1 other
+            2 not covered
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn all_digests_of_a_region_are_deleted() {
+    check(
+        |world| {
+            world.memory.objects.retain(|(_, key), _| !key.contains("CloudTrail-Digest/us-east-1/"));
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Folder CloudTrail-Digest/us-east-1/ INVALID: 3 log files and no digest: digests are missing, or no trail validates here
+            10/0/0 digests, 0/0/0 backfill, 8/0/0 log files, 1 other
+            2 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_with_a_byte_changed() {
+    check(
+        |world| {
+            let mut digest = read_digest(&world.memory, BUCKET, &world.digests[3]);
+            digest.log_files.pop();
+            let key = world.digests[3].clone();
+            world.object(&key).bytes = gzip(&digest.to_bytes());
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T143015Z INVALID: signature verification failed
+            Log file eu_20260309T1410Z_auditxxx00000008 INVALID: not listed in any digest file
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 9/1/0 log files, 0 other
+            1 not checked
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_that_is_no_digest() {
+    check(
+        |world| {
+            let keys = world.digests.clone();
+            world.object(&keys[1]).bytes = "no gzip".into();
+            world.object(&keys[2]).bytes = gzip(b"{}");
+            let stray = keys[3].replace("audit_us-east-1", "audit");
+            let bytes = world.object(&keys[3]).clone();
+            world.put(&stray, bytes);
+        },
+        expect![[r#"
+            Folder eu_audit_20260309T143015Z INVALID: not a digest, though it is where digests are
+            Digest file eu_audit_20260309T123015Z INVALID: invalid format: it is no gzip (unexpected end of file)
+            Digest file eu_audit_20260309T133015Z INVALID: invalid format: missing field `awsAccountId` at line 1 column 2
+            Log file eu_20260309T1145Z_auditxxx00000002 INVALID: not listed in any digest file
+            Log file eu_20260309T1210Z_auditxxx00000004 INVALID: not listed in any digest file
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            13/2/0 digests, 1/0/0 backfill, 9/2/0 log files, 1 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_that_is_moved() {
+    check(
+        |world| {
+            let (one, other) = (world.digests[1].clone(), world.digests[2].clone());
+            let moved = world.object(&one).clone();
+            world.put(&other, moved);
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T133015Z INVALID: has been moved from its original location eu_audit_20260309T123015Z
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn signatures_that_are_changed_or_gone() {
+    check(
+        |world| {
+            let keys = world.digests.clone();
+            let metadata = |world: &mut World, at: usize| -> Metadata {
+                world.object(&keys[at]).metadata.clone().unwrap()
+            };
+            let mut changed = metadata(world, 1);
+            let signature = changed[SIGNATURE].clone();
+            let other = if signature.starts_with('0') { "1" } else { "0" };
+            changed.insert(SIGNATURE.into(), other.to_owned() + &signature[1..]);
+            world.object(&keys[1]).metadata = Some(changed);
+            let mut gone = metadata(world, 2);
+            gone.remove(SIGNATURE);
+            world.object(&keys[2]).metadata = Some(gone);
+            let mut other = metadata(world, 3);
+            other.insert(ALGORITHM.into(), "none".into());
+            world.object(&keys[3]).metadata = Some(other);
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T123015Z INVALID: signature verification failed
+            Digest file eu_audit_20260309T133015Z INVALID: signature verification failed: the object has no metadata signature
+            Digest file eu_audit_20260309T143015Z INVALID: signature verification failed: the algorithm is none
+            Log file eu_20260309T1345Z_auditxxx00000006 INVALID: not listed in any digest file
+            Log file eu_20260309T1410Z_auditxxx00000008 INVALID: not listed in any digest file
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            12/3/0 digests, 1/0/0 backfill, 7/2/0 log files, 0 other
+            2 not checked
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_signed_by_a_foreign_key() {
+    check(
+        |world| {
+            let mut digest = read_digest(&world.memory, BUCKET, &world.digests[4]);
+            digest.digest_public_key_fingerprint = foreign_key().public().fingerprint();
+            put_digest(&mut world.memory, &digest, foreign_key(), at("2026-03-09T15:31:00Z"));
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T153015Z INVALID: public key not found in region eu-west-1 for fingerprint FOREIGN
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 9/0/0 log files, 0 other
+            2 not checked
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_signed_by_a_key_outside_of_its_validity() {
+    check(
+        |world| {
+            let mut digest = read_digest(&world.memory, BUCKET, &world.digests[4]);
+            digest.digest_public_key_fingerprint = foreign_key().public().fingerprint();
+            put_digest(&mut world.memory, &digest, foreign_key(), at("2026-03-09T15:31:00Z"));
+            let late = keys(foreign_key(), at("2026-03-12T00:00:00Z"), at("2026-03-31T00:00:00Z"));
+            world.keys.extend(late);
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T153015Z INVALID: signed for 2026-03-09T15:30:15Z by the key FOREIGN, which is valid from 2026-03-12T00:00:00Z to 2026-03-31T00:00:00Z
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 9/0/0 log files, 0 other
+            2 not checked
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_previous_hash_that_is_wrong() {
+    check(
+        |world| {
+            let key = world.digests[4].clone();
+            rewrite(world, &key, |digest| {
+                digest.previous_digest_hash_value = Some("0".repeat(64));
+            });
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T153015Z INVALID: previousDigestHashValue is not the hash of eu_audit_20260309T143015Z
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_that_is_replaced_by_another_that_is_truly_signed() {
+    check(
+        |world| {
+            let key = world.digests[3].clone();
+            rewrite(world, &key, |digest| digest.log_files.clear());
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T153015Z INVALID: previousDigestHashValue is not the hash of eu_audit_20260309T143015Z
+            Digest file eu_audit_20260309T153015Z INVALID: previousDigestSignature is not the signature of eu_audit_20260309T143015Z
+            Log file eu_20260309T1345Z_auditxxx00000006 INVALID: not listed in any digest file
+            Log file eu_20260309T1410Z_auditxxx00000008 INVALID: not listed in any digest file
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 9/2/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn intervals_that_do_not_touch() {
+    check(
+        |world| {
+            let key = world.digests[4].clone();
+            rewrite(world, &key, |digest| {
+                digest.digest_start_time = "2026-03-09T14:40:15Z".into();
+            });
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T153015Z INVALID: begins at 2026-03-09T14:40:15Z, but the digest that it follows ends at 2026-03-09T14:30:15Z
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+    check(
+        |world| {
+            let key = world.digests[4].clone();
+            rewrite(world, &key, |digest| {
+                digest.digest_start_time = "2026-03-09T13:40:15Z".into();
+            });
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T153015Z INVALID: begins at 2026-03-09T13:40:15Z, but the digest that it follows ends at 2026-03-09T14:30:15Z
+            Digest file eu_audit_20260309T172015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn two_digests_that_follow_the_same() {
+    check(
+        |world| {
+            let of = read_digest(&world.memory, BUCKET, &world.digests[2]);
+            let key = world.digests[4].clone();
+            rewrite(world, &key, |digest| {
+                digest.previous_digest_s3_object = of.previous_digest_s3_object;
+            });
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T153015Z INVALID: follows eu_audit_20260309T123015Z, though eu_audit_20260309T143015Z lies between
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/1/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_chain_that_begins_again_is_no_tampering() {
+    check(
+        |world| {
+            let mut forge = Forge::new(BUCKET, chain("audit", "eu-west-1"), None);
+            forge.log_file(Folder::CloudTrail, at("2026-03-09T17:00:00Z"));
+            forge.pending.clear();
+            let start = at("2026-03-09T18:12:00Z");
+            forge.digest(start, hours(start, 1), key());
+            forge.digest(hours(start, 1), hours(start, 2), key());
+            world.memory.objects.extend(forge.memory.objects);
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T191200Z note: the chain begins again: no digests between 2026-03-09T15:30:15Z and 2026-03-09T18:12:00Z
+            Digest file eu_audit_20260309T211200Z note: no digest after 2026-03-09T20:12:00Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z INVALID: not found: no digest covers 2026-03-09T15:30:15Z to 2026-03-09T16:30:15Z
+            Digest file us_audit_20260309T173015Z INVALID: not found: no digest covers 2026-03-09T16:30:15Z to 2026-03-09T17:30:15Z
+            Digest file us_audit_20260309T183015Z INVALID: not found: no digest covers 2026-03-09T17:30:15Z to 2026-03-09T18:30:15Z
+            Digest file us_audit_20260309T193015Z INVALID: not found: no digest covers 2026-03-09T18:30:15Z to 2026-03-09T19:30:15Z
+            Digest file us_audit_20260309T201200Z INVALID: not found: no digest covers 2026-03-09T19:30:15Z to 2026-03-09T20:12:00Z
+            Digest file us_audit_20260309T163015Z INVALID: no digest after 2026-03-09T15:30:15Z, but other chains of the trail go on until 2026-03-09T20:12:00Z
+            17/5/0 digests, 1/0/0 backfill, 11/0/0 log files, 1 other
+            1 not covered
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_neither_valid_nor_invalid() {
+    check(
+        |world| {
+            for key in [&world.files[0], &world.digests[3]] {
+                world.memory.denied.insert((BUCKET.into(), key.clone()));
+            }
+        },
+        expect![[r#"
+            Log file eu_20260309T1145Z_auditxxx00000002 UNVERIFIED: could not be read: AccessDenied: Access Denied
+            Digest file eu_audit_20260309T143015Z UNVERIFIED: could not be read: AccessDenied: Access Denied
+            Log file eu_20260309T1345Z_auditxxx00000006 INVALID: not listed in any digest file
+            Log file eu_20260309T1410Z_auditxxx00000008 INVALID: not listed in any digest file
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            14/0/1 digests, 1/0/0 backfill, 8/2/1 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn young_log_files_are_not_yet_listed() {
+    check(
+        |world| {
+            world.scope.now = at("2026-03-09T16:00:00Z");
+            world.scope.to = world.scope.now;
+            let mut forge = Forge::new(BUCKET, chain("young", "eu-west-1"), None);
+            forge.log_file(Folder::CloudTrail, at("2026-03-09T15:40:00Z"));
+            world.memory.objects.extend(forge.memory.objects);
+        },
+        expect![[r#"
+            15/0/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+            1 not yet listed
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_range_counts_what_is_in_it_alone() {
+    check(
+        |world| {
+            world.scope.from = Some(at("2026-03-09T12:00:00Z"));
+            world.scope.to = at("2026-03-09T13:00:00Z");
+            // Before the range, in it, and behind it.
+            for key in [0, 2, 4].map(|at| world.digests[at].clone()) {
+                world.remove(&key);
+            }
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T133015Z INVALID: not found: no digest covers 2026-03-09T12:30:15Z to 2026-03-09T13:30:15Z
+            5/1/0 digests, 0/0/0 backfill, 4/0/0 log files, 0 other
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn of_one_trail_alone_other_trails_digests_are_used_but_not_told() {
+    check(
+        |world| {
+            world.scope.trail = Some(chain("audit", "eu-west-1").trail);
+            let second = world.all.iter().find(|key| key.contains("_second_")).unwrap().clone();
+            world.remove(&second);
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+            10/0/0 digests, 1/0/0 backfill, 9/0/0 log files, 0 other
+            2 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn of_a_copy_signatures_are_taken_from_the_next_digest() {
+    let world = World::new();
+    let copy = tempfile::tempdir().unwrap();
+    for ((_, key), stored) in &world.memory.objects {
+        let path = copy.path().join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &stored.bytes).unwrap();
+    }
+    let source = || Source::directory(copy.path().to_owned());
+    let (found, summary) = world.validate_in(source(), world.anew()).await;
+    expect![[r#"
+        Digest file eu_audit_20260309T153015Z UNVERIFIED: signature is not in the copy: no later digest tells it, and there is no eu_audit_20260309T153015Z.metadata.json
+        Digest file eu_second_20260309T153015Z UNVERIFIED: signature is not in the copy: no later digest tells it, and there is no eu_second_20260309T153015Z.metadata.json
+        Digest file us_audit_20260309T153015Z UNVERIFIED: signature is not in the copy: no later digest tells it, and there is no us_audit_20260309T153015Z.metadata.json
+        (backfill) Digest file us_audit_20260309T143015Z_backfill UNVERIFIED: signature is not in the copy: no later digest tells it, and there is no us_audit_20260309T143015Z_backfill.metadata.json
+        Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        12/0/3 digests, 0/0/1 backfill, 6/0/0 log files, 0 other
+        5 not checked
+        3 notes
+    "#]].assert_eq(&world::report(&found, &summary));
+    // With what head-object prints beside the newest ones, all is valid.
+    for ((_, key), stored) in &world.memory.objects {
+        if let Some(metadata) = stored.metadata.as_ref().filter(|metadata| !metadata.is_empty()) {
+            let side = copy.path().join(format!("{key}.metadata.json"));
+            let head = serde_json::json!({ "ContentLength": 1, "Metadata": metadata });
+            std::fs::write(side, head.to_string()).unwrap();
+        }
+    }
+    let (found, summary) = world.validate_in(source(), world.anew()).await;
+    expect![[r#"
+        Digest file eu_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        Digest file eu_second_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        Digest file us_audit_20260309T163015Z note: no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        15/0/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+        3 notes
+    "#]].assert_eq(&world::report(&found, &summary));
+}
+
+#[tokio::test]
+async fn missing_hours_are_named_even_when_thousands_are() {
+    let mut forge = Forge::new(BUCKET, chain("audit", "eu-west-1"), None);
+    let first = at("2024-03-09T10:30:15Z");
+    forge.digest(first, hours(first, 1), key());
+    let middle = forge.digest(hours(first, 1), hours(first, 9000), key());
+    forge.digest(hours(first, 9000), hours(first, 9001), key());
+    let mut world = World::new();
+    world.memory = forge.memory;
+    world.keys = keys(key(), first, world.scope.now);
+    world.remove(&middle);
+    let (found, _) = world.validate().await;
+    let missing = found.iter().filter(|found| found.from.is_some() && found.to.is_some());
+    assert_eq!(missing.count(), 8999 + 1, "each hour, and the note of the end");
+    let hour = Duration::from_secs(3600);
+    assert_eq!(found[0].from, Some(first.plus(hour).to_iso_seconds()));
+}
