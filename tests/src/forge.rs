@@ -101,8 +101,7 @@ pub fn put_digest(
     if DigestKind::of_key(&digest.digest_s3_object) == DigestKind::Backfill {
         metadata.insert(GENERATED.into(), put_at.to_iso_seconds().replace('Z', ".000Z"));
     }
-    let stored =
-        Stored { bytes: gzip(&bytes), metadata: Some(metadata), modified: Some(put_at) };
+    let stored = Stored { bytes: gzip(&bytes), metadata: Some(metadata), modified: Some(put_at) };
     let place = (digest.digest_s3_bucket.clone(), digest.digest_s3_object.clone());
     memory.objects.insert(place, stored);
     (sha256, signature)
@@ -166,12 +165,11 @@ impl Forge {
         self.files += 1;
         let ChainId { account, region, .. } = &self.chain;
         let stamp = delivered.round_up_to(Duration::from_secs(300));
-        let (date, stamp, name) =
-            (stamp.to_date_folders(), stamp.to_name_stamp(), folder.name());
-        let root = self.chain.directory(self.prefix.as_ref()).replace(
-            &format!("/CloudTrail-Digest/{region}"),
-            &format!("/{name}/{region}"),
-        );
+        let (date, stamp, name) = (stamp.to_date_folders(), stamp.to_name_stamp(), folder.name());
+        let root = self
+            .chain
+            .directory(self.prefix.as_ref())
+            .replace(&format!("/CloudTrail-Digest/{region}"), &format!("/{name}/{region}"));
         let (number, trail) = (self.files, &self.chain.trail.name);
         let trail: String = trail.as_str().chars().take(8).collect();
         format!("{root}/{date}/{account}_{name}_{region}_{stamp}_{trail:x<8}{number:08}.json.gz")

@@ -77,8 +77,10 @@ pub struct Chains {
     listed: HashSet<u128>,
     /// The kinds of log files that were listed.
     pub folders_listed: HashSet<Folder>,
-    /// Times for which each log file that was delivered is listed.
+    /// Times for which each log file that was delivered is listed, by a chain at least.
     covered: Vec<(Timestamp, Timestamp)>,
+    /// Times of digests that are missing, not valid or could not be read: what they list is not known.
+    holes: Vec<(Timestamp, Timestamp)>,
     /// What it comes to so far.
     pub summary: Summary,
 }
@@ -97,6 +99,15 @@ struct Chain {
 }
 
 impl Chain {
+    /// When the digest that ends then should begin.
+    fn begin_of(&self, end: Timestamp) -> Timestamp {
+        let interval = self.interval.unwrap_or(HOUR);
+        let before = Timestamp::from_millis(
+            end.as_millis() - i64::try_from(interval.as_millis()).unwrap_or_default(),
+        );
+        self.last.as_ref().map_or(before, |last| last.end.min(before))
+    }
+
     fn see(&mut self, name: &DigestName, key: &str) {
         if name.chain.kind == DigestKind::Backfill {
             self.seen.insert(key.to_owned());
@@ -124,6 +135,7 @@ impl Chains {
             listed: HashSet::new(),
             folders_listed: HashSet::new(),
             covered: Vec::new(),
+            holes: Vec::new(),
             summary: Summary::default(),
         }
     }
@@ -195,7 +207,8 @@ impl Chains {
         for (name, digest) in waiting {
             self.settle(&name, digest, None, &mut steps);
         }
-        self.covered.sort_unstable();
+        merge(&mut self.covered);
+        merge(&mut self.holes);
         let mut ends = Vec::new();
         let chains = std::mem::take(&mut self.chains);
         for (name, chain) in &chains {
@@ -241,7 +254,13 @@ impl Chains {
     /// Whether what was delivered at this moment is listed, and at `margin` before it too.
     #[must_use]
     pub fn covers(&self, at: Timestamp, margin: Duration) -> bool {
-        self.covered.iter().any(|(start, end)| start.plus(margin) <= at && at <= *end)
+        is_in(&self.covered, at, margin)
+    }
+
+    /// Whether a digest of this moment is missing or not valid, so that nobody knows what it lists.
+    #[must_use]
+    pub fn is_in_doubt(&self, at: Timestamp) -> bool {
+        is_in(&self.holes, at, Duration::ZERO)
     }
 
     /// Takes what a digest beyond the range lists; tells whether its signature is valid.
@@ -261,6 +280,7 @@ impl Chains {
             steps.push(Step::Done(name.chain.clone(), key.clone()));
         }
         let chain = self.chains.entry(name.chain.clone()).or_default();
+        self.holes.push((chain.begin_of(name.end), name.end));
         chain.is_over |= name.end > self.scope.to;
         chain.see(name, &key);
         chain.last = Some(Link { key, end: name.end, proof: None });
@@ -290,6 +310,7 @@ impl Chains {
         let mut faults: Vec<Fault> = verified.as_ref().err().cloned().into_iter().collect();
         if is_believed {
             let followed = self.follow(name, &read);
+            self.holes.extend(followed.lost);
             faults.extend(followed.faults);
             if is_selected {
                 for found in followed.found {
@@ -322,6 +343,9 @@ impl Chains {
         }
         self.list(name, &key, &read, is_valid, is_selected && is_within, steps);
         let chain = self.chains.entry(name.chain.clone()).or_default();
+        if !is_valid {
+            self.holes.push((chain.begin_of(read.end), read.end));
+        }
         chain.is_over |= !is_within;
         chain.see(name, &key);
         let length = read.end.since(read.start);
@@ -441,6 +465,10 @@ impl Chains {
                     );
                     let lost = (Problem::NotFound, message);
                     followed.found.push(self.finding(&name.chain, previous, lost));
+                    let hour = Timestamp::from_millis(
+                        end.as_millis() - (read.end.as_millis() - read.start.as_millis()),
+                    );
+                    followed.lost = Some((hour, end));
                 }
             }
             (Some(last), Some((_, previous))) if previous == last.key => {
@@ -455,6 +483,7 @@ impl Chains {
                 if is_between && last.end < read.start {
                     let interval = interval.unwrap_or_else(|| read.end.since(read.start));
                     let span = (last.end, read.start);
+                    followed.lost = Some(span);
                     self.name_missing(
                         &name.chain,
                         span,
@@ -543,6 +572,27 @@ struct Followed {
     faults: Vec<Fault>,
     /// What else is found.
     found: Vec<Finding>,
+    /// The time of digests that are missing.
+    lost: Option<(Timestamp, Timestamp)>,
+}
+
+/// Puts intervals in order, those that touch together.
+fn merge(intervals: &mut Vec<(Timestamp, Timestamp)>) {
+    intervals.sort_unstable();
+    intervals.dedup_by(|next, held| {
+        let touches = next.0 <= held.1;
+        if touches {
+            held.1 = held.1.max(next.1);
+        }
+        touches
+    });
+}
+
+/// Whether this moment is in one of the intervals, and not in its first `margin`.
+fn is_in(intervals: &[(Timestamp, Timestamp)], at: Timestamp, margin: Duration) -> bool {
+    let behind = intervals.partition_point(|(start, _)| *start <= at);
+    let last = behind.checked_sub(1).and_then(|last| intervals.get(last));
+    last.is_some_and(|(start, end)| start.plus(margin) <= at && at <= *end)
 }
 
 fn compare(last: &Link, read: &ReadDigest, faults: &mut Vec<Fault>) {

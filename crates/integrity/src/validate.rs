@@ -529,6 +529,8 @@ impl Walk {
                         }
                     } else if !is_covered {
                         summary.log_files_not_covered += 1;
+                    } else if chains.is_in_doubt(stamp) || chains.is_in_doubt(delivered) {
+                        summary.log_files_not_checked += 1;
                     } else if !chains.folders_listed.contains(&folder)
                         && folder != Folder::CloudTrail
                     {

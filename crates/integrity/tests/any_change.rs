@@ -1,0 +1,135 @@
+//! Whatever single object is changed, removed or put in another's place: something is found. What is
+//! untouched has no findings. A validation that was interrupted ends with the same report.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use cairn_integrity::{Kept, Progress, Source};
+use proptest::prelude::*;
+use std::sync::Arc;
+use world::World;
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Remove,
+    Flip(prop::sample::Index),
+    Cut(prop::sample::Index),
+    Append,
+    Replace(prop::sample::Index),
+    Swap(prop::sample::Index),
+    Unsign(prop::sample::Index),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        Just(Change::Remove),
+        index().prop_map(Change::Flip),
+        index().prop_map(Change::Cut),
+        Just(Change::Append),
+        index().prop_map(Change::Replace),
+        index().prop_map(Change::Swap),
+        index().prop_map(Change::Unsign),
+    ]
+}
+
+/// Does it; false when it would change nothing.
+fn apply(world: &mut World, key: &str, change: Change) -> bool {
+    let before = world.object(key).clone();
+    match change {
+        Change::Remove => {
+            world.remove(key);
+            return true;
+        }
+        Change::Flip(at) => {
+            // The header's time, flags and system mean nothing: what is inside is the same.
+            let mut bytes = before.bytes.to_vec();
+            let at = 10 + at.index(bytes.len() - 10);
+            bytes[at] ^= 1;
+            world.object(key).bytes = bytes.into();
+        }
+        Change::Cut(at) => {
+            let length = at.index(before.bytes.len());
+            world.object(key).bytes = before.bytes.slice(..length);
+        }
+        Change::Append => {
+            let more = [&before.bytes[..], &cairn_tests::forge::gzip(b" ")[..]].concat();
+            world.object(key).bytes = more.into();
+        }
+        Change::Replace(other) => {
+            let other = other.get(&world.all).clone();
+            let stored = world.object(&other).clone();
+            *world.object(key) = stored;
+        }
+        Change::Swap(other) => {
+            let other = other.get(&world.all).clone();
+            let stored = world.object(&other).clone();
+            *world.object(key) = stored;
+            *world.object(&other) = before.clone();
+        }
+        Change::Unsign(at) => {
+            let metadata = world.object(key).metadata.as_mut().unwrap();
+            let names: Vec<String> = metadata.keys().cloned().collect();
+            if names.is_empty() {
+                return false;
+            }
+            let name = at.get(&names).clone();
+            if at.index(2) == 0 {
+                metadata.remove(&name);
+            } else {
+                metadata.insert(name, "other".into());
+            }
+        }
+    }
+    *world.object(key) != before
+}
+
+fn is_wrong(world: &World) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    !runtime.block_on(world.problems()).is_empty()
+}
+
+/// The newest digest of a chain whose hour was quiet leaves no trace when nothing else goes on; these
+/// chains have company.
+#[test]
+fn each_object_that_is_removed_is_missed() {
+    let world = World::new();
+    assert!(!is_wrong(&world));
+    for key in &world.all {
+        let mut world = world.clone();
+        world.remove(key);
+        // A backfill digest is not part of the hours; its log file is missed then.
+        assert!(is_wrong(&world), "nobody misses {key}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_single_change_is_found(at in any::<prop::sample::Index>(), change in change()) {
+        let mut world = World::new();
+        let key = at.get(&world.all).clone();
+        prop_assume!(apply(&mut world, &key, change));
+        prop_assert!(is_wrong(&world), "{change:?} of {key}");
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_validation_ends_with_the_same_report() {
+    let mut world = World::new();
+    let file = world.files[2].clone();
+    world.object(&file).bytes = "no gzip".into();
+    let whole = world.report().await;
+    let progress = world.anew();
+    world.validate_in(Source::memory(world.memory.clone()), Arc::clone(&progress)).await;
+    // What is kept goes through a file, and log files are not read again: they are gone by now.
+    let kept = serde_json::to_vec(&progress.kept()).unwrap();
+    let kept: Kept = serde_json::from_slice(&kept).unwrap();
+    for file in world.files[..2].to_vec() {
+        world.remove(&file);
+    }
+    let source = Source::memory(world.memory.clone());
+    let (found, summary) = world.validate_in(source, Arc::new(Progress::new(kept))).await;
+    assert_eq!(world::report(&found, &summary), whole);
+}
