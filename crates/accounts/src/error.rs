@@ -2,6 +2,7 @@
 
 use std::io;
 
+use disk::document::DocumentError;
 use model::AccountId;
 
 use crate::file::FILE;
@@ -80,4 +81,15 @@ pub enum Refusal {
     /// A session would be too short or too long.
     #[error("a session lasts from 15 minutes to 36 hours")]
     Duration,
+}
+
+impl From<DocumentError> for AccountsError {
+    fn from(error: DocumentError) -> AccountsError {
+        match error {
+            DocumentError::Disk(error) => AccountsError::Disk(error),
+            DocumentError::Unreadable(error) => AccountsError::Unreadable(error),
+            DocumentError::Damaged => AccountsError::Damaged,
+            DocumentError::Newer { found, .. } => AccountsError::Newer(found),
+        }
+    }
 }

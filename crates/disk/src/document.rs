@@ -67,10 +67,11 @@ pub fn replace(disk: &dyn Disk, path: &str, format: u32, state: &impl Serialize)
 /// The bytes of a document.
 #[must_use]
 pub fn to_bytes(format: u32, state: &impl Serialize) -> Vec<u8> {
-    let text = serde_json::to_string(state).expect("the state always serializes");
+    let text = serde_json::to_string_pretty(state).expect("the state always serializes");
     let state = RawValue::from_string(text).expect("what was serialized is JSON");
     let checksum = crc32fast::hash(state.get().as_bytes());
-    serde_json::to_vec(&Stored { format, checksum, state: &state }).expect("so does raw JSON")
+    let stored = Stored { format, checksum, state: &state };
+    serde_json::to_vec_pretty(&stored).expect("so does raw JSON")
 }
 
 /// What the bytes of a document say.

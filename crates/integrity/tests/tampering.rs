@@ -30,10 +30,14 @@ fn rewrite(world: &mut World, key_of: &str, change: impl FnOnce(&mut Digest)) {
 
 #[tokio::test]
 async fn an_untouched_bucket_is_valid() {
-    check(|_| {}, expect![[r#"
+    check(
+        |_| {},
+        expect![[r#"
         15/0/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
         3 notes
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -582,7 +586,8 @@ async fn of_a_copy_signatures_are_taken_from_the_next_digest() {
     expect![[r#"
         15/0/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
         3 notes
-    "#]].assert_eq(&world::report(&found, &summary));
+    "#]]
+    .assert_eq(&world::report(&found, &summary));
 }
 
 #[tokio::test]

@@ -1,8 +1,5 @@
-//! `digest-keys.json`: its form, and how it is read and replaced.
-//!
-//! The file is JSON, replaced as a whole. The checksum is over the state's bytes as they stand, so
-//! that a version that knows more members still finds it true. Times are milliseconds since 1970,
-//! bytes are base64.
+//! `digest-keys.json`: a document (see [`disk::document`]), replaced as a whole. Times are
+//! milliseconds since 1970, bytes are base64.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -10,11 +7,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use disk::Disk;
+use disk::{Disk, document};
 use model::{Region, Timestamp};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::key::{PublicKey, SigningKey};
@@ -70,19 +66,10 @@ pub(crate) enum Private {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Bytes(pub(crate) Zeroizing<Vec<u8>>);
 
-#[derive(Serialize, Deserialize)]
-struct Stored<'a> {
-    format: u32,
-    /// CRC-32.
-    checksum: u32,
-    #[serde(borrow)]
-    state: &'a RawValue,
-}
-
 /// Reads the state; empty when there is no file.
 pub(crate) fn read(disk: &dyn Disk) -> Result<State, KeyRingError> {
     match disk::read(disk, FILE) {
-        Ok(bytes) => parse(&Zeroizing::new(bytes)),
+        Ok(bytes) => Ok(document::from_bytes(&Zeroizing::new(bytes), FORMAT)?),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(State::default()),
         Err(error) => Err(error.into()),
     }
@@ -90,28 +77,8 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<State, KeyRingError> {
 
 /// Makes the file hold the state: durable when it returns.
 pub(crate) fn write(disk: &dyn Disk, state: &State) -> Result<(), KeyRingError> {
-    let text = serde_json::to_string_pretty(state).expect("the state always serializes");
-    let state = RawValue::from_string(text).expect("what was serialized is JSON");
-    let checksum = crc32fast::hash(state.get().as_bytes());
-    let stored = Stored { format: FORMAT, checksum, state: &state };
-    let bytes = serde_json::to_vec_pretty(&stored).expect("raw values always serialize");
-    Ok(disk::replace(disk, FILE, &Zeroizing::new(bytes))?)
-}
-
-fn parse(bytes: &[u8]) -> Result<State, KeyRingError> {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u32,
-    }
-    let Format { format } = serde_json::from_slice(bytes).map_err(KeyRingError::Unreadable)?;
-    if format > FORMAT {
-        return Err(KeyRingError::Newer(format));
-    }
-    let stored: Stored<'_> = serde_json::from_slice(bytes).map_err(KeyRingError::Unreadable)?;
-    if crc32fast::hash(stored.state.get().as_bytes()) != stored.checksum {
-        return Err(KeyRingError::Damaged);
-    }
-    serde_json::from_str(stored.state.get()).map_err(KeyRingError::Unreadable)
+    let bytes = Zeroizing::new(document::to_bytes(FORMAT, state));
+    Ok(disk::replace(disk, FILE, &bytes)?)
 }
 
 impl Entry {

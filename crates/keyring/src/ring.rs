@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use disk::Disk;
+use disk::document::DocumentError;
 use model::{Region, Timestamp};
 
 use crate::file::{self, Bytes, Entry, FILE, Private, State};
@@ -93,6 +94,17 @@ pub enum KeyRingError {
         "{FILE} holds keys that the KMS key {0} encrypts, and digests.kms_key is not set; set it to that key, or to \"none\" to have new keys without KMS"
     )]
     KmsMissing(String),
+}
+
+impl From<DocumentError> for KeyRingError {
+    fn from(error: DocumentError) -> KeyRingError {
+        match error {
+            DocumentError::Disk(error) => KeyRingError::Disk(error),
+            DocumentError::Unreadable(error) => KeyRingError::Unreadable(error),
+            DocumentError::Damaged => KeyRingError::Damaged,
+            DocumentError::Newer { found, .. } => KeyRingError::Newer(found),
+        }
+    }
 }
 
 /// What to do about a damaged file.

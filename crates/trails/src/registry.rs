@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use disk::Disk;
+use disk::document::DocumentError;
+use disk::{Disk, document};
 use model::{Timestamp, TrailArn};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::definitions::{Definitions, LoggingTimes, TrailDefinition};
 use crate::trail::{InvalidTrail, Trail};
@@ -72,6 +72,17 @@ pub enum RegistryError {
     NoOrganization(TrailArn),
 }
 
+impl From<DocumentError> for RegistryError {
+    fn from(error: DocumentError) -> RegistryError {
+        match error {
+            DocumentError::Disk(error) => RegistryError::Disk(error),
+            DocumentError::Unreadable(error) => RegistryError::Unreadable(error),
+            DocumentError::Damaged => RegistryError::Damaged,
+            DocumentError::Newer { found, .. } => RegistryError::Newer(found),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct State {
     version: u64,
@@ -81,24 +92,9 @@ struct State {
     logging: BTreeMap<TrailArn, LoggingTimes>,
 }
 
-/// What the file holds. The checksum is over the state's bytes as they stand, so that a version that
-/// knows more members still finds it true.
-#[derive(Serialize, Deserialize)]
-struct Stored<'a> {
-    format: u32,
-    /// CRC-32.
-    checksum: u32,
-    #[serde(borrow)]
-    state: &'a RawValue,
-}
-
 impl State {
     fn to_bytes(&self) -> Vec<u8> {
-        let text = serde_json::to_string_pretty(self).expect("definitions always serialize");
-        let state = RawValue::from_string(text).expect("what was serialized is JSON");
-        let checksum = crc32fast::hash(state.get().as_bytes());
-        let stored = Stored { format: FORMAT, checksum, state: &state };
-        serde_json::to_vec_pretty(&stored).expect("raw values always serialize")
+        document::to_bytes(FORMAT, self)
     }
 }
 
@@ -203,17 +199,10 @@ fn parse_as_stored(bytes: &[u8]) -> Result<State, RegistryError> {
         format: u32,
     }
     let Format { format } = serde_json::from_slice(bytes).map_err(RegistryError::Unreadable)?;
-    if format > FORMAT {
-        return Err(RegistryError::Newer(format));
-    }
     if format == FORMAT_WITHOUT_CHECKSUM {
         return serde_json::from_slice(bytes).map_err(RegistryError::Unreadable);
     }
-    let stored: Stored<'_> = serde_json::from_slice(bytes).map_err(RegistryError::Unreadable)?;
-    if crc32fast::hash(stored.state.get().as_bytes()) != stored.checksum {
-        return Err(RegistryError::Damaged);
-    }
-    serde_json::from_str(stored.state.get()).map_err(RegistryError::Unreadable)
+    Ok(document::from_bytes(bytes, FORMAT)?)
 }
 
 fn check(definitions: &Definitions) -> Result<(), RegistryError> {
