@@ -37,3 +37,4 @@ mod support;
 mod torture;
 mod trail_changes;
 mod trail_status;
+mod validate;
