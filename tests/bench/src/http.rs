@@ -5,6 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 
 use anyhow::{Context, Result, bail};
 
+/// How the names of headers begin that are an object's metadata.
+const METADATA: &str = "x-amz-meta-";
+
 /// The first line of a message, and what matters of its headers.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
@@ -18,6 +21,10 @@ pub struct Head {
     pub expects: bool,
     /// The body is framed in a way that this module does not read.
     pub is_framed: bool,
+    /// `x-amz-meta-*`: an object's metadata, names in lower case.
+    pub metadata: Vec<(String, String)>,
+    /// `X-Amz-Target`: which operation is called.
+    pub target: String,
 }
 
 /// A connection, from either side.
@@ -63,6 +70,10 @@ impl Connection {
                 head.if_none_match = true;
             } else if name.eq_ignore_ascii_case("expect") {
                 head.expects = true;
+            } else if name.eq_ignore_ascii_case("x-amz-target") {
+                value.clone_into(&mut head.target);
+            } else if name.to_ascii_lowercase().starts_with(METADATA) {
+                head.metadata.push((name.to_ascii_lowercase(), value.to_owned()));
             } else if name.eq_ignore_ascii_case("transfer-encoding")
                 || value.contains("aws-chunked")
             {

@@ -16,15 +16,18 @@
 //! | `describe_trails_per_s`, `trail_status_per_s` | [`api`] |
 //! | `sigv4_us` | [`signature`] |
 //! | `selector_evals_per_s_1`, `_5`, `_500` | [`selectors`] |
+//! | `validate_*`, `rss_peak_mb.validate.*` | [`validate`], against the aws command line |
 //!
 //! Seconds of CPU and bytes of memory hold on a machine that others use too; rates and waits do not.
 
 mod api;
+mod chain;
 mod cpu;
 mod daemon;
 mod figures;
 mod http;
 mod limit;
+mod listing;
 mod load;
 mod memory;
 mod null_s3;
@@ -35,6 +38,7 @@ mod requests;
 mod selectors;
 mod signature;
 mod throughput;
+mod validate;
 mod versus;
 
 use std::process::ExitCode;
@@ -87,6 +91,9 @@ fn run() -> Result<()> {
     }
     if wanted.any(&selectors::names()) {
         selectors::measure(&wanted)?;
+    }
+    if wanted.any(&validate::names()) {
+        validate::measure(&wanted)?;
     }
     Ok(())
 }

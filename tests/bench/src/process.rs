@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -31,16 +31,45 @@ pub fn cpu_seconds(id: u32) -> Result<f64> {
     Ok(ticks / TICKS)
 }
 
-/// Runs a command to its end; gives its CPU seconds.
-pub fn run(command: &mut Command) -> Result<f64> {
+/// What a command cost from its start to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran {
+    /// By the clock.
+    pub seconds: f64,
+    /// CPU seconds, user and system.
+    pub cpu_seconds: f64,
+    /// The most memory that was resident, in MB; what came in its last 5 ms is not seen.
+    pub peak_memory_mb: f64,
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Result<Ran> {
+    let begun = now();
     let mut child = command.spawn().with_context(|| format!("{command:?} does not start"))?;
-    let id = Pid::from_raw(i32::try_from(child.id())?).context("a process has an id")?;
-    // It is left to be waited for, so that what it cost can still be read.
-    waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
-    let seconds = cpu_seconds(child.id())?;
+    let id = child.id();
+    let pid = Pid::from_raw(i32::try_from(id)?).context("a process has an id")?;
+    let (seconds, peak_memory_mb) = std::thread::scope(|scope| {
+        let memory = scope.spawn(|| watch_memory_mb(id));
+        // It is left to be waited for, so that what it cost can still be read.
+        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        anyhow::Ok((seconds, memory.join().expect("it does not panic")))
+    })?;
+    let cpu_seconds = cpu_seconds(id)?;
     let status = child.wait()?;
     ensure!(status.success(), "{command:?} failed: {status}");
-    Ok(seconds)
+    Ok(Ran { seconds, cpu_seconds, peak_memory_mb })
+}
+
+/// Looks again and again, until the process has ended and has no memory.
+#[allow(clippy::disallowed_methods)] // nothing tells how it grows
+fn watch_memory_mb(id: u32) -> f64 {
+    let mut peak = 0.0;
+    while let Ok(memory) = peak_memory_mb(id) {
+        peak = memory;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    peak
 }
 
 /// The most memory that a process had resident so far, in MB of 10^6 bytes.

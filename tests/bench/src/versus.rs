@@ -64,7 +64,8 @@ fn least(run: impl Fn() -> Result<f64>) -> Result<f64> {
 }
 
 fn gzip(plain: &Path) -> Result<f64> {
-    process::run(Command::new("gzip").arg("-6c").arg(plain).stdout(Stdio::null()))
+    let mut command = Command::new("gzip");
+    Ok(process::run(command.arg("-6c").arg(plain).stdout(Stdio::null()))?.cpu_seconds)
 }
 
 fn tenzir(program: &Path, plain: &Path, cairn: &Measured) -> Result<f64> {
@@ -89,7 +90,7 @@ fn tenzir(program: &Path, plain: &Path, cairn: &Measured) -> Result<f64> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(File::create(&log)?);
-    let seconds = process::run(&mut command).with_context(|| {
+    let ran = process::run(&mut command).with_context(|| {
         let said = fs::read_to_string(&log).unwrap_or_default();
         format!("tenzir says: {said}")
     })?;
@@ -105,7 +106,7 @@ fn tenzir(program: &Path, plain: &Path, cairn: &Measured) -> Result<f64> {
         report.files,
         report.uncompressed as f64 / report.compressed as f64
     ));
-    Ok(seconds)
+    Ok(ran.cpu_seconds)
 }
 
 fn find() -> Option<PathBuf> {
