@@ -11,6 +11,7 @@
 //! | `GET /-/report` | unpacks and counts all log files: see [`Report`] |
 //! | `GET /-/stall` | from now on no PUT is answered |
 //! | `GET /-/go` | PUTs are answered again |
+//! | `GET /-/delay?N` | from now on each GET of a key or a listing is answered N ms late |
 //! | `PUT /-/cloudtrail/OPERATION` | this body is what that operation of CloudTrail answers |
 //! | `POST /` | CloudTrail: the answer that was put for the operation called, whatever it asks |
 
@@ -18,8 +19,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
@@ -105,6 +107,11 @@ impl NullS3 {
         put_object(&mut connection, &format!("{CLOUDTRAIL}{operation}"), &[], answer.as_bytes())
     }
 
+    /// From now on it answers GETs of keys and listings so many milliseconds late.
+    pub fn delay(&self, millis: u64) -> Result<()> {
+        http::get(self.address, &format!("/-/delay?{millis}")).map(drop)
+    }
+
     /// From now on it answers no PUT, or does again.
     pub fn stall(&self, is_stalled: bool) -> Result<()> {
         let path = if is_stalled { "/-/stall" } else { "/-/go" };
@@ -143,6 +150,7 @@ struct Store {
     /// Parts of objects that are not complete, by path and number.
     parts: Mutex<BTreeMap<(String, u32), Vec<u8>>>,
     is_stalled: AtomicBool,
+    delay_millis: AtomicU64,
 }
 
 /// The process: says on stdout where it answers, and ends with its stdin.
@@ -213,12 +221,14 @@ fn answer(store: &Store, head: &Head, body: Vec<u8>) -> Result<Answer> {
     let mut words = head.line.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let bucket = path.trim_matches('/');
-    let is_bucket = !bucket.is_empty() && !bucket.contains('/');
     Ok(match (method, path) {
         ("GET", "/-/report") => Answer::new(OK, "", serde_json::to_vec(&count(store)?)?),
         ("GET", "/-/stall" | "/-/go") => {
             store.is_stalled.store(path == "/-/stall", Ordering::Relaxed);
+            Answer::new(OK, "", "")
+        }
+        ("GET", "/-/delay") => {
+            store.delay_millis.store(query.parse()?, Ordering::Relaxed);
             Answer::new(OK, "", "")
         }
         ("PUT", _) => match number_of_part(query) {
@@ -237,15 +247,33 @@ fn answer(store: &Store, head: &Head, body: Vec<u8>) -> Result<Answer> {
             )
         }
         ("POST", _) => parts(store, path, query),
-        ("GET", _) if is_bucket && query.starts_with("location") => {
-            Answer::new(OK, "", "<LocationConstraint/>")
+        ("GET", _) => {
+            wait(store);
+            read(store, path, query)?
         }
-        ("GET", _) if is_bucket => {
-            Answer::new(OK, "", listing::page(&lock(&store.objects), bucket, query)?)
-        }
-        ("GET" | "HEAD", _) => get(store, path, ETAG),
+        ("HEAD", _) => get(store, path, ETAG),
         _ => Answer::new("501 Not Implemented", "", ""),
     })
+}
+
+/// What a GET of a key or of a bucket is answered.
+fn read(store: &Store, path: &str, query: &str) -> Result<Answer> {
+    let bucket = path.trim_matches('/');
+    if bucket.contains('/') {
+        return Ok(get(store, path, ETAG));
+    }
+    if query.starts_with("location") {
+        return Ok(Answer::new(OK, "", "<LocationConstraint/>"));
+    }
+    Ok(Answer::new(OK, "", listing::page(&lock(&store.objects), bucket, query)?))
+}
+
+#[allow(clippy::disallowed_methods)] // this is what distance does
+fn wait(store: &Store) {
+    let millis = store.delay_millis.load(Ordering::Relaxed);
+    if millis > 0 {
+        std::thread::sleep(Duration::from_millis(millis));
+    }
 }
 
 fn get(store: &Store, path: &str, headers: &'static str) -> Answer {
