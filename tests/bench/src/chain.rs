@@ -247,9 +247,10 @@ fn gzip(text: &[u8]) -> Result<Vec<u8>> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::io::Read;
+
     use flate2::read::GzDecoder;
     use serde_json::Value;
-    use std::io::Read;
 
     use super::*;
 
@@ -273,9 +274,10 @@ mod tests {
         GzDecoder::new(last.body.as_slice()).read_to_end(&mut text).unwrap();
         assert_eq!(sha256_hex(&text), last.listed.hash_value);
         let read: Value = serde_json::from_slice(&text).unwrap();
-        let times = read["Records"].as_array().unwrap().iter().map(|record| &record["eventTime"]);
-        assert!(times.clone().is_sorted_by_key(|time| time.as_str().unwrap()));
-        assert_eq!(times.clone().next(), Some(&Value::from("2026-03-14T05:34:23Z")));
-        assert_eq!(times.last().unwrap().as_str(), last.listed.newest_event_time.as_deref());
+        let records = read["Records"].as_array().unwrap();
+        let times: Vec<_> = records.iter().map(|record| record["eventTime"].as_str()).collect();
+        assert!(times.is_sorted());
+        assert_eq!(times.first(), Some(&Some("2026-03-14T05:34:23Z")));
+        assert_eq!(*times.last().unwrap(), last.listed.newest_event_time.as_deref());
     }
 }

@@ -1,9 +1,9 @@
 //! Listings of a bucket of the [null S3](crate::null_s3): ListObjects and ListObjectsV2, in the order
 //! of keys, in pages of 1,000.
 //!
-//! Of a query `prefix`, `max-keys` and where the page begins are read: `marker`, or `start-after` and
-//! `continuation-token`. Keys are written as they are, whatever `encoding-type` asks for: those of
-//! log files need no escapes.
+//! Of a query `prefix`, `delimiter`, `max-keys` and where the page begins are read: `marker`, or
+//! `start-after` and `continuation-token`. Keys are written as they are, whatever `encoding-type` asks
+//! for: those of log files need no escapes.
 //! Source: Amazon S3 API Reference, `ListObjects` and `ListObjectsV2`.
 
 use std::fmt::Write as _;
@@ -15,6 +15,15 @@ use crate::null_s3::Objects;
 
 /// Keys of a page at most.
 const KEYS_MAX: usize = 1000;
+
+/// What a page has one of.
+#[derive(PartialEq)]
+enum Entry<'a> {
+    /// A key, and the object's size.
+    Object(&'a str, usize),
+    /// What keys have in common, up to the delimiter.
+    Folder(&'a str),
+}
 
 /// The page that a query asks for, in XML.
 pub fn page(objects: &Objects, bucket: &str, query: &str) -> Result<String> {
@@ -34,22 +43,46 @@ pub fn page(objects: &Objects, bucket: &str, query: &str) -> Result<String> {
         }
     }
     let max = value("max-keys")?.map_or(Ok(KEYS_MAX), |text| text.parse())?.min(KEYS_MAX);
-    let mut listed = objects
-        .range((from, Bound::Unbounded))
-        .take_while(|(path, _)| path.starts_with(&prefix))
-        .map(|(path, object)| (&path[root.len()..], object.body.len()));
-    let page: Vec<_> = listed.by_ref().take(max).collect();
-    let is_truncated = listed.next().is_some();
-    let mut xml = String::from("<ListBucketResult>");
-    for (key, size) in &page {
-        write!(
-            xml,
-            "<Contents><Key>{key}</Key><LastModified>2026-03-14T00:00:00.000Z</LastModified>\
-             <ETag>\"0\"</ETag><Size>{size}</Size></Contents>"
-        )?;
+    let delimiter = value("delimiter")?;
+    let (mut entries, mut last, mut is_truncated) = (Vec::new(), "", false);
+    for (path, object) in objects.range((from, Bound::Unbounded)) {
+        if !path.starts_with(&prefix) {
+            break;
+        }
+        let key = &path[root.len()..];
+        let end = delimiter.as_ref().and_then(|delimiter| {
+            let place = path[prefix.len()..].find(delimiter)?;
+            Some(prefix.len() - root.len() + place + delimiter.len())
+        });
+        let entry = match end {
+            Some(end) => Entry::Folder(&key[..end]),
+            None => Entry::Object(key, object.body.len()),
+        };
+        if entries.last() != Some(&entry) {
+            if entries.len() == max {
+                is_truncated = true;
+                break;
+            }
+            entries.push(entry);
+        }
+        last = key;
     }
-    write!(xml, "<KeyCount>{}</KeyCount><IsTruncated>{is_truncated}</IsTruncated>", page.len())?;
-    if let (true, Some((last, _))) = (is_truncated, page.last()) {
+    let mut xml = String::from("<ListBucketResult>");
+    for entry in &entries {
+        match entry {
+            Entry::Folder(prefix) => {
+                write!(xml, "<CommonPrefixes><Prefix>{prefix}</Prefix></CommonPrefixes>")?;
+            }
+            Entry::Object(key, size) => write!(
+                xml,
+                "<Contents><Key>{key}</Key><LastModified>2026-03-14T00:00:00.000Z</LastModified>\
+                 <ETag>\"0\"</ETag><Size>{size}</Size></Contents>"
+            )?,
+        }
+    }
+    let count = entries.len();
+    write!(xml, "<KeyCount>{count}</KeyCount><IsTruncated>{is_truncated}</IsTruncated>")?;
+    if is_truncated {
         write!(
             xml,
             "<NextMarker>{last}</NextMarker><NextContinuationToken>{last}</NextContinuationToken>"
@@ -76,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    /// The keys of the page that this query asks for, and the next one's beginning.
+    /// The keys or folders of the page that this query asks for, and the next one's beginning.
     fn list(query: &str) -> (Vec<String>, Option<String>) {
         let mut objects = Objects::new();
         for number in (0..2500).rev() {
@@ -93,7 +126,7 @@ mod tests {
         let next = texts("NextMarker");
         assert_eq!(next, texts("NextContinuationToken"));
         assert_eq!(texts("IsTruncated"), [(!next.is_empty()).to_string()]);
-        (texts("Key"), next.first().cloned())
+        ([texts("Key"), texts("Prefix")].concat(), next.first().cloned())
     }
 
     #[test]
@@ -120,6 +153,10 @@ mod tests {
             ("prefix=a%20b/12&max-keys=1&start-after=a%20b/1204", vec!["a b/1205"]),
             ("prefix=a%20b/12&max-keys=1&marker=a", vec!["a b/1200"]),
             ("prefix=c", vec!["c"]),
+            ("delimiter=%2F", vec!["c", "a b/"]),
+            ("delimiter=/&max-keys=1", vec!["a b/"]),
+            ("delimiter=/&max-keys=1&start-after=a%20b/2499", vec!["c"]),
+            ("delimiter=/&prefix=a%20b/2499", vec!["a b/2499"]),
             ("prefix=d", vec![]),
         ];
         for (query, expected) in cases {
