@@ -151,13 +151,11 @@ fn validate(program: &Path, words: &[&str], chain: &Chain, s3: &NullS3) -> Resul
         .stderr(file);
     let ran = process::run(&mut command);
     let said = fs::read_to_string(&output)?;
-    let ran = ran.with_context(|| format!("it said: {said}"))?;
+    let ran = ran.with_context(|| format!("{} said: {said}", program.display()))?;
     for (what, count) in [("digest", chain.digests), ("log", chain.files.len())] {
         let line = format!("{count}/{count} {what} files valid");
-        ensure!(
-            said.lines().any(|found| found == line),
-            "{command:?} did not say {line:?}: {said}"
-        );
+        let is_said = said.lines().any(|found| found == line);
+        ensure!(is_said, "{} did not say {line:?}, but: {said}", program.display());
     }
     Ok(Round { ran, s3_cpu_seconds: s3.cpu_seconds()? - before })
 }
