@@ -71,6 +71,27 @@ pub struct LogName {
 }
 
 impl DigestFolder {
+    /// Of the key of a digest or a log file: what it is of. Whether it names one is another question.
+    #[must_use]
+    pub fn of_key(key: &str) -> Option<DigestFolder> {
+        let (prefix, rest) = key.split_once("AWSLogs/")?;
+        let (owner, below) = rest.split_once('/')?;
+        let (organization, account, below) = match owner.parse::<OrganizationId>() {
+            Ok(organization) => {
+                let (account, below) = below.split_once('/')?;
+                (Some(organization), account, below)
+            }
+            Err(_) => (None, owner, below),
+        };
+        let prefix = if prefix.is_empty() { None } else { Some(prefix.strip_suffix('/')?) };
+        Some(DigestFolder {
+            prefix: prefix.map(str::parse).transpose().ok()?,
+            organization,
+            account: account.parse().ok()?,
+            region: below.split('/').nth(1)?.parse().ok()?,
+        })
+    }
+
     /// `[PREFIX/]AWSLogs/[O-ID/]ACCT/`
     #[must_use]
     pub fn root(&self) -> String {
@@ -232,6 +253,7 @@ mod tests {
             assert_eq!(name.chain.kind, kind);
             assert_eq!(name.end.to_iso_seconds(), "2026-03-09T00:00:09Z");
             assert_eq!(folder().key(&name), key);
+            assert_eq!(DigestFolder::of_key(&key), Some(folder()));
         }
         for other in ["2026/03/10", "2026/03/09/x"] {
             let key = format!("{DIGEST}.json.gz").replace("2026/03/09", other);
@@ -248,6 +270,11 @@ mod tests {
         let name = folder().log_file(Folder::CloudTrail, key).unwrap();
         assert_eq!(name.stamp.to_iso_seconds(), "2026-03-09T14:05:00Z");
         assert_eq!(folder().log_file(Folder::Insight, key), None);
+        assert_eq!(DigestFolder::of_key(key), Some(folder()));
+        let bare = DigestFolder { prefix: None, organization: None, ..folder() };
+        let key = key.replace("logs/", "").replace("o-abc123defg/", "");
+        assert_eq!(DigestFolder::of_key(&key), Some(bare));
+        assert_eq!(DigestFolder::of_key(&format!("x{key}")), None);
         assert_eq!(folder().log_file(Folder::CloudTrail, &key.replace("/09/", "/10/")), None);
     }
 }

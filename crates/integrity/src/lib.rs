@@ -8,7 +8,8 @@
 //! ```
 //!
 //! [`source`] gives the objects, [`keys`] the public keys, [`layout`] tells what a key names.
-//! [`validate()`] walks. What is found is a [`Finding`]; nothing here prints.
+//! [`validate()`] walks. What is found is a [`Finding`]; nothing here prints. [`proof`] takes what
+//! belongs to one record out of it.
 //! Source: AWS CloudTrail User Guide, "Validating CloudTrail log file integrity".
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod layout;
 pub mod log_file;
 mod pool;
+pub mod proof;
 pub mod resume;
 pub mod source;
 pub mod validate;
@@ -27,6 +29,7 @@ pub use chain::Scope;
 pub use finding::{Count, Event, Finding, Problem, Standing, Subject, Summary};
 pub use keys::{InvalidKeys, Keys, KnownKey};
 pub use layout::{DigestFolder, DigestName, LogName, Selection, find_folders};
+pub use proof::Proof;
 pub use resume::{Kept, Progress};
 pub use source::{Metadata, Object, Source, SourceError, Whole};
 pub use validate::{Counters, ValidateError, Validation, validate};
