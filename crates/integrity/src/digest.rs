@@ -89,15 +89,27 @@ pub fn parse(
     folder: &DigestFolder,
     name: &DigestName,
 ) -> Result<ReadDigest, Fault> {
-    let invalid = |why: &str| (Problem::InvalidFormat, format!("invalid format: {why}"));
+    parse_unpacked(&unpack(gzip)?, metadata, bucket, folder, name)
+}
+
+/// The uncompressed bytes of a digest.
+pub fn unpack(gzip: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     let unpacked = MultiGzDecoder::new(gzip).take(BYTES_MAX + 1).read_to_end(&mut bytes);
     unpacked.map_err(|error| invalid(&format!("it is no gzip ({error})")))?;
-    if bytes.len() as u64 > BYTES_MAX {
-        return Err(too_large());
-    }
+    if bytes.len() as u64 > BYTES_MAX { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// A digest from its uncompressed bytes and the metadata of its object.
+pub fn parse_unpacked(
+    bytes: &[u8],
+    metadata: Option<&Metadata>,
+    bucket: &str,
+    folder: &DigestFolder,
+    name: &DigestName,
+) -> Result<ReadDigest, Fault> {
     let digest: Digest =
-        serde_json::from_slice(&bytes).map_err(|error| invalid(&error.to_string()))?;
+        serde_json::from_slice(bytes).map_err(|error| invalid(&error.to_string()))?;
     let told = |member: &str| metadata.and_then(|metadata| metadata.get(member));
     let signature = told(SIGNATURE).cloned();
     if metadata.is_some() && (signature.is_none() || told(ALGORITHM).is_none()) {
@@ -148,7 +160,7 @@ pub fn parse(
         }
         _ => end,
     };
-    let sha256 = sha256_hex(&bytes);
+    let sha256 = sha256_hex(bytes);
     Ok(ReadDigest { digest, sha256, signature, start, end, signed_for })
 }
 
@@ -191,6 +203,10 @@ impl ReadDigest {
         let Digest { previous_digest_s3_bucket, previous_digest_s3_object, .. } = &self.digest;
         previous_digest_s3_bucket.as_deref().zip(previous_digest_s3_object.as_deref())
     }
+}
+
+fn invalid(why: &str) -> Fault {
+    (Problem::InvalidFormat, format!("invalid format: {why}"))
 }
 
 fn too_large() -> Fault {

@@ -12,11 +12,13 @@
 //! Source: AWS CloudTrail User Guide, "Custom implementations of CloudTrail log file integrity
 //! validation".
 
-use model::digest::{HASH_ALGORITHM, SIGNATURE_ALGORITHM, sha256_hex};
-use model::{Digest, DigestKind, Timestamp};
-use serde::Serialize;
+use model::digest::{ALGORITHM, GENERATED, HASH_ALGORITHM, SIGNATURE, SIGNATURE_ALGORITHM};
+use model::{Digest, DigestKind, ListedFile};
+use serde::{Deserialize, Serialize};
 
-use super::{Matches, Proof, SignedDigest};
+use super::{LogFile, Matches, Proof, SignedDigest};
+use crate::digest::{self, Fault, ReadDigest};
+use crate::finding::Problem;
 use crate::keys::Keys;
 use crate::layout::DigestFolder;
 
@@ -121,12 +123,19 @@ pub struct ProvenDigest {
     pub previous_s3_object: Option<String>,
 }
 
-/// Why a signature proves nothing.
-enum Unsigned {
-    /// Nobody knows the key.
-    KeyUnknown(String),
-    /// It is wrong.
-    Wrong(String),
+/// A digest of a proof, taken apart.
+struct Taken {
+    read: ReadDigest,
+    folder: DigestFolder,
+    told: ProvenDigest,
+}
+
+/// Where a digest says to be.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Place {
+    digest_s3_bucket: String,
+    digest_s3_object: String,
 }
 
 impl Proof {
@@ -141,15 +150,14 @@ impl Proof {
             let why = format!("no record of the log file in the proof has the eventID {event_id}");
             return Err(broken(Link::Record)(why));
         }
-        let (digest, mut told) = self.digest.read().map_err(broken(Link::Digest))?;
-        is_listed(&digest, log_file, &matches.sha256).map_err(broken(Link::LogFile))?;
+        let mut digest = self.digest.read().map_err(broken(Link::Digest))?;
+        is_listed(&digest.read.digest, log_file, &matches.sha256).map_err(broken(Link::LogFile))?;
         if let Some(keys) = keys {
-            told.verify(&digest, &self.digest, keys).map_err(|unsigned| match unsigned {
-                Unsigned::KeyUnknown(why) | Unsigned::Wrong(why) => broken(Link::Signature)(why),
-            })?;
+            let verified = digest.verify(&self.digest.signature, keys);
+            verified.map_err(|(_, why)| broken(Link::Signature)(why))?;
         }
-        let next = self.next.as_ref().map(|next| self.check_next(&told, next, keys)).transpose();
-        let (next, next_not_verified) = match next.map_err(broken(Link::Next))? {
+        let next = self.next.as_ref().map(|next| self.check_next(&digest.told, next, keys));
+        let (next, next_not_verified) = match next.transpose().map_err(broken(Link::Next))? {
             None => (None, None),
             Some(Ok(next)) => (Some(next), None),
             Some(Err(why)) => (None, Some(why)),
@@ -163,7 +171,7 @@ impl Proof {
                 s3_object: log_file.s3_object.clone(),
                 sha256: matches.sha256,
             },
-            digest: told,
+            digest: digest.told,
             next,
             next_not_verified,
         })
@@ -176,7 +184,8 @@ impl Proof {
         signed: &SignedDigest,
         keys: Option<&Keys>,
     ) -> Result<Result<ProvenDigest, String>, String> {
-        let (digest, mut told) = signed.read().map_err(|why| format!("the next digest: {why}"))?;
+        let next = signed.read().map_err(|why| format!("the next digest: {why}"))?;
+        let digest = &next.read.digest;
         for (member, found, expected) in [
             ("previousDigestS3Bucket", &digest.previous_digest_s3_bucket, &before.s3_bucket),
             ("previousDigestS3Object", &digest.previous_digest_s3_object, &before.s3_object),
@@ -190,129 +199,81 @@ impl Proof {
                 ));
             }
         }
-        if !told.is_of_chain(before) {
-            return Err(format!("the next digest is of another chain: {}", told.s3_object));
+        if !next.told.is_of_chain(before) {
+            let key = &next.told.s3_object;
+            return Err(format!("the next digest is of another chain: {key}"));
         }
-        let Some(keys) = keys else { return Ok(Ok(told)) };
-        match told.verify(&digest, signed, keys) {
-            Ok(()) => Ok(Ok(told)),
-            Err(Unsigned::KeyUnknown(why)) => Ok(Err(why)),
-            Err(Unsigned::Wrong(why)) => Err(why),
+        let Some(keys) = keys else { return Ok(Ok(next.told)) };
+        let mut next = next;
+        match next.verify(&signed.signature, keys) {
+            Ok(()) => Ok(Ok(next.told)),
+            Err((Problem::KeyUnknown, why)) => Ok(Err(why)),
+            Err((_, why)) => Err(why),
         }
     }
 }
 
 impl SignedDigest {
     /// What it says, and of what chain and time it is.
-    fn read(&self) -> Result<(Digest, ProvenDigest), String> {
+    fn read(&self) -> Result<Taken, String> {
         let bytes = &self.bytes.0;
-        let digest: Digest =
+        let Place { digest_s3_bucket: bucket, digest_s3_object: key } =
             serde_json::from_slice(bytes).map_err(|error| format!("it is no digest ({error})"))?;
-        let key = &digest.digest_s3_object;
-        let folder = DigestFolder::of_key(key);
+        let folder = DigestFolder::of_key(&key);
         let (folder, name) = folder
-            .and_then(|folder| folder.digest(key).map(|name| (folder, name)))
+            .and_then(|folder| folder.digest(&key).map(|name| (folder, name)))
             .ok_or_else(|| format!("it says to be {key:?}, which names no digest"))?;
-        let is_time = |text: &str| {
-            Timestamp::parse(text).filter(|time| time.to_iso_seconds() == text).is_some()
-        };
-        for (member, found, is_right) in [
-            (
-                "awsAccountId",
-                &digest.aws_account_id,
-                digest.aws_account_id == folder.account.as_str(),
-            ),
-            (
-                "digestEndTime",
-                &digest.digest_end_time,
-                digest.digest_end_time == name.end.to_iso_seconds(),
-            ),
-            (
-                "digestStartTime",
-                &digest.digest_start_time,
-                is_time(&digest.digest_start_time)
-                    && digest.digest_start_time < digest.digest_end_time,
-            ),
-            (
-                "digestSignatureAlgorithm",
-                &digest.digest_signature_algorithm,
-                digest.digest_signature_algorithm == SIGNATURE_ALGORITHM,
-            ),
-        ] {
-            if !is_right {
-                return Err(format!("the digest's {member} is {found:?}, though it is {key}"));
-            }
-        }
+        // Where a copy has lost when a backfill digest was made, its end must do.
+        let generated = self.backfill_generation_timestamp.clone();
+        let metadata = [
+            (SIGNATURE, self.signature.clone()),
+            (ALGORITHM, SIGNATURE_ALGORITHM.to_owned()),
+            (GENERATED, generated.unwrap_or_else(|| name.end.to_iso_seconds())),
+        ];
+        let metadata = metadata.map(|(member, value)| (member.to_owned(), value)).into();
+        let read = digest::parse_unpacked(bytes, Some(&metadata), &bucket, &folder, &name)
+            .map_err(|(_, why)| format!("the digest {key}: {why}"))?;
         let told = ProvenDigest {
-            s3_bucket: digest.digest_s3_bucket.clone(),
-            s3_object: key.clone(),
-            sha256: sha256_hex(bytes),
-            start_time: digest.digest_start_time.clone(),
-            end_time: digest.digest_end_time.clone(),
+            s3_bucket: bucket,
+            s3_object: key,
+            sha256: read.sha256.clone(),
+            start_time: read.digest.digest_start_time.clone(),
+            end_time: read.digest.digest_end_time.clone(),
             is_backfill: name.chain.kind == DigestKind::Backfill,
             trail: name.chain.trail.to_string(),
             home_region: name.chain.home.to_string(),
-            organization: folder.organization.map(String::from),
+            organization: folder.organization.clone().map(String::from),
             account: folder.account.to_string(),
             region: folder.region.to_string(),
-            fingerprint: digest.digest_public_key_fingerprint.clone(),
+            fingerprint: read.digest.digest_public_key_fingerprint.clone(),
             is_verified: false,
             key_valid: None,
-            previous_s3_object: digest.previous_digest_s3_object.clone(),
+            previous_s3_object: read.digest.previous_digest_s3_object.clone(),
         };
-        Ok((digest, told))
+        Ok(Taken { read, folder, told })
     }
+}
 
-    /// The moment at which its key must be valid.
-    fn signed_for(&self, told: &ProvenDigest) -> Option<Timestamp> {
-        match (told.is_backfill, &self.backfill_generation_timestamp) {
-            (true, Some(generated)) => Timestamp::parse(generated),
-            _ => Timestamp::parse(&told.end_time),
-        }
+impl Taken {
+    fn verify(&mut self, signature: &str, keys: &Keys) -> Result<(), Fault> {
+        let Taken { read, folder, told } = self;
+        read.verify(signature, keys, folder).map_err(|(problem, why)| {
+            let given: Vec<String> = keys.iter().map(|known| known.key.fingerprint()).collect();
+            let why = match problem {
+                Problem::KeyUnknown => format!("{why}; the given keys are {}", given.join(", ")),
+                _ => why,
+            };
+            (problem, format!("the digest of {}: {why}", told.end_time))
+        })?;
+        let known = keys.find(&told.fingerprint, &folder.region, read.signed_for);
+        let valid = known.and_then(|known| known.valid);
+        told.key_valid = valid.map(|(from, to)| (from.to_iso_seconds(), to.to_iso_seconds()));
+        told.is_verified = true;
+        Ok(())
     }
 }
 
 impl ProvenDigest {
-    /// Verifies its signature.
-    fn verify(
-        &mut self,
-        digest: &Digest,
-        signed: &SignedDigest,
-        keys: &Keys,
-    ) -> Result<(), Unsigned> {
-        let ProvenDigest { fingerprint, .. } = &*self;
-        let at = signed.signed_for(self).ok_or_else(|| {
-            Unsigned::Wrong("its backfillGenerationTimestamp is no moment".to_owned())
-        })?;
-        let region = self.region.parse().expect("it was parsed before");
-        let known = keys.find(fingerprint, &region, at).ok_or_else(|| {
-            let given: Vec<String> = keys.iter().map(|known| known.key.fingerprint()).collect();
-            Unsigned::KeyUnknown(format!(
-                "the digest of {} says that the key {fingerprint} has signed it, and the given keys are {}",
-                self.end_time,
-                given.join(", ")
-            ))
-        })?;
-        let message = digest.string_to_sign(&self.sha256);
-        if !known.key.verifies_hex(message.as_bytes(), &signed.signature) {
-            return Err(Unsigned::Wrong(format!(
-                "the signature of the digest of {} is not that of the key {fingerprint}",
-                self.end_time
-            )));
-        }
-        if let Some((from, to)) = known.valid
-            && !known.is_valid_at(at)
-        {
-            let (at, from, to) = (at.to_iso_seconds(), from.to_iso_seconds(), to.to_iso_seconds());
-            return Err(Unsigned::Wrong(format!(
-                "the digest of {at} is signed by the key {fingerprint}, which is valid from {from} to {to}"
-            )));
-        }
-        self.key_valid = known.valid.map(|(from, to)| (from.to_iso_seconds(), to.to_iso_seconds()));
-        self.is_verified = true;
-        Ok(())
-    }
-
     fn is_of_chain(&self, other: &ProvenDigest) -> bool {
         let chain = |digest: &ProvenDigest| {
             let ProvenDigest { is_backfill, trail, home_region, .. } = digest;
@@ -325,12 +286,11 @@ impl ProvenDigest {
 }
 
 /// Whether the digest lists this file with this hash.
-fn is_listed(digest: &Digest, file: &super::LogFile, sha256: &str) -> Result<(), String> {
-    let super::LogFile { s3_bucket, s3_object, .. } = file;
+fn is_listed(digest: &Digest, file: &LogFile, sha256: &str) -> Result<(), String> {
+    let LogFile { s3_bucket, s3_object, .. } = file;
     let place = format!("s3://{s3_bucket}/{s3_object}");
-    let is_here = |listed: &&model::ListedFile| {
-        listed.s3_bucket == *s3_bucket && listed.s3_object == *s3_object
-    };
+    let is_here =
+        |listed: &&ListedFile| listed.s3_bucket == *s3_bucket && listed.s3_object == *s3_object;
     let mut listed = digest.log_files.iter().filter(is_here).peekable();
     let first = listed.peek().copied();
     let first = first.ok_or_else(|| {
