@@ -14,7 +14,7 @@
 //! The whole log file is inside, because what a digest gives is one SHA-256 over all of it: there is
 //! no smaller proof of one record. So whoever gets a proof reads that record's neighbours too.
 //!
-//! [`Proof::check`] verifies, [`make`] finds what a proof is made of.
+//! [`Proof::check`] verifies, [`Search`] finds what a proof is made of.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,11 +22,15 @@ use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 mod check;
+mod make;
+#[cfg(test)]
+mod make_tests;
 mod records;
 #[cfg(test)]
 mod tests;
 
 pub use check::{Broken, Link, Proven, ProvenDigest, ProvenFile};
+pub use make::{Listed, Made, MakeError, NotFound, Search};
 pub use records::{InvalidRecords, Matches};
 
 /// The format that is written, and the only one that is read.
