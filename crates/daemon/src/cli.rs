@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
-use crate::{account, consume, doctor, put, salvage, serve_command, trail_explain, validate};
+use crate::{
+    account, consume, doctor, prove, put, salvage, serve_command, trail_explain, validate,
+};
 
 /// Records API activity and delivers it as AWS CloudTrail does.
 #[derive(Debug, Parser)]
@@ -54,6 +56,9 @@ enum Command {
     /// Say whether log files are as they were delivered, by their digests
     #[command(after_help = validate::AFTER_HELP)]
     Validate(validate::Validate),
+    /// Prove that a record is in the log, by a file that anybody can check
+    #[command(after_help = prove::AFTER_HELP)]
+    Prove(prove::Prove),
     /// Look at trails
     #[command(subcommand)]
     Trail(Trail),
@@ -126,6 +131,7 @@ impl Cli {
             Command::Salvage(salvage) => salvage.run(),
             Command::Account(account) => account.run(),
             Command::Validate(validate) => validate.run().await,
+            Command::Prove(prove) => prove.run().await,
             Command::Trail(Trail::Explain(explain)) => explain.run(),
         }
     }

@@ -20,6 +20,7 @@ pub mod logging;
 pub mod metrics;
 pub mod parts;
 pub mod pipeline;
+pub mod prove;
 pub mod put;
 pub mod registrar;
 pub mod roster;

@@ -9,7 +9,7 @@ use aws_sdk_cloudtrail::config::Builder;
 use aws_sdk_cloudtrail::primitives::DateTime;
 use aws_sdk_cloudtrail::types::PublicKey as Published;
 use integrity::keys::SIGNED_LATE_MAX;
-use integrity::{DigestFolder, Keys, KnownKey, Scope};
+use integrity::{DigestFolder, Keys, KnownKey};
 use keyring::PublicKey;
 use model::{KeyPrefix, Region, Timestamp, TrailArn};
 
@@ -43,15 +43,15 @@ pub(super) async fn describe(config: &SdkConfig, arn: &TrailArn) -> anyhow::Resu
     Ok(Delivers { bucket, prefix: prefix.map(str::parse).transpose()? })
 }
 
-/// The keys of all Regions that digests are of.
-pub(super) async fn public_keys(
+/// The keys of all Regions that digests are of, for digests of a time.
+pub(crate) async fn public_keys(
     config: &SdkConfig,
     folders: &[DigestFolder],
-    scope: &Scope,
+    (from, to): (Option<Timestamp>, Timestamp),
 ) -> anyhow::Result<Keys> {
     let regions: BTreeSet<&Region> = folders.iter().map(|folder| &folder.region).collect();
-    let from = scope.from.unwrap_or(ALL_KEYS);
-    let to = scope.to.plus(SIGNED_LATE_MAX);
+    let from = from.unwrap_or(ALL_KEYS);
+    let to = to.plus(SIGNED_LATE_MAX);
     let mut keys = Keys::default();
     for region in regions {
         for published in list(config, region, from, to).await? {

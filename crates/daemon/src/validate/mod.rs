@@ -7,22 +7,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use aws_config::SdkConfig;
+use anyhow::bail;
 use clap::Args;
-use integrity::{
-    DigestFolder, Kept, Keys, Progress, Scope, Selection, Source, Summary, Validation, find_folders,
-};
-use model::{AccountId, BucketName, KeyPrefix, OrganizationId, Region, Timestamp, TrailArn};
+use integrity::{DigestFolder, Kept, Progress, Scope, Summary, Validation};
+use model::Timestamp;
 
 use crate::aws;
 use crate::cli::Verdict;
 use crate::serve::wall_clock;
 
-mod cloudtrail;
+pub(crate) mod cloudtrail;
+pub(crate) mod place;
 mod report;
 mod resume_file;
 
+use place::{Delivered, Place, explained, keys_of, moment};
 use report::Report;
 use resume_file::ResumeFile;
 
@@ -61,27 +60,8 @@ const LOOKS_A_SAVE: u32 = 20;
 /// Flags of `cairn validate`.
 #[derive(Debug, Args)]
 pub struct Validate {
-    /// Only the digests of this trail; without --s3-bucket CloudTrail is asked for its bucket
-    #[arg(long, value_name = "ARN")]
-    trail_arn: Option<TrailArn>,
-    /// The bucket
-    #[arg(long, value_name = "BUCKET")]
-    s3_bucket: Option<BucketName>,
-    /// What stands before AWSLogs/ in the keys
-    #[arg(long, value_name = "PREFIX")]
-    s3_prefix: Option<KeyPrefix>,
-    /// A copy of the bucket, its files named by their keys
-    #[arg(long, value_name = "DIR")]
-    directory: Option<PathBuf>,
-    /// Only this account's; may be repeated
-    #[arg(long, value_name = "12 DIGITS")]
-    account_id: Vec<AccountId>,
-    /// Only this Region's; may be repeated
-    #[arg(long, value_name = "REGION")]
-    region: Vec<Region>,
-    /// Only this organization's
-    #[arg(long, value_name = "O-ID")]
-    organization_id: Option<OrganizationId>,
+    #[command(flatten)]
+    place: Place,
     /// From this moment on, in UTC [default: the first digest]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     start_time: Option<Timestamp>,
@@ -105,12 +85,6 @@ pub struct Validate {
     json: bool,
 }
 
-/// `2026-03-09`, or with a time: `2026-03-09T14:00:00Z`, `2026-03-09 14:00:00`.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let read = Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
-    read.ok_or_else(|| "not a moment such as 2026-03-09 or 2026-03-09T14:00:00Z".into())
-}
-
 impl Validate {
     /// Validates, and reports to stdout.
     pub async fn run(self) -> anyhow::Result<Verdict> {
@@ -123,23 +97,11 @@ impl Validate {
         let kept = resume.as_ref().map_or(Kept::new(self.asked(), now), ResumeFile::kept);
         let now = kept.begun;
         let config = aws::load().await;
-        let keys = self.pinned_keys()?;
-        let (source, bucket, selection) = self.source(&config).await?;
-        let folders = find_folders(&source, &bucket, &selection).await.map_err(explained)?;
-        let bucket = match bucket.is_empty() {
-            false => bucket,
-            true => self.bucket_of_copy(&source, &folders).await?,
-        };
-        if folders.is_empty() {
-            let prefix =
-                self.s3_prefix.as_ref().map_or(String::new(), |prefix| format!("{prefix}/"));
-            bail!(
-                "No digests found: there is nothing below s3://{bucket}/{prefix}AWSLogs/ of what was asked for"
-            );
-        }
+        let keys = keys_of("--keys", &self.keys)?;
+        let Delivered { source, bucket, folders } = self.place.find(&config).await?;
         let scope = Scope {
             bucket,
-            trail: self.trail_arn.clone(),
+            trail: self.place.trail_arn.clone(),
             from: self.start_time,
             to: self.end_time.unwrap_or(now),
             now,
@@ -147,7 +109,7 @@ impl Validate {
         };
         let keys = match keys {
             Some(keys) => keys,
-            None => cloudtrail::public_keys(&config, &folders, &scope).await?,
+            None => cloudtrail::public_keys(&config, &folders, (scope.from, scope.to)).await?,
         };
         let progress = Arc::new(Progress::new(kept));
         let validation = Validation {
@@ -163,66 +125,8 @@ impl Validate {
 
     /// What makes another run the same.
     fn asked(&self) -> String {
-        let Validate { trail_arn, s3_bucket, s3_prefix, directory, account_id, region, .. } = self;
-        let Validate { organization_id, start_time, end_time, keys, .. } = self;
-        format!(
-            "{trail_arn:?} {s3_bucket:?} {s3_prefix:?} {directory:?} {account_id:?} {region:?} {organization_id:?} {start_time:?} {end_time:?} {keys:?}"
-        )
-    }
-
-    fn pinned_keys(&self) -> anyhow::Result<Option<Keys>> {
-        let mut all = Keys::default();
-        for path in &self.keys {
-            let place = || format!("--keys {}", path.display());
-            let text = std::fs::read(path).with_context(place)?;
-            all.extend(Keys::parse(&text).with_context(place)?);
-        }
-        Ok((!self.keys.is_empty()).then_some(all))
-    }
-
-    /// Where the objects are; the bucket is empty where a copy must tell it.
-    async fn source(&self, config: &SdkConfig) -> anyhow::Result<(Source, String, Selection)> {
-        let mut selection = Selection {
-            prefix: self.s3_prefix.clone(),
-            organization: self.organization_id.clone(),
-            accounts: self.account_id.clone(),
-            regions: self.region.clone(),
-        };
-        let named = self.s3_bucket.as_ref().map(|bucket| bucket.as_str().to_owned());
-        if let Some(directory) = &self.directory {
-            if !directory.is_dir() {
-                bail!("--directory {}: there is no such directory", directory.display());
-            }
-            let source = Source::directory(directory.clone());
-            return Ok((source, named.unwrap_or_default(), selection));
-        }
-        let bucket = match (named, &self.trail_arn) {
-            (Some(bucket), _) => bucket,
-            (None, Some(arn)) => {
-                let trail = cloudtrail::describe(config, arn).await?;
-                selection.prefix = selection.prefix.or(trail.prefix);
-                trail.bucket
-            }
-            (None, None) => {
-                bail!("name what to validate: --s3-bucket, --trail-arn or --directory")
-            }
-        };
-        let builder = aws_sdk_s3::config::Builder::from(config);
-        Ok((Source::s3(builder, aws::is_path_style(config)), bucket, selection))
-    }
-
-    async fn bucket_of_copy(
-        &self,
-        source: &Source,
-        folders: &[DigestFolder],
-    ) -> anyhow::Result<String> {
-        let told = integrity::digest::told_bucket(source, folders).await.map_err(explained)?;
-        let directory = self.directory.as_deref().unwrap_or_else(|| "".as_ref()).display();
-        told.with_context(|| {
-            format!(
-                "No digests found in {directory}: it must hold the objects by their keys, [PREFIX/]AWSLogs/…, as `aws s3 sync s3://BUCKET DIR` makes it"
-            )
-        })
+        let Validate { place, start_time, end_time, keys, .. } = self;
+        format!("{place:?} {start_time:?} {end_time:?} {keys:?}")
     }
 
     async fn validate(
@@ -234,7 +138,7 @@ impl Validate {
         let scope = validation.scope.clone();
         let (counters, progress) =
             (Arc::clone(&validation.counters), Arc::clone(&validation.progress));
-        let report = Mutex::new(Report::new(self.json, &scope, self.s3_prefix.as_ref()));
+        let report = Mutex::new(Report::new(self.json, &scope, self.place.s3_prefix.as_ref()));
         let report = || report.lock().unwrap_or_else(PoisonError::into_inner);
         report().begin()?;
         let mut tell = |event| report().tell(&event);
@@ -293,19 +197,6 @@ impl Validate {
             (false, 0) => Ok(Verdict::Good),
         }
     }
-}
-
-/// What to do when a listing was refused.
-fn explained(error: integrity::SourceError) -> anyhow::Error {
-    let advice = match error.code.as_str() {
-        "AccessDenied" | "Http403" => {
-            "; s3:ListBucket and s3:GetObject are needed on the bucket and its objects"
-        }
-        "NoSuchBucket" => "; is AWS_ENDPOINT_URL set as it should be?",
-        "Unreachable" => "; are AWS_ENDPOINT_URL, credentials and the network as they should be?",
-        _ => "",
-    };
-    anyhow::anyhow!("{error}{advice}")
 }
 
 async fn stopped() {
