@@ -17,7 +17,6 @@ use delivery::{Delivery, Digests, ObjectStore};
 use disk::{Disk, RealDisk};
 use futures_util::FutureExt;
 use keyring::{Custody, KeyRing};
-use model::log_file::LogFileHeader;
 use model::{BatchId, Timestamp};
 use notifier::logs::{LogSender, LogSink};
 use notifier::{Notifier, Topic};
@@ -140,8 +139,9 @@ where
         let parked = delivery.parked_files()?;
         let ledger = Arc::new(Ledger::new(&parked, &journal.borrow()));
         let signing_keys = Arc::clone(&keys);
-        let digests =
-            open_digests(settings, &parts, digest_store, signing_keys, &parked, &journal)?;
+        let batches: Vec<BatchId> = journal.borrow().sealed.iter().map(|one| one.batch).collect();
+        let found = OnTheirWay { batches: &batches, parked: &parked };
+        let digests = open_digests(settings, &parts, digest_store, signing_keys, retry, &found)?;
         let limits = journal_settings(settings);
         let statuses = [
             delivery.statuses().clone(),
@@ -431,14 +431,11 @@ fn open_digests<S: ObjectStore>(
     parts: &Parts,
     store: S,
     keys: Arc<KeyRing>,
-    parked: &[LogFileHeader],
-    journal: &watch::Receiver<JournalState>,
+    retry: RetrySettings,
+    found: &OnTheirWay<'_>,
 ) -> anyhow::Result<Arc<Digests<S>>> {
-    let batches: Vec<BatchId> = journal.borrow().sealed.iter().map(|one| one.batch).collect();
-    let found = OnTheirWay { batches: &batches, parked };
     let (disk, interval) = (Arc::clone(&parts.disk), settings.digests.interval);
-    let retry = RetrySettings::default();
-    Ok(Arc::new(Digests::open(store, disk, keys, interval, retry, &found)?))
+    Ok(Arc::new(Digests::open(store, disk, keys, interval, retry, found)?))
 }
 
 fn define<S: ObjectStore + 'static>(digests: &Arc<Digests<S>>, parts: &Parts) -> DefineDigests {

@@ -294,9 +294,18 @@ impl<S: ObjectStore> Digests<S> {
                 due.push((DueChain { id: id.clone() }, course));
             }
         }
-        let over = state.watched.values().filter(|one| state.is_over(one, now, &is_drained));
-        let over: Vec<TrailArn> = over.map(|one| one.trail.clone()).collect();
-        for trail in over {
+        let give_up_after = self.retry.give_up_after;
+        let over = state.watched.values().filter_map(|one| {
+            let is_over = state.is_over(one, now, &is_drained);
+            let ends =
+                is_over || (one.is_given_up(now, give_up_after) && state.is_idle(&one.trail));
+            ends.then(|| (one.trail.clone(), is_over))
+        });
+        let over: Vec<(TrailArn, bool)> = over.collect();
+        for (trail, is_over) in over {
+            if !is_over {
+                tracing::error!(%trail, "the last digests of a trail were refused for too long and are given up");
+            }
             state.forget(&trail, &*self.disk);
         }
         Ok(due)
@@ -568,7 +577,7 @@ impl<D: Fn(&TrailArn, BatchId) -> bool> Courses<'_, D> {
             self.last = self.watched.get(trail).map(|watched| {
                 let is_drained = match watched.phase {
                     Phase::Stopped { boundary, .. } => (self.is_drained)(trail, boundary),
-                    Phase::Running | Phase::Off => false,
+                    Phase::Running | Phase::Off { .. } => false,
                 };
                 (watched, is_drained)
             });
@@ -679,18 +688,23 @@ impl State {
     ) -> bool {
         let is_over = match watched.phase {
             Phase::Running => false,
-            Phase::Off => true,
+            Phase::Off { .. } => true,
             Phase::Stopped { boundary, .. } => is_drained(&watched.trail, boundary),
         };
         let mut chains = self.chains.iter().filter(|(id, _)| id.trail == watched.trail);
         is_over
             && chains.all(|(id, held)| {
-                let is_listed = watched.phase == Phase::Off || self.receipts.oldest(id).is_none();
+                let is_listed = !watched.wants_receipts() || self.receipts.oldest(id).is_none();
                 let is_past = held.chain.next_start.plus(Duration::from_secs(1)) < now;
                 let is_idle = !held.is_busy && held.chain.prepared.is_none();
                 held.chain.is_ended && is_idle && is_past && is_listed
             })
             && !self.pending.values().flatten().any(|(id, _)| id.trail == watched.trail)
+    }
+
+    /// Whether nobody writes a digest of a trail.
+    fn is_idle(&self, trail: &TrailArn) -> bool {
+        !self.chains.iter().any(|(id, held)| id.trail == *trail && held.is_busy)
     }
 
     /// A trail's chains are over. What cannot be removed is found again at the next start.

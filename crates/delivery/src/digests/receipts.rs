@@ -13,7 +13,7 @@
 //! The files are numbered in the order in which they were written, and their times never go back. A
 //! chain lists whole groups in that order, so that one number says how far it has come.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -182,7 +182,7 @@ impl Receipts {
                 None => receipts.damaged.push(name),
             }
         }
-        receipts.clean();
+        receipts.change(Held::is_settled, |_| {});
         Ok(receipts)
     }
 
@@ -274,19 +274,13 @@ impl Receipts {
 
     /// A batch is retired: it does not begin again.
     pub fn retired(&mut self, batch: BatchId) {
-        self.held
-            .values_mut()
-            .filter(|held| held.batch == batch)
-            .for_each(|held| held.is_live = false);
-        self.clean();
+        self.change(|held| held.batch == batch, |held| held.is_live = false);
     }
 
     /// A parked file is forgotten.
     pub fn forgotten(&mut self, first_key: &str) {
-        let held = self.held.values_mut().filter(|held| held.is_parked);
-        held.filter(|held| held.first_keys.iter().any(|key| key == first_key))
-            .for_each(|held| held.is_parked = false);
-        self.clean();
+        let is_of = |held: &Held| held.first_keys.iter().any(|key| key == first_key);
+        self.change(|held| held.is_parked && is_of(held), |held| held.is_parked = false);
     }
 
     /// What of a chain waits for a digest that ends at `end`. What was written when the clock was ahead
@@ -314,15 +308,16 @@ impl Receipts {
     pub fn listed(&mut self, chain: &ChainId, through: u64) {
         let Some(places) = self.unlisted.get_mut(chain) else { return };
         let listed = places.iter().take_while(|place| place.number <= through).count();
-        for place in places.drain(..listed) {
-            if let Some(held) = self.held.get_mut(&place.number) {
-                held.unlisted -= 1;
-            }
-        }
+        let listed: Vec<u64> = places.drain(..listed).map(|place| place.number).collect();
         if places.is_empty() {
             self.unlisted.remove(chain);
         }
-        self.clean();
+        for number in listed {
+            if let Some(held) = self.held.get_mut(&number) {
+                held.unlisted -= 1;
+            }
+            self.release(number);
+        }
     }
 
     /// Nobody lists what waits of a trail any more.
@@ -355,28 +350,28 @@ impl Receipts {
         self.unlisted.values().map(Vec::len).sum()
     }
 
-    /// Lets files go that nobody needs. One that cannot be removed is found again at the next start.
-    fn clean(&mut self) {
-        let mut kept_keys: HashMap<u64, Vec<String>> = HashMap::new();
-        let mut removed = Vec::new();
-        for (number, held) in &mut self.held {
-            if !held.is_settled() {
-                continue;
-            }
-            kept_keys.insert(*number, std::mem::take(&mut held.first_keys));
-            if held.unlisted == 0 {
-                removed.push(*number);
-            }
-        }
-        for key in kept_keys.into_values().flatten() {
+    /// Lets a file go that nobody needs. One that cannot be removed is found again at the next start.
+    fn release(&mut self, number: u64) {
+        let Some(held) = self.held.get_mut(&number).filter(|held| held.is_settled()) else {
+            return;
+        };
+        for key in std::mem::take(&mut held.first_keys) {
             self.known.remove(&key);
         }
-        for number in removed {
-            self.held.remove(&number);
-            if let Err(error) = self.disk.remove(&path(number)) {
-                tracing::warn!(%error, number, "a receipts file that is not needed could not be removed");
-            }
+        if held.unlisted > 0 {
+            return;
         }
+        self.held.remove(&number);
+        if let Err(error) = self.disk.remove(&path(number)) {
+            tracing::warn!(%error, number, "a receipts file that is not needed could not be removed");
+        }
+    }
+
+    /// Files of which something changed.
+    fn change(&mut self, is_meant: impl Fn(&Held) -> bool, change: impl Fn(&mut Held)) {
+        let meant = self.held.iter_mut().filter(|(_, held)| is_meant(held));
+        let changed: Vec<u64> = meant.map(|(number, held)| (change(held), *number).1).collect();
+        changed.into_iter().for_each(|number| self.release(number));
     }
 }
 

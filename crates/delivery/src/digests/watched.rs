@@ -18,6 +18,9 @@ use trails::Definitions;
 
 use super::chain::{Course, whole_second};
 
+/// How long the final digests are tried of a trail whose validation was switched off.
+const OFF_MAX: Duration = Duration::from_secs(3600);
+
 /// A trail that writes digests, or did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watched {
@@ -63,14 +66,28 @@ pub enum Phase {
         boundary: BatchId,
     },
     /// Validation was switched off.
-    Off,
+    Off {
+        /// When that was seen.
+        at: Timestamp,
+    },
 }
 
 impl Watched {
     /// Whether its log files get receipts.
     #[must_use]
     pub fn wants_receipts(&self) -> bool {
-        self.phase != Phase::Off
+        !matches!(self.phase, Phase::Off { .. })
+    }
+
+    /// Whether its last digests were refused for so long that they are given up. Whoever switches
+    /// validation off may do so because the bucket takes no digests.
+    #[must_use]
+    pub fn is_given_up(&self, now: Timestamp, give_up_after: Duration) -> bool {
+        match self.phase {
+            Phase::Running => false,
+            Phase::Stopped { at, .. } => now.since(at) > give_up_after,
+            Phase::Off { at } => now.since(at) > OFF_MAX,
+        }
     }
 
     /// What a chain of an epoch is to do. `is_drained` says whether all that was recorded before a stop
@@ -132,7 +149,7 @@ pub fn define(
             (false, _, Some(before)) => {
                 let before = Watched { place, ..before.clone() };
                 insert(match trail.is_logging {
-                    true => Watched { phase: Phase::Off, ..before },
+                    true => off(before, now),
                     false => stopped(before, now, boundary),
                 });
             }
@@ -149,7 +166,16 @@ pub fn define(
 fn stopped(watched: Watched, now: Timestamp, boundary: BatchId) -> Watched {
     match watched.phase {
         Phase::Running => Watched { phase: Phase::Stopped { at: now, boundary }, ..watched },
-        Phase::Stopped { .. } | Phase::Off => watched,
+        Phase::Stopped { .. } | Phase::Off { .. } => watched,
+    }
+}
+
+fn off(watched: Watched, now: Timestamp) -> Watched {
+    match watched.phase {
+        Phase::Off { .. } => watched,
+        Phase::Running | Phase::Stopped { .. } => {
+            Watched { phase: Phase::Off { at: now }, ..watched }
+        }
     }
 }
 

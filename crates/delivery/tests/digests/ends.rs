@@ -3,7 +3,7 @@
 use expect_test::expect;
 use model::BatchId;
 
-use crate::world::{HOME, World};
+use crate::world::{HOME, World, error};
 
 #[tokio::test]
 async fn a_stop_ends_the_chain_when_all_that_was_recorded_before_is_delivered() {
@@ -72,6 +72,26 @@ async fn validation_that_is_switched_off_ends_the_chain_at_once() {
         |09T14:29:23 09T15:29:23 0
         09T15:29:23 09T15:31:00 1"#]]
     .assert_eq(&world.chain(HOME));
+}
+
+#[tokio::test]
+async fn last_digests_that_nobody_takes_are_given_up_in_the_end() {
+    for (is_off, early, late) in
+        [(true, "09T16:29:00", "09T16:32:00"), (false, "30T15:00:00", "40T15:32:00")]
+    {
+        let mut world = World::new();
+        world.pass_to("09T15:30:00").await;
+        world.store.refuse("bucket", Some(error("AccessDenied")));
+        world.change(|definitions| match is_off {
+            true => definitions.trails[0].validates_log_files = false,
+            false => definitions.trails[0].trail.is_logging = false,
+        });
+        world.pass_to(early).await;
+        assert_eq!(world.digests.report().refused.len(), 1, "validation off: {is_off}");
+        world.pass_to(late).await;
+        assert_eq!(world.left_in("digests"), ["trails.json"], "validation off: {is_off}");
+        assert!(world.digests.report().refused.is_empty());
+    }
 }
 
 #[tokio::test]

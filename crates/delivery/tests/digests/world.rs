@@ -49,8 +49,11 @@ fn key() -> Result<SigningKey, keyring::InvalidKey> {
     SigningKey::from_pkcs8(der)
 }
 
+/// A moment of March 2026, which has as many days as one likes.
 pub fn at(text: &str) -> Timestamp {
-    Timestamp::parse(&format!("2026-03-{text}Z")).unwrap()
+    let (day, time) = text.split_once('T').unwrap();
+    let first = Timestamp::parse(&format!("2026-03-01T{time}Z")).unwrap();
+    first.plus(24 * HOUR * (day.parse::<u32>().unwrap() - 1))
 }
 
 pub fn trail_arn(name: &str) -> TrailArn {
