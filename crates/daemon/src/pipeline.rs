@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use delivery::digests::DigestError;
+use delivery::digests::{DigestError, DueChain};
 use delivery::place::gzip_bytes_max;
 use delivery::{Delivered, Delivery, DeliveryError, Digests, ObjectStore, Parked, Settled};
 use futures_util::StreamExt;
@@ -55,7 +55,11 @@ const LOG_MEMORY_KIB: u32 = 64 << 10;
 const LEAP_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How long a leap further ahead must last to be believed.
 const DOUBT_MAX: Duration = Duration::from_secs(600);
-/// Parked files of different lanes, or digests of different chains, that are tried at a time.
+/// Chains whose digests are written at a time, and of one trail: a bucket that does not answer takes a
+/// minute for each.
+const DIGESTS_IN_FLIGHT: usize = 64;
+const DIGESTS_OF_TRAIL: usize = 16;
+/// Parked files of different lanes that are tried at a time.
 const RETRIES_IN_FLIGHT: usize = 32;
 
 /// Why a batch could not be settled now.
@@ -277,32 +281,62 @@ where
         journal: watch::Receiver<JournalState>,
         mut stopping: watch::Receiver<bool>,
     ) {
+        let clock = Mutex::new(DigestClock::new(self.parts.now()));
+        let now = || clock.lock().unwrap_or_else(PoisonError::into_inner).believe(self.parts.now());
         let mut tick = retry_ticks();
         let mut chains = FuturesUnordered::new();
-        let mut waiting = VecDeque::new();
-        let mut clock = DigestClock::new(self.parts.now());
+        // By trail: one whose bucket is silent holds up no other.
+        let mut waiting: BTreeMap<TrailArn, VecDeque<DueChain>> = BTreeMap::new();
+        let mut in_flight: BTreeMap<TrailArn, usize> = BTreeMap::new();
+        let mut is_tick = true;
         while !*stopping.borrow_and_update() {
-            let now = clock.believe(self.parts.now());
-            let is_drained =
-                |trail: &TrailArn, boundary| self.is_drained(&journal, trail, boundary);
-            match self.digests.take_due(now, is_drained).await {
-                Ok(due) => waiting.extend(due),
-                Err(error) => tracing::error!(%error, "digests wait"),
+            if is_tick {
+                for due in self.take_due_digests(&journal, now()).await {
+                    waiting.entry(due.trail().clone()).or_default().push_back(due);
+                }
             }
-            while chains.len() < RETRIES_IN_FLIGHT
-                && let Some((due, course)) = waiting.pop_front()
-            {
-                let random = self.parts.random();
-                chains.push(async move { self.digests.advance(&due, course, now, random).await });
+            for (trail, due) in &mut waiting {
+                let of_trail = in_flight.entry(trail.clone()).or_default();
+                while *of_trail < DIGESTS_OF_TRAIL
+                    && chains.len() < DIGESTS_IN_FLIGHT
+                    && let Some(due) = due.pop_front()
+                {
+                    *of_trail += 1;
+                    chains.push(self.write_digests(due, &now));
+                }
             }
-            tokio::select! {
+            waiting.retain(|_, due| !due.is_empty());
+            is_tick = tokio::select! {
                 // In a fixed order, so that a simulation can repeat it.
                 biased;
-                _ = stopping.changed() => {}
-                _ = tick.tick() => {}
-                Some(()) = chains.next() => {}
-            }
+                _ = stopping.changed() => false,
+                _ = tick.tick() => true,
+                Some(trail) = chains.next() => {
+                    in_flight.entry(trail).and_modify(|of_trail| *of_trail -= 1);
+                    false
+                }
+            };
+            in_flight.retain(|_, of_trail| *of_trail > 0);
         }
+    }
+
+    async fn take_due_digests(
+        &self,
+        journal: &watch::Receiver<JournalState>,
+        now: Timestamp,
+    ) -> Vec<DueChain> {
+        let is_drained = |trail: &TrailArn, boundary| self.is_drained(journal, trail, boundary);
+        let due = self.digests.take_due(now, is_drained).await;
+        due.unwrap_or_else(|error| {
+            tracing::error!(%error, "digests wait");
+            Vec::new()
+        })
+    }
+
+    /// Gives the trail back.
+    async fn write_digests(&self, due: DueChain, now: impl Fn() -> Timestamp) -> TrailArn {
+        self.digests.advance(&due, now, self.parts.random()).await;
+        due.trail().clone()
     }
 
     /// Whether all that a trail recorded up to a batch is delivered, but what is damaged.

@@ -72,6 +72,15 @@ pub enum DigestError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueChain {
     id: ChainId,
+    course: Course,
+}
+
+impl DueChain {
+    /// Of which trail it is: chains of one trail go to one bucket.
+    #[must_use]
+    pub fn trail(&self) -> &TrailArn {
+        &self.id.trail
+    }
 }
 
 /// What health and metrics show.
@@ -119,6 +128,8 @@ struct State {
     /// Whether `watched` is on disk.
     is_stored: bool,
     chains: BTreeMap<ChainId, Held>,
+    /// Trails whose bucket refused the last digest that was tried.
+    refusing: BTreeMap<TrailArn, Pause>,
     /// Receipts of batches that are being settled.
     pending: HashMap<BatchId, Vec<(ChainId, Receipt)>>,
     report: DigestsReport,
@@ -134,9 +145,22 @@ struct Held {
 
 struct Refusal {
     since: Timestamp,
+    pause: Pause,
+    error: String,
+}
+
+#[derive(Clone, Copy)]
+struct Pause {
+    /// That came before the last one.
     failures: u32,
     next_try: Timestamp,
-    error: String,
+}
+
+impl Pause {
+    fn after(before: Option<Pause>, retry: &RetrySettings, now: Timestamp, random: f64) -> Pause {
+        let failures = before.map_or(0, |pause| pause.failures.saturating_add(1));
+        Pause { failures, next_try: now.plus(retry.pause(failures, random)) }
+    }
 }
 
 /// What the start finds of files on their way.
@@ -178,8 +202,8 @@ impl<S: ObjectStore> Digests<S> {
         let after = watched.values().map(|one| one.after);
         receipts.number_after(listed.chain(after).max().unwrap_or_default());
         let report = DigestsReport { damaged: receipts.damaged().to_vec(), ..Default::default() };
-        let (is_stored, pending) = (true, HashMap::new());
-        let mut state = State { receipts, watched, is_stored, chains, pending, report };
+        let (is_stored, refusing, pending) = (true, BTreeMap::new(), HashMap::new());
+        let mut state = State { receipts, watched, is_stored, chains, refusing, pending, report };
         state.begin_waiting(interval);
         let state = Arc::new(Mutex::new(state));
         let statuses = Statuses::default();
@@ -263,13 +287,14 @@ impl<S: ObjectStore> Digests<S> {
         self.with_disk(move |state, _| state.receipts.forgotten(&first_key)).await;
     }
 
-    /// The chains whose turn has come; hand each to [`Digests::advance`]. `is_drained` says whether all
-    /// that a trail recorded up to a batch is delivered.
+    /// The chains whose turn has come; hand each to [`Digests::advance`]. Of a trail whose bucket refuses
+    /// it is one at a time. `is_drained` says whether all that a trail recorded up to a batch is
+    /// delivered.
     pub async fn take_due(
         &self,
         now: Timestamp,
         is_drained: impl Fn(&TrailArn, BatchId) -> bool,
-    ) -> Result<Vec<(DueChain, Course)>, DigestError> {
+    ) -> Result<Vec<DueChain>, DigestError> {
         let interval = self.interval;
         if !self.state().is_stored {
             self.with_disk(|state, disk| state.store_watched(disk)).await?;
@@ -278,8 +303,14 @@ impl<S: ObjectStore> Digests<S> {
         let state = &mut *state;
         let mut courses = Courses { watched: &state.watched, is_drained: &is_drained, last: None };
         let mut due = Vec::new();
+        let mut probes = Probes::default();
         for (id, held) in &mut state.chains {
-            if held.is_busy || held.refusal.as_ref().is_some_and(|refusal| refusal.next_try > now) {
+            let refusal = held.refusal.as_ref().map(|refusal| refusal.pause);
+            if held.is_busy || refusal.is_some_and(|pause| pause.next_try > now) {
+                continue;
+            }
+            let of_trail = state.refusing.get(&id.trail);
+            if of_trail.is_some_and(|pause| pause.next_try > now) {
                 continue;
             }
             let course = courses.of(&mut held.chain, interval);
@@ -290,8 +321,18 @@ impl<S: ObjectStore> Digests<S> {
             if held.chain.prepared.is_some()
                 || held.chain.next_cut(course, interval, now, unlisted_since).is_some()
             {
+                let one = DueChain { id: id.clone(), course };
+                match of_trail {
+                    Some(_) => probes.add(one, refusal.map(|pause| pause.failures)),
+                    None => due.push(one),
+                }
+            }
+        }
+        let is_tried = |trail: &TrailArn| !state.is_idle(trail);
+        due.extend(probes.into_due().filter(|one| !is_tried(one.trail())));
+        for one in &due {
+            if let Some(held) = state.chains.get_mut(&one.id) {
                 held.is_busy = true;
-                due.push((DueChain { id: id.clone() }, course));
             }
         }
         let give_up_after = self.retry.give_up_after;
@@ -313,12 +354,13 @@ impl<S: ObjectStore> Digests<S> {
 
     /// Writes the digests that a chain owes, in order. `random` is drawn from 0 to 1, for the pause
     /// after a failure.
-    pub async fn advance(&self, due: &DueChain, course: Course, now: Timestamp, random: f64) {
-        let id = &due.id;
+    pub async fn advance(&self, due: &DueChain, now: impl Fn() -> Timestamp, random: f64) {
+        let DueChain { id, course } = due;
         let Some(chain) = self.state().chains.get(id).map(|held| held.chain.clone()) else {
             return;
         };
-        let (chain, result) = self.write_owed(chain, course, now).await;
+        let (chain, result) = self.write_owed(chain, *course, &now).await;
+        let now = now();
         let mut state = self.state();
         let state = &mut *state;
         let Some(held) = state.chains.get_mut(id) else { return };
@@ -326,26 +368,28 @@ impl<S: ObjectStore> Digests<S> {
         held.is_busy = false;
         match result {
             Ok(()) => {
+                state.refusing.remove(&id.trail);
                 if held.refusal.take().is_some() {
                     tracing::info!(trail = %id.trail, account = %id.account, region = %id.region, "digests are written again");
                 }
             }
             Err(error) => {
-                if let DigestError::Store(error) = &error
-                    && error.is_of_the_destination()
-                {
-                    self.statuses.refused(&id.trail, &error.code);
+                if let DigestError::Store(error) = &error {
+                    let before = state.refusing.get(&id.trail).copied();
+                    let pause = Pause::after(before, &self.retry, now, random);
+                    state.refusing.insert(id.trail.clone(), pause);
+                    if error.is_of_the_destination() {
+                        self.statuses.refused(&id.trail, &error.code);
+                    }
                 }
-                let (failures, since) = match &held.refusal {
-                    Some(refusal) => (refusal.failures + 1, refusal.since),
-                    None => (0, now),
-                };
-                if failures == 0 {
+                let before = held.refusal.take();
+                if before.is_none() {
                     tracing::warn!(trail = %id.trail, account = %id.account, region = %id.region, %error, "a digest waits, and is tried again");
                 }
-                let next_try = now.plus(self.retry.pause(failures, random));
-                let error = error.to_string();
-                held.refusal = Some(Refusal { since, failures, next_try, error });
+                let since = before.as_ref().map_or(now, |refusal| refusal.since);
+                let before = before.map(|refusal| refusal.pause);
+                let pause = Pause::after(before, &self.retry, now, random);
+                held.refusal = Some(Refusal { since, pause, error: error.to_string() });
             }
         }
     }
@@ -377,9 +421,10 @@ impl<S: ObjectStore> Digests<S> {
         &self,
         mut chain: Chain,
         course: Course,
-        now: Timestamp,
+        now: impl Fn() -> Timestamp,
     ) -> (Chain, Result<(), DigestError>) {
         loop {
+            let now = now();
             if chain.prepared.is_none() {
                 match self.prepare(&chain, course, now).await {
                     Ok(Some(prepared)) => chain = prepared,
@@ -562,6 +607,24 @@ impl<S: ObjectStore> Digests<S> {
     }
 }
 
+/// Of each trail whose bucket refuses, the chain that was refused least: one that is refused for its own
+/// sake must not keep the others from being tried.
+#[derive(Default)]
+struct Probes(BTreeMap<TrailArn, (Option<u32>, DueChain)>);
+
+impl Probes {
+    fn add(&mut self, due: DueChain, failures: Option<u32>) {
+        match self.0.get(due.trail()) {
+            Some((fewest, _)) if *fewest <= failures => {}
+            _ => drop(self.0.insert(due.trail().clone(), (failures, due))),
+        }
+    }
+
+    fn into_due(self) -> impl Iterator<Item = DueChain> {
+        self.0.into_values().map(|(_, due)| due)
+    }
+}
+
 /// What chains are to do; those of one trail are asked one after the other.
 struct Courses<'a, D> {
     watched: &'a BTreeMap<TrailArn, Watched>,
@@ -710,6 +773,7 @@ impl State {
     /// A trail's chains are over. What cannot be removed is found again at the next start.
     fn forget(&mut self, trail: &TrailArn, disk: &dyn Disk) {
         self.receipts.give_up(trail);
+        self.refusing.remove(trail);
         self.watched.remove(trail);
         self.is_stored = false;
         let gone: Vec<ChainId> =

@@ -63,8 +63,8 @@ async fn run(stop_after: Option<u64>) -> World {
             let now = world.now.get();
             let is_drained = |_: &_, _| false;
             if let Ok(due) = world.digests.take_due(now, is_drained).await {
-                for (due, course) in due {
-                    world.digests.advance(&due, course, now, 1.0).await;
+                for due in due {
+                    world.digests.advance(&due, || now, 1.0).await;
                 }
             }
             world.digests.note(&file);
@@ -106,6 +106,35 @@ async fn what_is_owed_after_an_outage_follows_in_order_each_hour_with_its_files(
     .assert_eq(&world.chain(HOME));
     assert_eq!(world.listed(), delivered);
     assert!(world.digests.report().refused.is_empty());
+}
+
+#[tokio::test]
+async fn of_a_trail_whose_bucket_refuses_one_chain_is_tried_at_a_time_each_in_its_turn() {
+    let world = World::new();
+    world.pass_to("09T15:29:23").await;
+    world.now.set(at("09T15:40:00"));
+    let regions = ["us-east-1", "us-east-2", "us-west-1", "us-west-2"];
+    for (batch, region) in regions.into_iter().enumerate() {
+        world.deliver(region, batch as u64).await;
+    }
+    world.store.refuse("bucket", Some(error("AccessDenied")));
+    let mut tried = Vec::new();
+    for minutes in 0..20 {
+        let now = at("09T16:29:23").plus(std::time::Duration::from_secs(600 * minutes));
+        let due = world.digests.take_due(now, |_, _| false).await.unwrap();
+        tried.push(due.len());
+        for due in due {
+            world.digests.advance(&due, || now, 1.0).await;
+        }
+    }
+    assert_eq!(tried[0], 5, "nothing is known yet");
+    assert_eq!(tried[1..], [1; 19]);
+    assert_eq!(world.digests.report().refused.len(), 5);
+    world.store.refuse("bucket", None);
+    world.pass_to("09T20:29:23").await;
+    for region in regions {
+        assert_eq!(world.found(region).len(), 6, "{region}: {}", world.chain(region));
+    }
 }
 
 #[tokio::test]

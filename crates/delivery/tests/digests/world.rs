@@ -124,8 +124,8 @@ impl World {
         };
         let now = self.now.get();
         for _ in 0..3 {
-            for (due, course) in self.digests.take_due(now, drained).await.unwrap() {
-                self.digests.advance(&due, course, now, 1.0).await;
+            for due in self.digests.take_due(now, drained).await.unwrap() {
+                self.digests.advance(&due, || now, 1.0).await;
             }
         }
     }
