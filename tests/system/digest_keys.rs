@@ -20,6 +20,8 @@ use crate::support::wait::eventually;
 use crate::trail_status::call;
 
 const REGION: &str = "eu-west-1";
+/// The data directory is searched byte by byte.
+const SMALL: &str = "[journal]\nsegment_size = \"1MiB\"\nquota = \"8MiB\"\n";
 const ENCRYPTED: &str = "keys that sign digests are encrypted";
 
 /// The key that signs now, of a data directory that no daemon has; it is made if there is none.
@@ -47,7 +49,7 @@ async fn alias(localstack: &LocalStack, what: &str) -> (String, aws_sdk_kms::Cli
 }
 
 fn with_kms(alias: &str) -> String {
-    format!("[digests]\nkms_key = {alias:?}\n")
+    format!("{SMALL}[digests]\nkms_key = {alias:?}\n")
 }
 
 /// The files of a directory that show a private key.
@@ -79,11 +81,11 @@ async fn listed(daemon: &Cairn) -> Vec<String> {
 async fn with_a_kms_key_the_data_directory_gives_no_private_key_away() {
     let Some(localstack) = LocalStack::find().await else { return };
     let (alias, client) = alias(&localstack, "digests").await;
-    let site = Site::new("[journal]\nsegment_size = \"1MiB\"\nquota = \"8MiB\"\n");
+    let site = Site::new(SMALL);
     // What was kept plain before is encrypted at the start.
     let plain = signer(&site, Custody::Plain).await;
     assert_eq!(giving_away(&site.data(), &plain), ["digest-keys.json"]);
-    site.configure(&(with_kms(&alias) + "[journal]\nsegment_size = \"1MiB\"\nquota = \"8MiB\"\n"));
+    site.configure(&with_kms(&alias));
     let daemon = site.start().await;
     daemon.logged(0, ENCRYPTED).await;
     assert_eq!(giving_away(&site.data(), &plain), [""; 0]);
