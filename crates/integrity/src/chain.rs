@@ -43,6 +43,16 @@ pub struct Scope {
     pub tells_valid: bool,
 }
 
+impl Scope {
+    /// Whether this folder may hold digests of the trail: only an organization's holds other
+    /// accounts'.
+    #[must_use]
+    pub fn is_about(&self, folder: &DigestFolder) -> bool {
+        let is_owner = |trail: &TrailArn| trail.account == folder.account;
+        folder.organization.is_some() || self.trail.as_ref().is_none_or(is_owner)
+    }
+}
+
 /// What is to be done next, in this order.
 #[derive(Debug)]
 pub enum Step {
@@ -147,11 +157,9 @@ impl Chains {
     }
 
     fn is_selected(&self, chain: &ChainName) -> bool {
-        self.scope.trail.as_ref().is_none_or(|trail| {
-            let is_of_owner =
-                self.folder.organization.is_some() || self.folder.account == trail.account;
-            is_of_owner && trail.name == chain.trail && trail.home_region == chain.home
-        })
+        let is_of_trail =
+            |trail: &TrailArn| trail.name == chain.trail && trail.home_region == chain.home;
+        self.scope.is_about(&self.folder) && self.scope.trail.as_ref().is_none_or(is_of_trail)
     }
 
     fn subject(kind: DigestKind) -> Subject {
@@ -263,8 +271,10 @@ impl Chains {
         is_in(&self.holes, at, Duration::ZERO)
     }
 
-    /// Takes what a digest beyond the range lists; tells whether its signature is valid.
-    pub fn take_listing(&self, digest: &ReadDigest) -> bool {
+    /// Whether what a digest beyond the range lists is believed. One of a copy, which has lost its
+    /// signature, is.
+    #[must_use]
+    pub fn is_believed(&self, digest: &ReadDigest) -> bool {
         let signature = digest.signature.as_deref();
         signature.is_none_or(|signature| digest.verify(signature, &self.keys, &self.folder).is_ok())
     }

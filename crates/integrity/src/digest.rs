@@ -15,7 +15,7 @@ use crate::source::{Metadata, Object, Source, SourceError, Whole};
 pub const OBJECT_BYTES_MAX: u64 = 32 << 20;
 /// A digest is unpacked up to this size: about 130,000 listed files.
 pub const BYTES_MAX: u64 = 64 << 20;
-/// Metadata of a copy tells nothing of the object's Region or its signature's kind.
+/// A fingerprint is shown: it is not taken longer than this.
 const FINGERPRINT_DIGITS_MAX: usize = 64;
 
 /// What is wrong, and in words.

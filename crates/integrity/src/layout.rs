@@ -9,6 +9,7 @@
 
 use std::fmt;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use model::digest::FOLDER;
 use model::key::account_root;
 use model::{
@@ -17,6 +18,9 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::source::{Source, SourceError};
+
+/// Accounts whose folders are listed at once.
+const LISTINGS_AT_ONCE: usize = 16;
 
 /// The folders of log files that digests list.
 pub const LOG_FOLDERS: [Folder; 7] = [
@@ -202,28 +206,41 @@ pub async fn find_folders(
         (wanted.is_none() || wanted == organization)
             && (selection.accounts.is_empty() || selection.accounts.contains(account))
     });
-    let mut folders = Vec::new();
-    for (organization, account) in accounts {
-        let root = account_root(prefix, organization.as_ref(), &account);
-        let known = LOG_FOLDERS.map(Folder::name);
-        let mut regions = Vec::new();
-        for name in source.folders(bucket, &root).await? {
-            if name == FOLDER || known.contains(&name.as_str()) {
-                let found = source.folders(bucket, &format!("{root}{name}/")).await?;
-                regions.extend(found.iter().filter_map(|region| region.parse::<Region>().ok()));
-            }
+    let of_accounts = accounts.into_iter().map(|(organization, account)| {
+        folders_of(source, bucket, selection, organization, account)
+    });
+    let folders: Vec<Vec<DigestFolder>> =
+        stream::iter(of_accounts).buffered(LISTINGS_AT_ONCE).try_collect().await?;
+    Ok(folders.into_iter().flatten().collect())
+}
+
+async fn folders_of(
+    source: &Source,
+    bucket: &str,
+    selection: &Selection,
+    organization: Option<OrganizationId>,
+    account: AccountId,
+) -> Result<Vec<DigestFolder>, SourceError> {
+    let prefix = selection.prefix.as_ref();
+    let root = account_root(prefix, organization.as_ref(), &account);
+    let known = LOG_FOLDERS.map(Folder::name);
+    let mut regions = Vec::new();
+    for name in source.folders(bucket, &root).await? {
+        if name == FOLDER || known.contains(&name.as_str()) {
+            let found = source.folders(bucket, &format!("{root}{name}/")).await?;
+            regions.extend(found.iter().filter_map(|region| region.parse::<Region>().ok()));
         }
-        regions.sort_unstable();
-        regions.dedup();
-        regions.retain(|region| selection.regions.is_empty() || selection.regions.contains(region));
-        folders.extend(regions.into_iter().map(|region| DigestFolder {
-            prefix: prefix.cloned(),
-            organization: organization.clone(),
-            account: account.clone(),
-            region,
-        }));
     }
-    Ok(folders)
+    regions.sort_unstable();
+    regions.dedup();
+    regions.retain(|region| selection.regions.is_empty() || selection.regions.contains(region));
+    let folders = regions.into_iter().map(|region| DigestFolder {
+        prefix: prefix.cloned(),
+        organization: organization.clone(),
+        account: account.clone(),
+        region,
+    });
+    Ok(folders.collect())
 }
 
 #[cfg(test)]

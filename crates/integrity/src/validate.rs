@@ -131,7 +131,8 @@ pub async fn validate(
     });
     let mut summary = Summary::default();
     let (mut ends, mut without) = (Vec::new(), Vec::new());
-    let mut folders = folders.into_iter();
+    let is_about = |folder: &DigestFolder| shared.scope.is_about(folder);
+    let mut folders = folders.into_iter().filter(is_about);
     let mut walks = VecDeque::new();
     loop {
         while walks.len() < FOLDERS_MAX
@@ -287,6 +288,10 @@ impl Walk {
                 (without_digests > 0).then(|| (self.folder.clone(), without_digests));
             return Ok(Outcome { summary, ends, without_digests });
         };
+        if summary.chains == 0 {
+            // Other trails' digests alone: which log files should be of this trail nobody can tell.
+            return Ok(Outcome { summary, ends, without_digests: None });
+        }
         let unlisted = self.walk_log_files(&chains, (newest, interval), &mut summary, &mut ends);
         let unlisted = unlisted.await?;
         let deferred = self.read_on(unlisted).await?;
@@ -465,11 +470,19 @@ impl Walk {
         }
     }
 
+    /// The kinds of log files that there are.
+    async fn log_folders(&self) -> Result<Vec<Folder>, SourceError> {
+        let Shared { reader, scope, .. } = &*self.shared;
+        let names = reader.source.folders(&scope.bucket, &self.folder.root()).await?;
+        let is_there = |folder: &Folder| names.iter().any(|name| name == folder.name());
+        Ok(LOG_FOLDERS.into_iter().filter(is_there).collect())
+    }
+
     /// Whether there are log files at all: how many, of the first page.
     async fn look_for_log_files(&self) -> Result<usize, SourceError> {
         let Shared { reader, scope, .. } = &*self.shared;
         let mut count = 0;
-        for folder in LOG_FOLDERS {
+        for folder in self.log_folders().await? {
             let mut listing = reader.source.list(&scope.bucket, &self.folder.logs(folder), "");
             let page = listing.next_page().await?.unwrap_or_default();
             let named = page.iter().filter_map(|entry| self.folder.log_file(folder, &entry.key));
@@ -492,7 +505,7 @@ impl Walk {
         let is_past = scope.to < scope.now;
         let is_alive = !is_overdue(&scope, newest, interval);
         let mut deferred = Vec::new();
-        for folder in LOG_FOLDERS {
+        for folder in self.log_folders().await? {
             let root = self.folder.logs(folder);
             let after =
                 scope.from.map_or(String::new(), |from| root.clone() + &from.to_date_folders());
@@ -586,7 +599,7 @@ impl Walk {
                 && let Some((_, read)) = reads.next().await
             {
                 if let Ok(read) = read
-                    && chains.take_listing(&read)
+                    && chains.is_believed(&read)
                 {
                     for file in &read.digest.log_files {
                         left.remove(&file.s3_object);

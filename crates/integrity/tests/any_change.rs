@@ -126,8 +126,9 @@ async fn an_interrupted_validation_ends_with_the_same_report() {
     // What is kept goes through a file, and log files are not read again: they are gone by now.
     let kept = serde_json::to_vec(&progress.kept()).unwrap();
     let kept: Kept = serde_json::from_slice(&kept).unwrap();
-    for file in world.files[..2].to_vec() {
-        world.remove(&file);
+    let files = world.files.clone();
+    for file in &files[..2] {
+        world.remove(file);
     }
     let source = Source::memory(world.memory.clone());
     let (found, summary) = world.validate_in(source, Arc::new(Progress::new(kept))).await;

@@ -169,8 +169,9 @@ async fn the_first_digest_is_deleted() {
 async fn neighbours_in_the_middle_are_deleted() {
     check(
         |world| {
-            for key in world.digests[1..4].to_vec() {
-                world.remove(&key);
+            let digests = world.digests.clone();
+            for key in &digests[1..4] {
+                world.remove(key);
             }
         },
         expect![[r#"
@@ -189,8 +190,9 @@ async fn neighbours_in_the_middle_are_deleted() {
 async fn the_newest_digests_are_deleted() {
     check(
         |world| {
-            for key in world.digests[3..].to_vec() {
-                world.remove(&key);
+            let digests = world.digests.clone();
+            for key in &digests[3..] {
+                world.remove(key);
             }
         },
         expect![[r#"
@@ -275,6 +277,23 @@ async fn a_digest_that_is_no_digest() {
             Digest file eu_audit_20260309T123015Z INVALID: invalid format: it is no gzip (unexpected end of file)
             Digest file eu_audit_20260309T133015Z INVALID: invalid format: missing field `awsAccountId` at line 1 column 2
             13/2/0 digests, 1/0/0 backfill, 9/0/0 log files, 1 other
+            2 not checked
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_digest_that_would_fill_the_memory() {
+    check(
+        |world| {
+            let key = world.digests[4].clone();
+            world.object(&key).bytes = gzip(&vec![b' '; 100 << 20]);
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T153015Z INVALID: larger than a digest: more than 64 MiB
+            14/1/0 digests, 1/0/0 backfill, 9/0/0 log files, 0 other
             2 not checked
             3 notes
         "#]],
@@ -545,6 +564,26 @@ async fn of_one_trail_alone_other_trails_digests_are_used_but_not_told() {
             world.scope.trail = Some(chain("audit", "eu-west-1").trail);
             let second = world.all.iter().find(|key| key.contains("_second_")).unwrap().clone();
             world.remove(&second);
+        },
+        expect![[r#"
+            10/0/0 digests, 1/0/0 backfill, 9/0/0 log files, 0 other
+            2 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn of_one_trail_alone_other_accounts_are_left_alone() {
+    check(
+        |world| {
+            world.scope.trail = Some(chain("audit", "eu-west-1").trail);
+            let mut other = chain("other", "eu-west-1");
+            other.account = "222222222222".parse().unwrap();
+            let mut forge = Forge::new(BUCKET, other, None);
+            world::hours_of(&mut forge, &[1]);
+            forge.log_file(Folder::CloudTrail, hours(at(FIRST), 3));
+            world.memory.objects.extend(forge.memory.objects);
         },
         expect![[r#"
             10/0/0 digests, 1/0/0 backfill, 9/0/0 log files, 0 other

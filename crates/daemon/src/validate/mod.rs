@@ -176,7 +176,7 @@ impl Validate {
                     resume.save(&progress.kept())?;
                 }
                 return match error {
-                    integrity::ValidateError::Source(error) => Err(explained(error)),
+                    integrity::ValidateError::Source(error) => Err(explained(&error)),
                     error => Err(error.into()),
                 };
             }

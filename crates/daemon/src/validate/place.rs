@@ -69,7 +69,7 @@ impl Place {
     pub(crate) async fn find(&self, config: &SdkConfig) -> anyhow::Result<Delivered> {
         let (source, bucket, selection) = self.source(config).await?;
         let folders = integrity::find_folders(&source, &bucket, &selection).await;
-        let folders = folders.map_err(explained)?;
+        let folders = folders.map_err(|error| explained(&error))?;
         let bucket = match bucket.is_empty() {
             false => bucket,
             true => self.bucket_of_copy(&source, &folders).await?,
@@ -120,7 +120,8 @@ impl Place {
         source: &Source,
         folders: &[DigestFolder],
     ) -> anyhow::Result<String> {
-        let told = integrity::digest::told_bucket(source, folders).await.map_err(explained)?;
+        let told = integrity::digest::told_bucket(source, folders).await;
+        let told = told.map_err(|error| explained(&error))?;
         let directory = self.directory.as_deref().unwrap_or_else(|| "".as_ref()).display();
         told.with_context(|| {
             format!(
@@ -131,7 +132,7 @@ impl Place {
 }
 
 /// What to do when a listing was refused.
-pub(crate) fn explained(error: SourceError) -> anyhow::Error {
+pub(crate) fn explained(error: &SourceError) -> anyhow::Error {
     let advice = match error.code.as_str() {
         "AccessDenied" | "Http403" => {
             "; s3:ListBucket and s3:GetObject are needed on the bucket and its objects"

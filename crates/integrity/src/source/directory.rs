@@ -40,7 +40,7 @@ impl Directory {
         let Some(path) = path_of(&self.root, key) else { return Ok(Object::Missing) };
         let found = on_disk(path.clone(), |path| {
             let found = std::fs::metadata(path)?;
-            Ok(found.is_file().then(|| found.len()))
+            Ok(found.is_file().then_some(found.len()))
         });
         let Some(Some(length)) = found.await? else { return Ok(Object::Missing) };
         if length > bytes_max {

@@ -37,7 +37,7 @@ pub struct Source {
 }
 
 enum Kind {
-    S3(s3::Buckets),
+    S3(Box<s3::Buckets>),
     Directory(directory::Directory),
     Memory(Memory),
 }
@@ -96,7 +96,7 @@ impl Source {
     /// buckets in the path.
     #[must_use]
     pub fn s3(builder: aws_sdk_s3::config::Builder, path_style: bool) -> Source {
-        Source::new(Kind::S3(s3::Buckets::new(builder, path_style)))
+        Source::new(Kind::S3(Box::new(s3::Buckets::new(builder, path_style))))
     }
 
     /// A copy of one bucket.
