@@ -4,9 +4,11 @@
 
 mod world;
 
-use cairn_integrity::{Kept, Progress, Source};
-use proptest::prelude::*;
 use std::sync::Arc;
+
+use cairn_integrity::{Kept, Progress, Source};
+use cairn_tests::forge::at;
+use proptest::prelude::*;
 use world::World;
 
 #[derive(Clone, Copy, Debug)]
@@ -84,13 +86,20 @@ fn apply(world: &mut World, key: &str, change: Change) -> bool {
     *world.object(key) != before
 }
 
+/// Whether something is found long after the last digest, or when the other chains may still go on
+/// and this one should have.
 fn is_wrong(world: &World) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    !runtime.block_on(world.problems()).is_empty()
+    ["2026-03-20T00:00:00Z", "2026-03-09T18:00:00Z"].into_iter().any(|now| {
+        let mut world = world.clone();
+        world.scope.now = at(now);
+        world.scope.to = world.scope.now;
+        !runtime.block_on(world.problems()).is_empty()
+    })
 }
 
-/// The newest digest of a chain whose hour was quiet leaves no trace when nothing else goes on; these
-/// chains have company.
+/// The newest digest of a chain whose hour was quiet leaves no trace once nothing else goes on; here
+/// other chains do, or the hour has log files.
 #[test]
 fn each_object_that_is_removed_is_missed() {
     let world = World::new();
@@ -98,7 +107,6 @@ fn each_object_that_is_removed_is_missed() {
     for key in &world.all {
         let mut world = world.clone();
         world.remove(key);
-        // A backfill digest is not part of the hours; its log file is missed then.
         assert!(is_wrong(&world), "nobody misses {key}");
     }
 }

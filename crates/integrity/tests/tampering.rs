@@ -211,6 +211,36 @@ async fn the_newest_digests_are_deleted() {
 }
 
 #[tokio::test]
+async fn a_quiet_digest_that_other_chains_have_is_missed_while_they_go_on() {
+    let newest = |world: &mut World| {
+        let key = world.all.iter().filter(|key| key.contains("t_us-east-1_audit_")).max();
+        world.remove(&key.unwrap().clone());
+    };
+    check(
+        |world| {
+            newest(world);
+            world.scope.now = at("2026-03-09T18:00:00Z");
+            world.scope.to = world.scope.now;
+        },
+        expect![[r#"
+            Digest file us_audit_20260309T153015Z INVALID: not found: no digest covers 2026-03-09T14:30:15Z to 2026-03-09T15:30:15Z
+            Digest file us_audit_20260309T153015Z INVALID: no digest after 2026-03-09T14:30:15Z, but other chains of the trail go on until 2026-03-09T15:30:15Z
+            14/1/0 digests, 1/0/0 backfill, 11/0/0 log files, 1 other
+        "#]],
+    )
+    .await;
+    // All have ended: the last one may have been written of some chains only.
+    check(
+        newest,
+        expect![[r#"
+        14/0/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
+        3 notes
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn the_newest_digest_of_the_only_chain_is_deleted() {
     check(
         |world| {
