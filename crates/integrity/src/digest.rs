@@ -108,8 +108,9 @@ pub fn parse_unpacked(
     folder: &DigestFolder,
     name: &DigestName,
 ) -> Result<ReadDigest, Fault> {
-    let digest: Digest =
-        serde_json::from_slice(bytes).map_err(|error| invalid(&error.to_string()))?;
+    // A parser that skips what it does not know does not look whether it is text.
+    let text = str::from_utf8(bytes).map_err(|error| invalid(&error.to_string()))?;
+    let digest: Digest = serde_json::from_str(text).map_err(|error| invalid(&error.to_string()))?;
     let told = |member: &str| metadata.and_then(|metadata| metadata.get(member));
     let signature = told(SIGNATURE).cloned();
     if metadata.is_some() && (signature.is_none() || told(ALGORITHM).is_none()) {

@@ -209,12 +209,18 @@ fn last_words(
                     "no digest after {end}, but {later_files} log files were delivered later, the last at about {stamp}: digests are missing, or log files were not validated any more"
                 ),
             ),
-            _ => (
-                Problem::Ended,
-                format!(
-                    "no digest after {end}: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since"
-                ),
-            ),
+            _ => {
+                let known = match newest > *end {
+                    true => "other chains of the trail have one digest more",
+                    false => "nothing else was delivered since",
+                };
+                (
+                    Problem::Ended,
+                    format!(
+                        "no digest after {end}: the trail was stopped or deleted then, or digests are missing; {known}"
+                    ),
+                )
+            }
         };
         let told = Finding::new(Subject::Digest, (&scope.bucket, &key), problem, message);
         match told.status {

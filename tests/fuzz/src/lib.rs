@@ -14,6 +14,7 @@
 pub mod bodies;
 pub mod configuration;
 pub mod files;
+pub mod integrity;
 pub mod json;
 pub mod mutate;
 pub mod policies;
@@ -59,6 +60,8 @@ pub const TARGETS: &[Target] = &[
     text::TEXT,
     signature::SIGNATURE,
     signature::CHUNKS,
+    integrity::DIGEST,
+    integrity::KEYS,
 ];
 
 /// The target of a name.

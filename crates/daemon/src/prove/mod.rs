@@ -268,7 +268,7 @@ impl Prove {
 /// What stands in the way of a proof that could be made.
 fn fail(error: MakeError) -> anyhow::Result<Verdict> {
     match error {
-        MakeError::Source(error) => Err(explained(error)),
+        MakeError::Source(error) => Err(explained(&error)),
         MakeError::NotFound(_) | MakeError::Unprovable(_) => {
             writeln!(io::stderr(), "cairn prove: {error}")?;
             Ok(Verdict::Bad)

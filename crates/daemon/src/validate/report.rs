@@ -22,6 +22,7 @@ pub(super) struct Report {
     what: String,
     requested: (String, String),
     unreadable: u64,
+    has_told: bool,
 }
 
 impl Report {
@@ -43,6 +44,7 @@ impl Report {
             what,
             requested: (from, scope.to.to_string()),
             unreadable: 0,
+            has_told: false,
         }
     }
 
@@ -62,6 +64,7 @@ impl Report {
 
     pub(super) fn tell(&mut self, event: &Event) -> io::Result<()> {
         self.clear_progress();
+        self.has_told = true;
         let standing = match event {
             Event::Found(found) => {
                 self.unreadable += u64::from(found.problem == Problem::Unreadable);
@@ -100,7 +103,8 @@ impl Report {
 
     fn sums(&self, summary: &Summary) -> String {
         let (from, to) = &self.requested;
-        let mut text = format!("\nResults requested for {from} to {to}\n");
+        let blank = if self.has_told { "\n" } else { "" };
+        let mut text = format!("{blank}Results requested for {from} to {to}\n");
         if summary.chains == 0 {
             return text + "No digests found\n";
         }
