@@ -30,6 +30,7 @@ mod log_groups;
 mod missing_bucket;
 mod notices;
 mod overload;
+mod prove;
 mod put_audit_events;
 mod routing;
 mod salvage;

@@ -2,6 +2,6 @@
 //! line (their programs are in `tests/clients`), moto's own tests, and AWS's SDK for Rust.
 
 mod moto;
-mod python;
+pub mod python;
 mod sdk;
 mod suites;

@@ -14,11 +14,11 @@ const SHOWN_MAX: usize = 300;
 
 /// What is not proven, whatever is.
 const NOT_PROVEN: [&str; 5] = [
-    "that the key is CloudTrail's: take it from where you trust",
+    "that the key is the log's: take it from where you trust",
     "that what the record says is true",
     "that nothing else happened",
     "that there is no other chain of digests",
-    "when it was signed: times are those of the signer's clock",
+    "the time, by any other clock than the signer's",
 ];
 
 /// What was found out, for people.
