@@ -13,7 +13,7 @@ fn cairn(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn each_command_explains_itself_with_an_example() {
-    for command in ["serve", "put", "consume", "doctor"] {
+    for command in ["serve", "put", "consume", "doctor", "prove"] {
         let (code, help, _) = cairn(&[command, "--help"]);
         assert_eq!(code, Some(0), "{command}");
         assert!(help.contains("Usage: cairn") && help.contains("Examples:"), "{help}");
@@ -30,6 +30,12 @@ fn what_cannot_be_understood_is_said_and_ends_with_2() {
         (&["put"][..], "<FILE>"),
         (&["put", "--account", "12", "x"][..], "12 digits"),
         (&["consume"][..], "--queue"),
+        (&["prove"][..], "<EVENTID>"),
+        (&["prove", "--check", "proof.json"][..], "--key <FILE>"),
+        (&["prove", "id", "--check", "proof.json", "--key", "k"][..], "cannot be used with"),
+        (&["prove", "id", "--log-file", "bucket/key"][..], "s3://BUCKET/KEY"),
+        (&["prove", "id", "--start-time", "yesterday"][..], "2026-03-09T14:00:00Z"),
+        (&["prove", "../id", "--s3-bucket", "logs"][..], "-o"),
         (&["consume", "--queue", "q", "--wait", "0"][..], "1..=20"),
     ] {
         let (code, _, errors) = cairn(arguments);

@@ -18,6 +18,7 @@ pub mod integrity;
 pub mod json;
 pub mod mutate;
 pub mod policies;
+pub mod proofs;
 pub mod reading;
 pub mod records;
 pub mod signature;
@@ -56,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     policies::POLICY,
     reading::ANNOUNCEMENT,
     reading::UNPACK,
+    proofs::PROOF,
     configuration::CONFIGURATION,
     text::TEXT,
     signature::SIGNATURE,
