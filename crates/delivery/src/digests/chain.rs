@@ -191,7 +191,10 @@ impl Chain {
             Course::Over => true,
         };
         // Its first digest ends where it begins, and is owed even if the clock was set back.
-        let end = whole_second(now).max(start.plus(SECOND)).min(next_end);
+        let end = match self.previous {
+            Some(_) => whole_second(now).max(start.plus(SECOND)).min(next_end),
+            None => next_end,
+        };
         is_final.then_some(Cut { kind: DigestKind::Standard, start, end, is_final })
     }
 
