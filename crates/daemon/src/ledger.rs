@@ -122,12 +122,14 @@ impl Ledger {
         }
     }
 
-    /// A file of a batch is parked. It may have been delivered by now.
-    pub fn parked(&self, file: &LogFileHeader) {
+    /// A file of a batch is parked: false when it has been delivered by now.
+    pub fn parked(&self, file: &LogFileHeader) -> bool {
         let mut counts = self.counts();
-        if counts.settle(file) {
+        let is_new = counts.settle(file);
+        if is_new {
             counts.park(file);
         }
+        is_new
     }
 
     /// Whether a file of a batch is delivered or parked.

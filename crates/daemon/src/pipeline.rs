@@ -431,6 +431,7 @@ where
         let (batch, plan) = self.read(id).await?;
         let batch = Arc::new(batch);
         self.ledger.begun(id, &plan.unselected);
+        self.digests.begun(id);
         let contents = plan.contents.into_iter();
         let settled =
             all(contents.map(|content| self.settle_content(Arc::clone(&batch), content))).await;
@@ -487,7 +488,11 @@ where
                 let (trail, records) = (&header.name.trail, header.records);
                 tracing::debug!(%trail, key = delivered.key, records, "log file delivered");
             }
-            Settled::Parked => self.ledger.parked(&header),
+            Settled::Parked => {
+                if self.ledger.parked(&header) {
+                    self.digests.parked(&header);
+                }
+            }
         }
         Ok(())
     }
@@ -524,13 +529,9 @@ where
 
     async fn retry(&self, parked: Parked) {
         let now = self.parts.now().wall;
-        match self.retry_and_announce(&parked, now).await {
-            Ok(Some(delivered)) => self.ledger.delivered(&delivered.header),
-            Ok(None) => {}
-            Err(error) => {
-                self.delivery.keep(&parked, &error.to_string(), now, self.parts.random());
-                tracing::error!(%error, "a parked file waits");
-            }
+        if let Err(error) = self.retry_and_announce(&parked, now).await {
+            self.delivery.keep(&parked, &error.to_string(), now, self.parts.random());
+            tracing::error!(%error, "a parked file waits");
         }
     }
 
@@ -538,15 +539,17 @@ where
         &self,
         parked: &Parked,
         now: Timestamp,
-    ) -> Result<Option<Delivered>, PipelineError> {
+    ) -> Result<(), PipelineError> {
         let kms_key = |header: &LogFileHeader| self.kms_key(header);
         let tried = self.delivery.retry(parked, kms_key, now, self.parts.random()).await?;
-        let Some(delivered) = tried else { return Ok(None) };
+        let Some(delivered) = tried else { return Ok(()) };
         self.announce(&delivered).await?;
         self.digests.keep_parked(&delivered, now).await?;
         self.delivery.forget(parked).await?;
+        // In this order: a file that its batch parks by now is not parked any more.
+        self.ledger.delivered(&delivered.header);
         self.digests.forgotten(&delivered.header).await;
-        Ok(Some(delivered))
+        Ok(())
     }
 
     /// The key that the trail of a parked file has now; of a trail that is gone, the one it had.

@@ -17,7 +17,7 @@ use delivery::{Delivery, Digests, ObjectStore};
 use disk::{Disk, RealDisk};
 use futures_util::FutureExt;
 use keyring::{Custody, KeyRing};
-use model::{BatchId, Timestamp};
+use model::Timestamp;
 use notifier::logs::{LogSender, LogSink};
 use notifier::{Notifier, Topic};
 use outbox::{Outbox, RetrySettings};
@@ -139,7 +139,7 @@ where
         let parked = delivery.parked_files()?;
         let ledger = Arc::new(Ledger::new(&parked, &journal.borrow()));
         let signing_keys = Arc::clone(&keys);
-        let batches: Vec<BatchId> = journal.borrow().sealed.iter().map(|one| one.batch).collect();
+        let batches = journal.borrow().unretired();
         let found = OnTheirWay { batches: &batches, parked: &parked };
         let digests = open_digests(settings, &parts, digest_store, signing_keys, retry, &found)?;
         let limits = journal_settings(settings);
@@ -440,7 +440,11 @@ fn open_digests<S: ObjectStore>(
 
 fn define<S: ObjectStore + 'static>(digests: &Arc<Digests<S>>, parts: &Parts) -> DefineDigests {
     let (digests, parts) = (Arc::clone(digests), parts.clone());
-    Arc::new(move |definitions, boundary| digests.define(definitions, parts.now().wall, boundary))
+    Arc::new(move |definitions, boundary| {
+        if let Err(error) = digests.define(definitions, parts.now().wall, boundary) {
+            tracing::error!(%error, "which trails write digests is not stored yet");
+        }
+    })
 }
 
 fn journal_settings(settings: &Settings) -> producer::JournalSettings {

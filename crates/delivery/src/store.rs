@@ -64,6 +64,16 @@ impl StoreError {
     pub fn is_of_the_destination(&self) -> bool {
         !matches!(self.code.as_str(), "Timeout" | "Unreachable" | "InvalidResponse")
     }
+
+    /// Whether this is a no, and not only: not now.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        let is_passing = matches!(
+            self.code.as_str(),
+            "SlowDown" | "InternalError" | "ServiceUnavailable" | "RequestTimeout"
+        );
+        self.is_of_the_destination() && !is_passing
+    }
 }
 
 /// An object store.

@@ -124,6 +124,16 @@ pub struct JournalState {
     pub forgotten: Vec<Damage>,
 }
 
+impl JournalState {
+    /// The batches that are not retired. Of damaged ones the files may have been delivered before, and
+    /// are again when somebody restores the segment.
+    #[must_use]
+    pub fn unretired(&self) -> Vec<BatchId> {
+        let damaged = self.damaged.iter().filter_map(|damage| segment::batch(&damage.file));
+        self.sealed.iter().map(|sealed| sealed.batch).chain(damaged).collect()
+    }
+}
+
 /// The journal. One writer; readers of sealed segments open files by themselves.
 pub struct Journal {
     disk: Arc<dyn Disk>,

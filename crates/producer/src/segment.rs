@@ -91,6 +91,12 @@ pub fn path(batch: BatchId) -> String {
     format!("{}/{batch}.segment", crate::DIRECTORY)
 }
 
+/// The batch of such a file.
+pub(crate) fn batch(path: &str) -> Option<BatchId> {
+    let name = path.strip_prefix(crate::DIRECTORY)?.strip_prefix('/')?.strip_suffix(".segment")?;
+    u64::from_str_radix(name, 16).ok().map(BatchId)
+}
+
 impl Header {
     /// The header's bytes, trail set included.
     #[must_use]

@@ -130,6 +130,8 @@ struct State {
     chains: BTreeMap<ChainId, Held>,
     /// Trails whose bucket refused the last digest that was tried.
     refusing: BTreeMap<TrailArn, Pause>,
+    /// Chains whose state is to be removed when `watched` is on disk.
+    over: Vec<ChainId>,
     /// Receipts of batches that are being settled.
     pending: HashMap<BatchId, Vec<(ChainId, Receipt)>>,
     report: DigestsReport,
@@ -182,36 +184,47 @@ impl<S: ObjectStore> Digests<S> {
         found: &OnTheirWay<'_>,
     ) -> Result<Digests<S>, DigestError> {
         disk.create_directory(DIRECTORY)?;
+        // What a killed process has renamed may not be durable; nothing may follow from what is not.
+        disk.sync_directory(DIRECTORY)?;
         let watched: Vec<Watched> = document::read(&*disk, WATCHED, FORMAT)
             .map_err(|error| DigestError::Damaged(WATCHED.into(), error))?
             .unwrap_or_default();
         let watched: BTreeMap<TrailArn, Watched> =
             watched.into_iter().map(|one| (one.trail.clone(), one)).collect();
         let chains = read_chains(&*disk, &watched)?;
-        let parked: HashSet<String> = found.parked.iter().map(|file| file.name.key(0)).collect();
-        let batches: HashSet<BatchId> = found.batches.iter().copied().collect();
-        let parked_batches: HashSet<BatchId> =
-            found.parked.iter().map(|file| file.name.batch).collect();
-        let is_live = |batch| batches.contains(&batch) || parked_batches.contains(&batch);
+        let batches = found.batches.iter().copied().collect();
+        let mut on_their_way = receipts::OnTheirWay { batches, ..Default::default() };
+        found.parked.iter().for_each(|file| on_their_way.park(file.name.key(0)));
         let listed_through = |id: &ChainId| match chains.get(id) {
             Some(held) => held.chain.listed_through,
             None => watched.get(&id.trail).map_or(u64::MAX, |one| one.after),
         };
-        let mut receipts = Receipts::open(Arc::clone(&disk), is_live, &parked, listed_through)?;
+        let mut receipts = Receipts::open(Arc::clone(&disk), on_their_way, listed_through)?;
         let listed = chains.values().map(|held| held.chain.listed_through);
         let after = watched.values().map(|one| one.after);
         receipts.number_after(listed.chain(after).max().unwrap_or_default());
         let report = DigestsReport { damaged: receipts.damaged().to_vec(), ..Default::default() };
-        let (is_stored, refusing, pending) = (true, BTreeMap::new(), HashMap::new());
-        let mut state = State { receipts, watched, is_stored, chains, refusing, pending, report };
+        let (is_stored, refusing, over) = (true, BTreeMap::new(), Vec::new());
+        let pending = HashMap::new();
+        let mut state =
+            State { receipts, watched, is_stored, chains, refusing, over, pending, report };
         state.begin_waiting(interval);
         let state = Arc::new(Mutex::new(state));
         let statuses = Statuses::default();
         Ok(Digests { store, disk, keys, interval, retry, statuses, state })
     }
 
-    /// These definitions come into force. `boundary` is the last batch that was recorded before.
-    pub fn define(&self, definitions: &Definitions, now: Timestamp, boundary: BatchId) {
+    /// These definitions come into force, durably. `boundary` is the last batch that was recorded before.
+    ///
+    /// # Errors
+    /// The disk refuses. The definitions are in force; that is stored by [`Digests::take_due`], and
+    /// forgotten by a crash before it: then a trail that is stopped by now never wrote digests.
+    pub fn define(
+        &self,
+        definitions: &Definitions,
+        now: Timestamp,
+        boundary: BatchId,
+    ) -> Result<(), DigestError> {
         let mut state = self.state();
         let state = &mut *state;
         let after = state.receipts.last_number();
@@ -232,6 +245,17 @@ impl<S: ObjectStore> Digests<S> {
                 Held::new(Chain::new(id, epoch, since, interval, watched.after))
             });
         }
+        state.store_watched(&*self.disk)
+    }
+
+    /// A batch is being settled: its log files may be delivered, also once more, until it is retired.
+    pub fn begun(&self, batch: BatchId) {
+        self.state().receipts.begun(batch);
+    }
+
+    /// A log file is parked, so that it may be delivered when its batch is retired.
+    pub fn parked(&self, file: &LogFileHeader) {
+        self.state().receipts.parked(file.name.key(0));
     }
 
     /// A log file is in its bucket: it gets a receipt, which [`Digests::keep`] makes durable.
@@ -251,7 +275,7 @@ impl<S: ObjectStore> Digests<S> {
                 return Ok(());
             };
             let receipts = receipts.clone();
-            state.keep(disk, batch, false, now, receipts, interval)?;
+            state.keep(disk, batch, now, receipts, interval)?;
             state.pending.remove(&batch);
             Ok(())
         })
@@ -268,8 +292,7 @@ impl<S: ObjectStore> Digests<S> {
         let (interval, batch) = (self.interval, delivered.header.name.batch);
         let Some(receipt) = self.state().receipt(delivered) else { return Ok(()) };
         let receipts = vec![receipt];
-        self.with_disk(move |state, disk| state.keep(disk, batch, true, now, receipts, interval))
-            .await
+        self.with_disk(move |state, disk| state.keep(disk, batch, now, receipts, interval)).await
     }
 
     /// A batch is retired.
@@ -347,7 +370,7 @@ impl<S: ObjectStore> Digests<S> {
             if !is_over {
                 tracing::error!(%trail, "the last digests of a trail were refused for too long and are given up");
             }
-            state.forget(&trail, &*self.disk);
+            state.forget(&trail);
         }
         Ok(due)
     }
@@ -432,9 +455,8 @@ impl<S: ObjectStore> Digests<S> {
                     Err(error) => return (chain, Err(error)),
                 }
             }
-            match self.deliver(&chain, now).await {
-                Ok(delivered) => chain = delivered,
-                Err(error) => return (chain, Err(error)),
+            if let Err(error) = self.deliver(&mut chain, now).await {
+                return (chain, Err(error));
             }
         }
     }
@@ -490,34 +512,46 @@ impl<S: ObjectStore> Digests<S> {
         Ok(chain)
     }
 
-    /// Puts the prepared digest, reads it back, and gives the chain after it, durably.
-    async fn deliver(&self, chain: &Chain, now: Timestamp) -> Result<Chain, DigestError> {
-        let Some(mut prepared) = chain.prepared.clone() else { return Ok(chain.clone()) };
-        let mut chain = chain.clone();
+    /// Puts the prepared digest, reads it back, and makes the chain go on from it, durably. The chain is
+    /// as it is on disk also after an error.
+    async fn deliver(&self, chain: &mut Chain, now: Timestamp) -> Result<(), DigestError> {
         for _ in 0..FOREIGN_MAX {
-            let moved = self.is_moved(&chain.id, &prepared);
-            match self.put(&chain.id, &prepared).await {
-                Ok(true) => return self.delivered(chain, &prepared, now).await,
-                Ok(false) => {
+            let Some(prepared) = chain.prepared.clone() else { return Ok(()) };
+            let put = self.to_put(&chain.id, &prepared);
+            let cut = match self.store.put_new(&put).await {
+                Ok(_) if self.is_ours(&put, &prepared).await? => {
+                    *chain = self.delivered(chain.clone(), &prepared, now).await?;
+                    return Ok(());
+                }
+                Ok(_) => {
                     let (bucket, key) = (&prepared.bucket, &prepared.key);
                     tracing::error!(%bucket, key, "a foreign object holds the name of a digest; it ends a second later");
                     self.state().report.foreign_objects += 1;
-                    let end = prepared.cut.end.plus(Duration::from_secs(1));
-                    chain = self.prepare_cut(&chain, Cut { end, ..prepared.cut }, now).await?;
+                    Cut { end: prepared.cut.end.plus(Duration::from_secs(1)), ..prepared.cut }
                 }
                 // The trail has another bucket by now, and the former one does not want it.
-                Err(error) if moved && error.is_of_the_destination() => {
-                    chain = self.prepare_cut(&chain, prepared.cut, now).await?;
+                Err(error)
+                    if self.is_moved(&chain.id, &prepared)
+                        && self.is_unwanted(&put, &error).await =>
+                {
+                    prepared.cut
                 }
                 Err(error) => return Err(error.into()),
-            }
-            match &chain.prepared {
-                Some(again) => prepared = again.clone(),
-                None => break,
-            }
+            };
+            *chain = self.prepare_cut(chain, cut, now).await?;
         }
-        let message = format!("foreign objects hold {FOREIGN_MAX} names up to {}", prepared.key);
+        let key = chain.prepared.as_ref().map_or("", |prepared| &prepared.key);
+        let message = format!("foreign objects hold {FOREIGN_MAX} names up to {key}");
         Err(StoreError { code: "NamesTaken".into(), message }.into())
+    }
+
+    /// Whether a bucket that refused a digest does not have it, as far as it tells: an earlier PUT of it
+    /// may have got there although its answer did not get here.
+    async fn is_unwanted(&self, put: &Put, refusal: &StoreError) -> bool {
+        match self.store.read(&put.bucket, &put.key, 0).await {
+            Ok(object) => object == Object::Missing,
+            Err(error) => error.is_lasting() && refusal.is_lasting(),
+        }
     }
 
     async fn delivered(
@@ -548,21 +582,20 @@ impl<S: ObjectStore> Digests<S> {
         watched.is_some_and(|one| one.place.bucket != prepared.bucket)
     }
 
-    /// Puts a digest and reads it back: whether it is there and is ours.
-    async fn put(&self, id: &ChainId, prepared: &Prepared) -> Result<bool, StoreError> {
-        let kms_key = {
-            let state = self.state();
-            state.watched.get(&id.trail).and_then(|one| one.place.kms_key.clone())
-        };
-        let put = Put {
+    fn to_put(&self, id: &ChainId, prepared: &Prepared) -> Put {
+        let state = self.state();
+        Put {
             bucket: prepared.bucket.clone(),
             key: prepared.key.clone(),
             body: gzip(prepared.body.as_bytes()),
-            kms_key,
+            kms_key: state.watched.get(&id.trail).and_then(|one| one.place.kms_key.clone()),
             metadata: prepared.metadata(),
             trail: id.trail.clone(),
-        };
-        self.store.put_new(&put).await?;
+        }
+    }
+
+    /// Whether what has a digest's name is that digest.
+    async fn is_ours(&self, put: &Put, prepared: &Prepared) -> Result<bool, StoreError> {
         let length = prepared.body.len() as u64;
         let read = self.store.read(&put.bucket, &put.key, gzip_bytes_max(length)).await;
         let object = read.map_err(|error| StoreError {
@@ -694,7 +727,6 @@ impl State {
         &mut self,
         disk: &dyn Disk,
         batch: BatchId,
-        is_parked: bool,
         now: Timestamp,
         receipts: Vec<(ChainId, Receipt)>,
         interval: Duration,
@@ -703,7 +735,7 @@ impl State {
         self.store_watched(disk)?;
         let before = self.receipts.last_number();
         let chains: HashSet<ChainId> = receipts.iter().map(|(chain, _)| chain.clone()).collect();
-        self.receipts.store(batch, is_parked, now, receipts)?;
+        self.receipts.store(batch, now, receipts)?;
         for id in chains {
             if self.receipts.oldest(&id).is_some() {
                 self.begin(id, now, interval, before);
@@ -737,8 +769,22 @@ impl State {
             let watched: Vec<&Watched> = self.watched.values().collect();
             document::replace(disk, WATCHED, FORMAT, &watched)?;
             self.is_stored = true;
+            // Not before: a trail that is still watched needs to know how far its chains came.
+            self.remove_over(disk);
         }
         Ok(())
+    }
+
+    /// What cannot be removed is found again at the next start.
+    fn remove_over(&mut self, disk: &dyn Disk) {
+        for id in std::mem::take(&mut self.over) {
+            if self.chains.contains_key(&id) {
+                continue;
+            }
+            if let Err(error) = disk.remove(&path(&id)) {
+                tracing::warn!(%error, trail = %id.trail, "the state of an ended chain could not be removed");
+            }
+        }
     }
 
     /// Whether nothing will be written any more of a trail. Its last digests must be past, so that those
@@ -770,20 +816,14 @@ impl State {
         !self.chains.iter().any(|(id, held)| id.trail == *trail && held.is_busy)
     }
 
-    /// A trail's chains are over. What cannot be removed is found again at the next start.
-    fn forget(&mut self, trail: &TrailArn, disk: &dyn Disk) {
+    /// A trail's chains are over.
+    fn forget(&mut self, trail: &TrailArn) {
         self.receipts.give_up(trail);
         self.refusing.remove(trail);
         self.watched.remove(trail);
         self.is_stored = false;
-        let gone: Vec<ChainId> =
-            self.chains.keys().filter(|id| id.trail == *trail).cloned().collect();
-        for id in gone {
-            self.chains.remove(&id);
-            if let Err(error) = disk.remove(&path(&id)) {
-                tracing::warn!(%error, %trail, "the state of an ended chain could not be removed");
-            }
-        }
+        let over = self.chains.extract_if(.., |id, _| id.trail == *trail).map(|(id, _)| id);
+        self.over.extend(over);
     }
 }
 
@@ -795,6 +835,9 @@ fn read_chains(
     let mut chains = BTreeMap::new();
     for name in disk.list(DIRECTORY)? {
         let path = format!("{DIRECTORY}/{name}");
+        if name.ends_with(".tmp") {
+            disk.remove(&path)?;
+        }
         if path == WATCHED || !name.ends_with(".json") {
             continue;
         }

@@ -13,7 +13,7 @@
 //! The files are numbered in the order in which they were written, and their times never go back. A
 //! chain lists whole groups in that order, so that one number says how far it has come.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -58,8 +58,6 @@ struct Head {
     format: u32,
     written: Timestamp,
     batch: BatchId,
-    /// Whether it is of a parked file.
-    is_parked: bool,
 }
 
 /// The receipts of one chain in a receipts file.
@@ -89,20 +87,31 @@ struct Place {
 #[derive(Debug)]
 struct Held {
     batch: BatchId,
-    /// Whether the parked file that it is of may still be there.
-    is_parked: bool,
-    /// Whether its batch may begin again.
-    is_live: bool,
     /// Groups that no digest lists.
     unlisted: usize,
     /// By which its log files are known again.
     first_keys: Vec<String>,
 }
 
-impl Held {
-    /// Whether its log files cannot be delivered once more.
-    fn is_settled(&self) -> bool {
-        !self.is_parked && !self.is_live
+/// What log files may be delivered, perhaps once more.
+#[derive(Debug, Default)]
+pub struct OnTheirWay {
+    /// Batches that are not retired.
+    pub batches: HashSet<BatchId>,
+    /// How many files are parked by their first keys: one that was restored may be there twice.
+    pub parked: HashMap<String, usize>,
+}
+
+impl OnTheirWay {
+    /// A file is parked.
+    pub fn park(&mut self, first_key: String) {
+        *self.parked.entry(first_key).or_default() += 1;
+    }
+
+    /// Whether a log file of this receipts file is among them.
+    fn has_any_of(&self, held: &Held) -> bool {
+        let is_parked = |key: &String| self.parked.contains_key(key);
+        self.batches.contains(&held.batch) || held.first_keys.iter().any(is_parked)
     }
 }
 
@@ -113,6 +122,7 @@ pub struct Receipts {
     held: BTreeMap<u64, Held>,
     unlisted: BTreeMap<ChainId, Vec<Place>>,
     known: HashSet<String>,
+    on_their_way: OnTheirWay,
     last_number: u64,
     last_written: Timestamp,
     /// Files that could not be read; they are kept.
@@ -146,26 +156,28 @@ impl Unlisted {
 }
 
 impl Receipts {
-    /// Finds the receipts. `is_live` says whether a batch may begin again, `parked` the first keys of
-    /// the files that are parked, and `listed_through` up to which number a chain has listed all.
+    /// Finds the receipts. `listed_through` says up to which number a chain has listed all.
     pub fn open(
         disk: Arc<dyn Disk>,
-        is_live: impl Fn(BatchId) -> bool,
-        parked: &HashSet<String>,
+        on_their_way: OnTheirWay,
         listed_through: impl Fn(&ChainId) -> u64,
     ) -> io::Result<Receipts> {
         disk.create_directory(DIRECTORY)?;
+        // What a killed process has renamed may not be durable; nothing may follow from what is not.
+        disk.sync_directory(DIRECTORY)?;
         let mut receipts = Receipts {
             disk,
             held: BTreeMap::new(),
             unlisted: BTreeMap::new(),
             known: HashSet::new(),
+            on_their_way,
             last_number: 0,
             last_written: Timestamp::EPOCH,
             damaged: Vec::new(),
         };
         for name in receipts.disk.list(DIRECTORY)? {
             if name.ends_with(".tmp") {
+                receipts.disk.remove(&format!("{DIRECTORY}/{name}"))?;
                 continue;
             }
             let number = u64::from_str_radix(&name, 16).ok().filter(|_| name.len() == 16);
@@ -177,12 +189,12 @@ impl Receipts {
             let bytes = disk::read(&*receipts.disk, &path(number))?;
             match parse(&bytes) {
                 Some((head, groups)) => {
-                    receipts.take(number, &head, &groups, &is_live, parked, &listed_through);
+                    receipts.take(number, &head, &groups, &listed_through);
                 }
                 None => receipts.damaged.push(name),
             }
         }
-        receipts.change(Held::is_settled, |_| {});
+        receipts.release_all(|_| true);
         Ok(receipts)
     }
 
@@ -191,23 +203,13 @@ impl Receipts {
         number: u64,
         head: &Head,
         groups: &[Found],
-        is_live: impl Fn(BatchId) -> bool,
-        parked: &HashSet<String>,
         listed_through: impl Fn(&ChainId) -> u64,
     ) {
         let receipts = || groups.iter().flat_map(|found| &found.group.receipts);
-        let is_parked =
-            head.is_parked && receipts().any(|receipt| parked.contains(receipt.first_key()));
         let first_keys: Vec<String> = receipts().map(|one| one.first_key().to_owned()).collect();
         self.last_written = self.last_written.max(head.written);
-        let mut held = Held {
-            batch: head.batch,
-            is_parked,
-            is_live: is_live(head.batch),
-            unlisted: 0,
-            first_keys,
-        };
-        if !held.is_settled() {
+        let mut held = Held { batch: head.batch, unlisted: 0, first_keys };
+        if self.on_their_way.has_any_of(&held) {
             self.known.extend(held.first_keys.iter().cloned());
         }
         for Found { group, offset, length } in groups {
@@ -228,12 +230,11 @@ impl Receipts {
         self.known.contains(first_key)
     }
 
-    /// Keeps receipts: durable when it returns. After an error nothing is known of the file, and its
-    /// number is not used again.
+    /// Keeps receipts: durable when it returns. After an error the next file takes the same number, so
+    /// that what may be on disk is replaced: its batch, or its parked file, is delivered again.
     pub fn store(
         &mut self,
         batch: BatchId,
-        is_parked: bool,
         now: Timestamp,
         receipts: Vec<(ChainId, Receipt)>,
     ) -> io::Result<()> {
@@ -246,10 +247,9 @@ impl Receipts {
         if chains.is_empty() {
             return Ok(());
         }
-        self.last_number += 1;
-        let number = self.last_number;
+        let number = self.last_number + 1;
         let written = now.max(self.last_written);
-        let head = Head { format: FORMAT, written, batch, is_parked };
+        let head = Head { format: FORMAT, written, batch };
         let mut bytes = frame(&head);
         let mut first_keys = Vec::new();
         let mut places = Vec::new();
@@ -262,25 +262,42 @@ impl Receipts {
             bytes.extend(group);
         }
         disk::replace(&*self.disk, &path(number), &bytes)?;
+        self.last_number = number;
         self.last_written = written;
         self.known.extend(first_keys.iter().cloned());
         let unlisted = places.len();
-        self.held.insert(number, Held { batch, is_parked, is_live: true, unlisted, first_keys });
+        self.held.insert(number, Held { batch, unlisted, first_keys });
         for (chain, place) in places {
             self.unlisted.entry(chain).or_default().push(place);
         }
         Ok(())
     }
 
+    /// A batch is being settled.
+    pub fn begun(&mut self, batch: BatchId) {
+        self.on_their_way.batches.insert(batch);
+    }
+
+    /// A log file of a batch is parked.
+    pub fn parked(&mut self, first_key: String) {
+        self.on_their_way.park(first_key);
+    }
+
     /// A batch is retired: it does not begin again.
     pub fn retired(&mut self, batch: BatchId) {
-        self.change(|held| held.batch == batch, |held| held.is_live = false);
+        self.on_their_way.batches.remove(&batch);
+        self.release_all(|held| held.batch == batch);
     }
 
     /// A parked file is forgotten.
     pub fn forgotten(&mut self, first_key: &str) {
-        let is_of = |held: &Held| held.first_keys.iter().any(|key| key == first_key);
-        self.change(|held| held.is_parked && is_of(held), |held| held.is_parked = false);
+        if let Some(parked) = self.on_their_way.parked.get_mut(first_key) {
+            *parked -= 1;
+            if *parked == 0 {
+                self.on_their_way.parked.remove(first_key);
+            }
+        }
+        self.release_all(|held| held.first_keys.iter().any(|key| key == first_key));
     }
 
     /// What of a chain waits for a digest that ends at `end`. What was written when the clock was ahead
@@ -352,9 +369,8 @@ impl Receipts {
 
     /// Lets a file go that nobody needs. One that cannot be removed is found again at the next start.
     fn release(&mut self, number: u64) {
-        let Some(held) = self.held.get_mut(&number).filter(|held| held.is_settled()) else {
-            return;
-        };
+        let held = self.held.get_mut(&number);
+        let Some(held) = held.filter(|held| !self.on_their_way.has_any_of(held)) else { return };
         for key in std::mem::take(&mut held.first_keys) {
             self.known.remove(&key);
         }
@@ -367,11 +383,11 @@ impl Receipts {
         }
     }
 
-    /// Files of which something changed.
-    fn change(&mut self, is_meant: impl Fn(&Held) -> bool, change: impl Fn(&mut Held)) {
-        let meant = self.held.iter_mut().filter(|(_, held)| is_meant(held));
-        let changed: Vec<u64> = meant.map(|(number, held)| (change(held), *number).1).collect();
-        changed.into_iter().for_each(|number| self.release(number));
+    /// Lets files go of which something changed.
+    fn release_all(&mut self, is_meant: impl Fn(&Held) -> bool) {
+        let meant = self.held.iter().filter(|(_, held)| is_meant(held));
+        let meant: Vec<u64> = meant.map(|(number, _)| *number).collect();
+        meant.into_iter().for_each(|number| self.release(number));
     }
 }
 

@@ -95,7 +95,7 @@ impl World {
             }
         }
         let boundary = self.sealed.iter().max().copied().unwrap_or(BatchId(0));
-        self.digests.define(&self.definitions, self.now.get(), boundary);
+        self.digests.define(&self.definitions, self.now.get(), boundary).unwrap();
     }
 
     pub fn trail(&mut self) -> &mut TrailDefinition {
@@ -107,7 +107,7 @@ impl World {
         self.disk.lose_power(&mut |_| 0);
         self.digests = open(&self.store, &self.disk, &self.sealed, &self.parked);
         let boundary = self.sealed.iter().max().copied().unwrap_or(BatchId(0));
-        self.digests.define(&self.definitions, self.now.get(), boundary);
+        self.digests.define(&self.definitions, self.now.get(), boundary).unwrap();
     }
 
     /// The clock shows another time, and digests are written that are due then.
