@@ -65,13 +65,20 @@ impl World {
         assert!(early.is_none(), "nobody is answered before the journal was asked");
     }
 
-    /// Other definitions, durable before the journal hears of them.
+    /// Some change of the definitions.
     pub fn change_trails(&mut self) {
-        let definitions = definitions::draw(&self.dice);
+        let in_force = self.process().registry.definitions();
+        let definitions = definitions::change(in_force, &self.dice);
+        self.apply(definitions);
+    }
+
+    /// These definitions, durable before the journal hears of them.
+    pub fn apply(&mut self, definitions: Definitions) {
         let now = self.now().wall;
         let registry = &mut self.process.as_mut().unwrap().registry;
         let applied = registry.apply(definitions.clone(), now);
         let (version, trails) = (registry.snapshot().version, registry.snapshot());
+        let stored = registry.definitions().clone();
         let Ok(changes) = applied else {
             self.registered.attempted.push(definitions);
             return;
@@ -85,7 +92,7 @@ impl World {
         self.tally.count("changes", 1);
         self.in_force = Arc::clone(&trails);
         if self.mistake != Mistake::ForgetSealOnTrailChange {
-            self.call(Call::Change(Arc::new(definitions)), |intake| async move {
+            self.call(Call::Change(Arc::new(stored)), |intake| async move {
                 Answer::Done(intake.set_trails(trails).await)
             });
         }
@@ -105,6 +112,7 @@ impl World {
                 })
             }
             (Call::Change(definitions), Answer::Done(Ok(()))) => {
+                self.tell_digests(&definitions);
                 self.process().definitions.send_replace(definitions);
                 Ok(())
             }

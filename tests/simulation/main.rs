@@ -13,6 +13,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod chains;
 mod definitions;
 mod dice;
 mod drive;
@@ -23,6 +24,7 @@ mod process;
 mod rot;
 mod run;
 mod seeds;
+mod stretches;
 mod tally;
 mod trouble;
 mod verdict;

@@ -41,6 +41,18 @@ pub enum Mistake {
     RetireBeforeDelivery,
     /// A change of trails does not reach the journal, so that nothing is sealed.
     ForgetSealOnTrailChange,
+    /// A batch is retired before the receipts of its files are durable.
+    RetireBeforeReceipts,
+    /// A parked file is forgotten before its receipt is durable.
+    ForgetBeforeReceipt,
+    /// A chain goes on before its digest is in the bucket.
+    SaveChainBeforePut,
+    /// A digest is put that is not prepared on disk.
+    PutUnprepared,
+    /// Receipts are let go before anything of their digest is on disk.
+    LetReceiptsGoFirst,
+    /// A digest lists only what has a time after its start.
+    ListByTime,
 }
 
 impl Mistake {
@@ -146,4 +158,34 @@ fn retiring_before_delivery_is_found() {
 #[test]
 fn forgetting_the_seal_when_trails_change_is_found() {
     is_found(Mistake::ForgetSealOnTrailChange, &["promised: true"]);
+}
+
+#[test]
+fn retiring_a_batch_before_its_receipts_are_kept_is_found() {
+    is_found(Mistake::RetireBeforeReceipts, &["is in no digest"]);
+}
+
+#[test]
+fn forgetting_a_parked_file_before_its_receipt_is_kept_is_found() {
+    is_found(Mistake::ForgetBeforeReceipt, &["is in no digest"]);
+}
+
+#[test]
+fn going_on_before_a_digest_is_put_is_found() {
+    is_found(Mistake::SaveChainBeforePut, &["its previous one is not there"]);
+}
+
+#[test]
+fn putting_a_digest_that_is_not_prepared_is_found() {
+    is_found(Mistake::PutUnprepared, &["a fork", "is listed twice"]);
+}
+
+#[test]
+fn letting_receipts_go_before_their_digest_is_safe_is_found() {
+    is_found(Mistake::LetReceiptsGoFirst, &["a fork", "is in no digest", "is listed twice"]);
+}
+
+#[test]
+fn listing_by_time_is_found() {
+    is_found(Mistake::ListByTime, &["is in no digest"]);
 }

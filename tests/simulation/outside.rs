@@ -2,6 +2,7 @@
 //! slow, hang until the client's time-out, act after the client has given up, and in whose middle
 //! the process may end.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,9 +10,10 @@ use std::time::Duration;
 
 use delivery::memory::MemoryStore;
 use delivery::{Object, ObjectStore, Put, PutOutcome, StoreError};
-use model::{BucketName, TopicArn};
+use model::{BucketName, Timestamp, TopicArn};
 use notifier::memory::MemoryTopic;
 use notifier::{PublishError, Topic};
+use producer::Now;
 
 use crate::dice::Dice;
 use crate::mistakes::Mistake;
@@ -20,6 +22,18 @@ use crate::mistakes::Mistake;
 const STORE_TIMEOUT: Duration = Duration::from_secs(55);
 /// What the SNS client allows one call (contract of [`Topic`], 4).
 const TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bucket and key.
+pub type Place = (String, String);
+
+/// When objects appeared.
+#[derive(Default)]
+pub struct Appeared {
+    /// The number of what digests were told last.
+    pub number: usize,
+    /// Of each object: that number then, and the time of day.
+    pub first: BTreeMap<Place, (usize, Timestamp)>,
+}
 
 /// Store and topics. A clone is another handle to the same.
 #[derive(Clone)]
@@ -30,6 +44,10 @@ pub struct Outside {
     pub mistake: Mistake,
     /// PUTs that the store will carry out although nobody waits for them any more.
     late: Arc<Mutex<Vec<Put>>>,
+    pub appeared: Arc<Mutex<Appeared>>,
+    clock: Arc<Mutex<Now>>,
+    /// Digests that [`Mistake::SaveChainBeforePut`] answers for, and puts with the next call.
+    promised: Arc<Mutex<Vec<Put>>>,
 }
 
 /// What may happen in a call, and how often it did.
@@ -139,18 +157,26 @@ fn count(counter: &AtomicU64, strike: Strike) -> Strike {
     strike
 }
 
+/// Whether a key is a digest's.
+pub fn is_digest(key: &str) -> bool {
+    key.contains("/CloudTrail-Digest/")
+}
+
 pub fn store_error(code: &str) -> StoreError {
     StoreError { code: code.into(), message: "simulated".into() }
 }
 
 impl Outside {
-    pub fn new(dice: Dice, mistake: Mistake) -> Outside {
+    pub fn new(dice: Dice, mistake: Mistake, clock: Arc<Mutex<Now>>) -> Outside {
         Outside {
             store: Arc::default(),
             topics: MemoryTopic::new(),
             weather: Arc::new(Weather::new(dice)),
             mistake,
             late: Arc::default(),
+            appeared: Arc::default(),
+            clock,
+            promised: Arc::default(),
         }
     }
 
@@ -160,8 +186,46 @@ impl Outside {
         for put in late {
             self.weather.late.fetch_add(1, Ordering::Relaxed);
             // A bucket that refuses by now refuses this too.
-            let _ = self.store.put_new(&put).await;
+            let _ = self.put_in_store(&put).await;
         }
+    }
+
+    /// The process has ended, and with it what it had only promised.
+    pub fn restart(&self) {
+        self.weather.restart();
+        self.promised.lock().unwrap().clear();
+    }
+
+    async fn put_in_store(&self, put: &Put) -> Result<PutOutcome, StoreError> {
+        let outcome = self.store.put_new(put).await?;
+        if outcome == PutOutcome::Stored {
+            let (mut appeared, now) =
+                (self.appeared.lock().unwrap(), self.clock.lock().unwrap().wall);
+            let moment = (appeared.number, now);
+            appeared.first.insert((put.bucket.to_string(), put.key.clone()), moment);
+        }
+        Ok(outcome)
+    }
+
+    /// What [`Mistake::SaveChainBeforePut`] has promised is put.
+    async fn keep_promises(&self) {
+        let promised = std::mem::take(&mut *self.promised.lock().unwrap());
+        for put in promised {
+            let _ = self.put_in_store(&put).await;
+        }
+    }
+
+    fn promise(&self, put: &Put) -> bool {
+        let promises = self.mistake == Mistake::SaveChainBeforePut && is_digest(&put.key);
+        if promises {
+            self.promised.lock().unwrap().push(put.clone());
+        }
+        promises
+    }
+
+    fn promised(&self, bucket: &BucketName, key: &str) -> Option<Put> {
+        let promised = self.promised.lock().unwrap();
+        promised.iter().find(|put| put.bucket == *bucket && put.key == key).cloned()
     }
 
     fn timeout(&self, timeout: Duration) -> Duration {
@@ -184,10 +248,14 @@ impl Outside {
 
 impl ObjectStore for Outside {
     async fn put_new(&self, put: &Put) -> Result<PutOutcome, StoreError> {
+        self.keep_promises().await;
+        if self.promise(put) {
+            return Ok(PutOutcome::Stored);
+        }
         let put = self.mistake.in_put(put, &self.weather.dice);
         let strike = self.weather.strike();
         self.perhaps_late(strike, &put);
-        let (act, timeout) = (self.store.put_new(&put), self.timeout(STORE_TIMEOUT));
+        let (act, timeout) = (self.put_in_store(&put), self.timeout(STORE_TIMEOUT));
         let outcome = self.weather.around(strike, timeout, act, self.weather.store_error()).await?;
         match (self.mistake, outcome) {
             (Mistake::TakeExistingForOurs, _) => Ok(PutOutcome::Stored),
@@ -205,6 +273,9 @@ impl ObjectStore for Outside {
         key: &str,
         bytes_max: u64,
     ) -> Result<Object, StoreError> {
+        if let Some(put) = self.promised(bucket, key) {
+            return Ok(Object::Whole(put.body, put.metadata));
+        }
         let (act, timeout) = (self.store.read(bucket, key, bytes_max), self.timeout(STORE_TIMEOUT));
         let strike = self.weather.strike();
         self.weather.around(strike, timeout, act, self.weather.store_error()).await

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use daemon::ledger::{Balance, Ledger};
@@ -11,8 +12,8 @@ use daemon::pipeline::{Destinations, Pipeline};
 use delivery::digests::OnTheirWay;
 use delivery::{Delivery, Digests};
 use disk::Disk;
-use keyring::{KeyRing, KeySettings, SigningKey};
-use model::{BatchId, TrailArn};
+use keyring::{KeyRing, KeyRingError, KeySettings, SigningKey};
+use model::{BatchId, Timestamp, TrailArn};
 use notifier::Notifier;
 use notifier::logs::LogSender;
 use notifier::logs::memory::MemoryLogs;
@@ -28,7 +29,6 @@ use crate::outside::Outside;
 /// A few events fill a segment; a few segments fill the quota.
 pub const SEGMENT_BYTES: u64 = 6144;
 const QUOTA_SEGMENTS: u64 = 10;
-const HOUR: Duration = Duration::from_secs(3600);
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Small, so that lanes are full at times.
 const SPILL_BYTES_MAX: u64 = 8 << 10;
@@ -42,10 +42,12 @@ pub struct Process {
     pub definitions: watch::Sender<Arc<Definitions>>,
     pub delivery: Arc<Delivery<Outside>>,
     pub notifier: Arc<Notifier<Outside>>,
+    pub digests: Arc<Digests<Outside>>,
+    pub keys: Arc<KeyRing>,
     pub pipeline: Arc<Pipeline<Outside, Outside>>,
     pub ledger: Arc<Ledger>,
-    /// The pipeline, the retries, the notices: `None` when it has ended.
-    pub stages: [Option<Task<()>>; 3],
+    /// The pipeline, the retries, the digests, the notices: `None` when it has ended.
+    pub stages: [Option<Task<()>>; 4],
     pub stopping: watch::Sender<bool>,
     /// Calls that wait for their answer, in the order they were made.
     pub callers: Vec<Caller>,
@@ -56,6 +58,7 @@ impl Process {
         parts: &Parts,
         outside: &Outside,
         window_events: usize,
+        digests_interval: Duration,
     ) -> Result<Process, Box<dyn Error>> {
         let disk = || Arc::clone(&parts.disk);
         let registry = Registry::open(disk())?;
@@ -74,14 +77,18 @@ impl Process {
         let logs = Outbox::open(disk(), "logs", NOTICES_BYTES_MAX, retry)?;
         let logs = Arc::new(LogSender::new(Arc::new(MemoryLogs::default()), logs));
         let parked = delivery.parked_files()?;
-        let batches: Vec<BatchId> = journal.borrow().sealed.iter().map(|one| one.batch).collect();
+        let batches = journal.borrow().unretired();
         let found = OnTheirWay { batches: &batches, parked: &parked };
-        let keys = Arc::new(KeyRing::open(
+        let keys = Arc::new(open_keys(disk())?);
+        let digests = Digests::open(
+            outside.clone(),
             disk(),
-            Arc::new(SigningKey::generate),
-            KeySettings::default(),
-        )?);
-        let digests = Digests::open(outside.clone(), disk(), keys, HOUR, retry, &found)?;
+            Arc::clone(&keys),
+            digests_interval,
+            retry,
+            &found,
+        )?;
+        let digests = Arc::new(digests);
         let ledger = Arc::new(Ledger::new(&parked, &journal.borrow()));
         let definitions = watch::Sender::new(Arc::new(registry.definitions().clone()));
         let pipeline = Arc::new(Pipeline::new(
@@ -91,7 +98,7 @@ impl Process {
                 delivery: Arc::clone(&delivery),
                 notifier: Arc::clone(&notifier),
                 logs,
-                digests: Arc::new(digests),
+                digests: Arc::clone(&digests),
             },
             Arc::clone(&ledger),
             definitions.subscribe(),
@@ -107,12 +114,20 @@ impl Process {
             definitions,
             delivery,
             notifier,
+            digests,
+            keys,
             pipeline,
             ledger,
             stages,
             stopping,
             callers: Vec::new(),
         })
+    }
+
+    /// These definitions are in force: digests are told, as the registrar does. Whether that is stored.
+    pub fn define(&self, definitions: &Definitions, now: Timestamp) -> bool {
+        let boundary = self.sealed().into_iter().max().unwrap_or(BatchId(0));
+        self.digests.define(definitions, now, boundary).is_ok()
     }
 
     /// The sealed batches that wait.
@@ -144,6 +159,7 @@ impl Process {
             || journal.sealed.iter().any(|sealed| !damaged.contains(&sealed.batch))
             || self.delivery.lanes().iter().any(|lane| lane.items > 0)
             || self.notifier.report().lanes.iter().any(|lane| lane.items > 0)
+            || !self.digests.report().refused.is_empty()
     }
 
     /// What is still on its way, in a line.
@@ -153,7 +169,8 @@ impl Process {
         let (sealed, parked) = (self.sealed(), self.delivery.lanes());
         let notices = self.notifier.report().lanes;
         let stuck = self.pipeline.state().lock().unwrap().clone();
-        format!("{open:?} {halted:?} {sealed:?} {parked:?} {notices:?} {stuck:?}")
+        let digests = self.digests.report();
+        format!("{open:?} {halted:?} {sealed:?} {parked:?} {notices:?} {stuck:?} {digests:?}")
     }
 }
 
@@ -161,16 +178,36 @@ fn stages(
     pipeline: &Arc<Pipeline<Outside, Outside>>,
     journal: &watch::Receiver<JournalState>,
     stopping: &watch::Sender<bool>,
-) -> [Option<Task<()>>; 3] {
+) -> [Option<Task<()>>; 4] {
     let (settling, retrying) = (Arc::clone(pipeline), Arc::clone(pipeline));
-    let (announcing, journal) = (Arc::clone(pipeline), journal.clone());
+    let (signing, announcing) = (Arc::clone(pipeline), Arc::clone(pipeline));
+    let (journal, sealed) = (journal.clone(), journal.clone());
     let stopping = || stopping.subscribe();
-    let (first, second, third) = (stopping(), stopping(), stopping());
+    let (first, second, third, fourth) = (stopping(), stopping(), stopping(), stopping());
     [
         Some(Task::new(async move { settling.run(journal, first).await })),
         Some(Task::new(async move { retrying.run_retries(second).await })),
-        Some(Task::new(async move { announcing.run_notices(third).await })),
+        Some(Task::new(async move { signing.run_digests(sealed, third).await })),
+        Some(Task::new(async move { announcing.run_notices(fourth).await })),
     ]
+}
+
+/// The keys that sign digests: drawn once, since to draw one takes as long as four runs.
+pub const KEYS: [&[u8]; 4] = [
+    include_bytes!("keys/1.pk8"),
+    include_bytes!("keys/2.pk8"),
+    include_bytes!("keys/3.pk8"),
+    include_bytes!("keys/4.pk8"),
+];
+
+/// Opens the keys. Those of [`KEYS`] take turns.
+fn open_keys(disk: Arc<dyn Disk>) -> Result<KeyRing, KeyRingError> {
+    let next = AtomicUsize::new(0);
+    let generate = move || {
+        let turn = next.fetch_add(1, Ordering::Relaxed);
+        SigningKey::from_pkcs8(KEYS[turn % KEYS.len()])
+    };
+    KeyRing::open(disk, Arc::new(generate), KeySettings::default())
 }
 
 /// The parts of one life, whose disk dies with it.

@@ -256,6 +256,7 @@ impl World {
                 }
             }
         }
+        self.note_restored();
         for directory in ["spill", "notices"] {
             for path in self.files(directory, |name| name.len() > 16) {
                 if plain(&path) != path {
@@ -279,7 +280,7 @@ impl World {
 
     /// A file as it was before a bit of it flipped.
     pub fn whole(&self, path: &str) -> Option<Vec<u8>> {
-        let mut bytes = disk::read(&self.disk, path).ok()?;
+        let mut bytes = self.disk.peek(path).ok()?;
         let plain = plain(path);
         if let Some(rot) = self.rots.iter().find(|rot| rot.path == plain && rot.is_in(&bytes)) {
             bytes[index(rot.bit / 8)] ^= 1 << (rot.bit % 8);

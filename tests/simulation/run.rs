@@ -40,11 +40,12 @@ async fn run_all(seed: u64, mistake: Mistake) -> Result<Tally, String> {
         drain(&mut world).await?;
     }
     verdict::check(&mut world)?;
+    world.end_chains().await?;
     Ok(world.finish())
 }
 
 /// Everything that is not damaged arrives.
-async fn drain(world: &mut World) -> Step {
+pub async fn drain(world: &mut World) -> Step {
     for _ in 0..ROUNDS_MAX {
         world.drain().await?;
         world.check()?;
@@ -71,14 +72,16 @@ async fn step(world: &mut World) -> Step {
         134..146 => world.plant_fault(),
         146..149 => world.fill_disk(),
         149..158 => world.plan_end(),
-        158..164 => world.plant_object().await,
+        158..162 => world.plant_object(),
+        162..164 => world.plant_digests(),
         164..168 => {
             world.stop().await?;
             return world.restart();
         }
         168..172 => return world.restart(),
         172..176 => return world.end_in_seal().await,
-        176..178 => world.refuse_for_weeks().await?,
+        176..178 if world.has_daily_digests() => world.refuse_for_weeks().await?,
+        176..178 => world.refuse_for_hours().await?,
         178..184 => world.set_clock(),
         184..190 => world.rot(),
         190..194 => world.retire_early(),

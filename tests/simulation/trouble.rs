@@ -1,9 +1,13 @@
 //! What goes wrong outside the process, and ends it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use delivery::{Metadata, Object, ObjectStore, Put};
+use delivery::digests::chain::Chain;
+use delivery::{Metadata, Put};
+use disk::document;
 use disk::simulated::{Fault, Operation};
-use model::TopicArn;
+use model::{BucketName, DigestKind, TopicArn, TrailArn};
 use notifier::PublishError;
 use producer::Batch;
 
@@ -76,7 +80,7 @@ impl World {
     }
 
     /// Somebody puts an object where a log file is to go.
-    pub async fn plant_object(&mut self) {
+    pub fn plant_object(&mut self) {
         let Some(batch) = self.process().sealed().last().copied() else { return };
         let Ok(plan) = Batch::read(&self.disk, batch).map(|batch| batch.plan()) else { return };
         let contents = plan.expect("what was read can be planned").contents;
@@ -84,13 +88,40 @@ impl World {
         else {
             return;
         };
-        let (bucket, key) = (destination.bucket.clone(), name.key(0));
-        if self.outside.store.read(&bucket, &key, 0).await != Ok(Object::Missing) {
+        let (trail, bucket, key) = (name.trail.clone(), destination.bucket.clone(), name.key(0));
+        self.plant(&trail, &bucket, key);
+    }
+
+    /// Somebody puts objects where a chain's next digest is to go, and a second later.
+    pub fn plant_digests(&mut self) {
+        let chains = self.files("digests", |name| name.ends_with(".json") && name != "trails.json");
+        if chains.is_empty() {
+            return;
+        }
+        let path = self.dice.pick(&chains.iter().collect::<Vec<_>>()).clone();
+        let bytes = self.disk.peek(&path).unwrap_or_default();
+        let Ok(chain) = document::from_bytes::<Chain>(&bytes, 1) else { return };
+        let in_force = self.process().registry.definitions();
+        let Some(trail) = in_force.trail(&chain.id.trail).map(|one| one.trail.clone()) else {
+            return;
+        };
+        let end = chain.next_end(self.digests_interval);
+        for second in 0..=self.dice.below(3) {
+            let end = end.plus(Duration::from_secs(second));
+            let key = chain.id.key(trail.prefix.as_ref(), end, DigestKind::Standard);
+            self.plant(&trail.arn, &trail.bucket, key);
+        }
+    }
+
+    /// Puts a foreign object, unless there is one.
+    fn plant(&mut self, trail: &TrailArn, bucket: &BucketName, key: String) {
+        let place = (bucket.to_string(), key.clone());
+        let (bucket, trail) = (bucket.clone(), trail.clone());
+        if self.outside.appeared.lock().unwrap().first.contains_key(&place) {
             return;
         }
         let body = Bytes::from_static(b"nothing to see here");
-        self.foreign.insert((bucket.to_string(), key.clone()), body.clone());
-        let trail = name.trail.clone();
+        self.foreign.insert(place, body.clone());
         let metadata = Metadata::new();
         self.outside.store.plant(Put { bucket, key, body, kms_key: None, metadata, trail });
     }
@@ -120,6 +151,24 @@ impl World {
         // Another seal would have another stamp.
         self.wait(301).await;
         self.restart()
+    }
+
+    /// A bucket refuses for hours; the digests that are owed then follow.
+    pub async fn refuse_for_hours(&mut self) -> Step {
+        let bucket = self.dice.pick(&BUCKETS);
+        self.turn_bucket(bucket, true);
+        for _ in 0..=self.dice.below(4) {
+            self.record();
+            self.go()?;
+            if self.has_ended() {
+                return Ok(());
+            }
+            self.wait(3600).await;
+        }
+        self.go()?;
+        self.turn_bucket(bucket, false);
+        self.tally.count("hours of refusal", 1);
+        Ok(())
     }
 
     /// One destination refuses for weeks, while all others take what comes: they must not wait for

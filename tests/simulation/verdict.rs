@@ -28,11 +28,9 @@ use trails::{Facts, Trail, TrailSet};
 
 use crate::definitions::TOPICS;
 use crate::history::{Recording, Sent};
+use crate::outside::{Place, is_digest};
 use crate::rot;
 use crate::world::World;
-
-/// Bucket and key.
-type Place = (String, String);
 
 /// Recordings of one event that need not have been, at most: more are not tried in each combination.
 const DOUBTS_MAX: usize = 8;
@@ -97,6 +95,7 @@ impl Evidence {
             return Err(format!("the foreign object {place:?} was replaced"));
         }
         check_keys(world, &objects)?;
+        objects.retain(|put| !is_digest(&put.key));
         Ok(Evidence { found: find_all(world, &objects)?, announced: announced(world, &objects)? })
     }
 
@@ -186,7 +185,7 @@ impl Evidence {
     }
 }
 
-fn place(put: &Put) -> Place {
+pub fn place(put: &Put) -> Place {
     (put.bucket.to_string(), put.key.clone())
 }
 
@@ -295,7 +294,7 @@ fn payload(bytes: &[u8]) -> &[u8] {
     &bytes[36 + lane..]
 }
 
-fn gunzip(body: &[u8]) -> Vec<u8> {
+pub fn gunzip(body: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     GzDecoder::new(body).read_to_end(&mut content).unwrap();
     content

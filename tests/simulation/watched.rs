@@ -64,6 +64,47 @@ impl WatchedDisk {
         Box::new(watched)
     }
 
+    /// Whether a chain's state is not kept, though the process is told that it is.
+    fn swallows(&self, from: &str, to: &str) -> bool {
+        let is_chain = to.starts_with("digests/") && to != "digests/trails.json";
+        is_chain
+            && match self.mistake {
+                Mistake::PutUnprepared => {
+                    let state = self.disk.peek(from).unwrap_or_default();
+                    !String::from_utf8_lossy(&state).contains(r#""prepared":null"#)
+                }
+                Mistake::LetReceiptsGoFirst => true,
+                _ => false,
+            }
+    }
+
+    /// Of receipts whether they are of a batch that is there, or else of a parked file.
+    fn is_of_a_batch(&self, path: &str) -> Option<bool> {
+        let receipts = path.starts_with("receipts/").then(|| self.disk.peek(path).ok())??;
+        let batch = BatchId(frame(&receipts)?["batch"].as_u64()?);
+        Some(self.disk.peek(&producer::segment::path(batch)).is_ok())
+    }
+
+    /// What a digest that lists by time finds in a receipts file: nothing of a chain that has come
+    /// further than to the time at which the file was written.
+    fn by_time(&self, path: &str, group: &[u8]) -> Option<Vec<u8>> {
+        let written = frame(&self.disk.peek(path).ok()?)?["written"].as_i64()?;
+        let mut group = frame(group)?;
+        let chains = self.disk.list("digests").ok()?.into_iter();
+        let states = chains.filter_map(|name| self.disk.peek(&format!("digests/{name}")).ok());
+        let mut states = states
+            .filter_map(|state| serde_json::from_slice::<serde_json::Value>(&state).ok())
+            .map(|state| state["state"].clone());
+        let chain = states.find(|state| state["id"] == group["chain"])?;
+        if written >= chain["next_start"].as_i64()? {
+            return None;
+        }
+        group["receipts"] = serde_json::json!([]);
+        let json = group.to_string().into_bytes();
+        let length = u32::try_from(json.len()).ok()?.to_le_bytes();
+        Some([&length[..], &crc32fast::hash(&json).to_le_bytes(), &json].concat())
+    }
+
     fn seen<T>(&self, result: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &result {
             self.watch().note_failure(error);
@@ -118,6 +159,12 @@ impl Watch {
     }
 }
 
+/// The first frame of receipts: length, checksum, JSON.
+fn frame(bytes: &[u8]) -> Option<serde_json::Value> {
+    let length = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
+    serde_json::from_slice(bytes.get(8..8 + length)?).ok()
+}
+
 /// What is left of a range.
 fn without(old: Range<u64>, written: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
     let before = old.start..old.end.min(written.start);
@@ -153,6 +200,9 @@ impl Disk for WatchedDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        if self.swallows(from, to) {
+            return self.disk.remove(from);
+        }
         if self.mistake == Mistake::DropExpired && to.ends_with(".expired") {
             return self.disk.remove(from);
         }
@@ -210,6 +260,8 @@ impl WatchedFile {
                 self.path.ends_with(".segment") && self.disk.watch().is_starting
             }
             Mistake::ParkWithoutSync => self.path.starts_with("spill/"),
+            Mistake::RetireBeforeReceipts => self.disk.is_of_a_batch(&self.path) == Some(true),
+            Mistake::ForgetBeforeReceipt => self.disk.is_of_a_batch(&self.path) == Some(false),
             _ => false,
         }
     }
@@ -218,6 +270,14 @@ impl WatchedFile {
 impl File for WatchedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let read = self.disk.seen(self.file.read_at(buffer, offset))?;
+        if self.disk.mistake == Mistake::ListByTime
+            && self.path.starts_with("receipts/")
+            && offset > 0
+            && let Some(group) = self.disk.by_time(&self.path, &buffer[..read])
+        {
+            buffer[..group.len()].copy_from_slice(&group);
+            return Ok(group.len());
+        }
         let true_bytes = usize::try_from(self.end.saturating_sub(offset)).unwrap_or(usize::MAX);
         buffer[..read].iter_mut().skip(true_bytes).for_each(|byte| *byte = 0);
         Ok(read)

@@ -20,6 +20,7 @@ use crate::mistakes::Mistake;
 use crate::outside::Outside;
 use crate::process::{Process, parts};
 use crate::rot::{self, Rot};
+use crate::stretches::Stretches;
 use crate::tally::Tally;
 use crate::watched::WatchedDisk;
 
@@ -28,6 +29,7 @@ pub type Step = Result<(), String>;
 
 /// No pause lets this many turns be taken: something goes round in circles.
 const TURNS_MAX: u64 = 20_000;
+pub const DAY_MINUTES: u64 = 24 * 60;
 /// Nothing may be given up in less time.
 const GIVE_UP_MIN: Duration = Duration::from_secs(14 * 24 * 3600);
 
@@ -72,6 +74,13 @@ pub struct World {
     /// Whether a fault of reading was planted in this life or before it.
     pub is_reading_faulty: bool,
     window_events: usize,
+    /// A digest is written so often.
+    pub digests_interval: Duration,
+    pub stretches: Stretches,
+    /// Whether the clock was ever set back.
+    pub was_set_back: bool,
+    /// The latest time of day before it was.
+    pub latest: Timestamp,
     /// The process ends after so many turns.
     pub turns_left: u64,
 }
@@ -87,11 +96,14 @@ enum Turn {
 impl World {
     pub async fn new(seed: u64, mistake: Mistake) -> Result<World, String> {
         let dice = Dice::new(seed);
-        let outside = Outside::new(Dice::new(!seed), mistake);
         let wall = Timestamp::parse("2026-03-09T14:01:13Z").unwrap();
+        let clock = Arc::new(Mutex::new(Now { wall, uptime: Duration::ZERO }));
+        let outside = Outside::new(Dice::new(!seed), mistake, Arc::clone(&clock));
         let disk = SimulatedDisk::new();
         // Mostly large enough for everything; else so small that events are forgotten.
         let window_events = [100_000, 100_000, 100_000, 0, 6, 40][index(dice.below(6))];
+        let digests_interval =
+            Duration::from_secs(60 * dice.pick(&[10, 60, DAY_MINUTES, DAY_MINUTES]));
         let mut world = World {
             watched: WatchedDisk::new(disk.process(), mistake),
             is_rotten: dice.one_in(3),
@@ -102,7 +114,7 @@ impl World {
             tally: Tally::default(),
             mistake,
             disk,
-            clock: Arc::new(Mutex::new(Now { wall, uptime: Duration::ZERO })),
+            clock,
             turnstile: Turnstile::new(),
             process: None,
             in_force: Arc::default(),
@@ -110,6 +122,10 @@ impl World {
             rots: Vec::new(),
             is_reading_faulty: false,
             window_events,
+            digests_interval,
+            stretches: Stretches::default(),
+            was_set_back: false,
+            latest: wall,
             turns_left: u64::MAX,
         };
         world.registered.known.insert(0, Definitions::default());
@@ -140,11 +156,18 @@ impl World {
         }
     }
 
-    /// Somebody sets the wall clock, by up to twelve hours.
+    /// Whether digests are so rare that weeks may pass: to sign one takes as long as ten steps.
+    pub fn has_daily_digests(&self) -> bool {
+        self.digests_interval >= Duration::from_secs(60 * DAY_MINUTES)
+    }
+
+    /// Somebody sets the wall clock, by up to two or twelve hours.
     pub fn set_clock(&mut self) {
-        let hours_12 = 12 * 3600 * 1000;
-        let jump = i64::try_from(self.dice.below(2 * hours_12)).unwrap() - 12 * 3600 * 1000;
+        let most = self.dice.pick(&[2, 12]) * 3600 * 1000;
+        let jump = i64::try_from(self.dice.below(2 * most)).unwrap() - i64::try_from(most).unwrap();
+        self.was_set_back |= jump < 0;
         let mut now = self.clock.lock().unwrap();
+        self.latest = self.latest.max(now.wall);
         now.wall = Timestamp::from_millis(now.wall.as_millis() + jump);
         self.tally.count("clock jumps", 1);
     }
@@ -214,7 +237,7 @@ impl World {
                 let stage = process.stages[number].as_mut().expect("it was ready");
                 let is_done = stage.step().is_some();
                 // The notices do their disk work at once.
-                if number < 2 {
+                if number < 3 {
                     self.turnstile.let_through();
                 }
                 if is_done {
@@ -292,9 +315,13 @@ impl World {
 
     /// Whether it ended with the power.
     pub fn end(&mut self) -> bool {
+        if self.process.is_some() {
+            self.note_damage();
+        }
         if let Some(process) = self.process.take() {
             self.tally.count("notices", process.notifier.report().parked);
             self.tally.count("halts", u64::from(process.is_halted()));
+            self.tally.count("foreign digests", process.digests.report().foreign_objects);
             for caller in &process.callers {
                 self.note_unknown(&caller.call);
             }
@@ -303,8 +330,9 @@ impl World {
             self.turnstile.let_through();
         }
         self.tally.note_life(&self.watched.watch());
+        self.tally.count("ends with a digest prepared", self.prepared() as u64);
         self.turns_left = u64::MAX;
-        self.outside.weather.restart();
+        self.outside.restart();
         self.disk.heal();
         self.is_reading_faulty = false;
         let had_power_loss = self.dice.one_in(2);
@@ -326,12 +354,14 @@ impl World {
         self.watched = WatchedDisk::new(self.disk.process(), self.mistake);
         self.watched.watch().is_starting = true;
         let parts = parts(Arc::new(self.watched.clone()), clock, &self.dice);
-        let process = Process::start(&parts, &self.outside, self.window_events);
+        let (window_events, interval) = (self.window_events, self.digests_interval);
+        let process = Process::start(&parts, &self.outside, window_events, interval);
         self.watched.watch().is_starting = false;
         let process = process.map_err(|error| format!("it does not start: {error}"))?;
         self.in_force = process.registry.snapshot();
         let definitions = process.registry.definitions().clone();
         self.process = Some(process);
+        self.tell_digests(&definitions);
         self.note_what_was_found();
         self.check_definitions(definitions)
     }
@@ -357,6 +387,7 @@ impl World {
         if let Some(violation) = self.watched.watch().violation.take() {
             return Err(violation);
         }
+        self.note_damage();
         let journal = self.process().journal.borrow().clone();
         let damaged = journal.damaged.iter().chain(&journal.forgotten).map(|it| it.file.clone());
         let damaged =
