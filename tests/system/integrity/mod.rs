@@ -1,0 +1,37 @@
+//! Digests as those who check them meet them: the unmodified `aws cloudtrail validate-logs` and
+//! `cairn validate`, on chains that a real daemon wrote to a real LocalStack in intervals of a second.
+//!
+//! | module | what it proves |
+//! | --- | --- |
+//! | `accepted` | the aws command line finds every chain valid, whole and of the size that S3 holds |
+//! | `interrupted` | the same after `kill -9`, after a bucket refused, and with KMS |
+//! | `tampered` | a table of tamperings: what either validator says of each (`tamperings.md`) |
+//!
+//! | module | what they stand on |
+//! | --- | --- |
+//! | `holdings` | what S3 holds, read and checked by rules of this suite's own |
+//! | `aws` | the aws command line, and what it must say of a chain |
+//! | `stand_in` | Organizations' `DescribeOrganization`, which LocalStack does not have |
+//! | `forger` | changes to what S3 holds, also by somebody who has the private key |
+
+mod accepted;
+mod aws;
+mod holdings;
+mod interrupted;
+mod stand_in;
+
+use crate::support::cairn::Site;
+use crate::support::wait::eventually;
+
+/// Digests of a second.
+const SHORT: &str = "[digests]\ninterval = \"1s\"\n";
+
+/// Waits until no chain is left that will have another digest.
+async fn all_chains_are_over(site: &Site) {
+    eventually("the last digests are written", async || {
+        let files = std::fs::read_dir(site.data().join("digests")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name());
+        names.into_iter().all(|name| name == "trails.json").then_some(())
+    })
+    .await;
+}
