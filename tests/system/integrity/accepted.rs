@@ -9,7 +9,7 @@ use serde_json::json;
 use super::aws::ValidateLogs;
 use super::holdings::{ChainName, DigestFile, Holdings, unzip};
 use super::stand_in::Organizations;
-use super::{SHORT, all_chains_are_over};
+use super::{SECOND, SHORT, all_chains_are_over};
 use crate::support::bucket::keys;
 use crate::support::cairn::{Cairn, Site};
 use crate::support::configuration::{Trail, trails};
@@ -19,7 +19,7 @@ use crate::support::wait::eventually;
 use crate::trail_status::call;
 
 const OWNER: &str = "750000000001";
-const SECOND: &str = "750000000002";
+const OTHER: &str = "750000000002";
 const MANAGEMENT: &str = "750000000003";
 const MEMBER: &str = "750000000004";
 const ORGANIZATION: &str = "o-abc123defg";
@@ -69,7 +69,7 @@ async fn every_chain_is_valid_for_the_aws_command_line() {
         [(&buckets.shared, 4), (&buckets.organization, 4), (&buckets.api, 1), (&buckets.deleted, 1)]
     {
         let holdings = Holdings::read(&localstack, bucket).await;
-        holdings.check();
+        holdings.check(SECOND);
         assert_eq!(holdings.chains.len(), chains, "{:?}", holdings.chains.keys());
         check_lives(&holdings);
         checks.extend(calls(&daemon, &organizations, &holdings));
@@ -87,7 +87,7 @@ fn configuration(buckets: &Buckets, is_logging: bool) -> String {
     };
     let all = [
         validated("prefixed", OWNER, &buckets.shared).prefix("logs/audit"),
-        validated("second", SECOND, &buckets.shared),
+        validated("second", OTHER, &buckets.shared),
         validated("organization", MANAGEMENT, &buckets.organization).with("organization = true"),
     ];
     format!(
@@ -107,7 +107,7 @@ async fn live(localstack: &LocalStack, daemon: &Cairn, shared: &str) {
             START => drop(call(daemon, OWNER, "StartLogging", &json!({ "Name": "api" })).await),
             DELETE => drop(call(daemon, OWNER, "DeleteTrail", &json!({ "Name": "deleted" })).await),
             _ if number % CYCLE < CYCLE - 2 => {
-                for account in [OWNER, SECOND, MANAGEMENT, MEMBER] {
+                for account in [OWNER, OTHER, MANAGEMENT, MEMBER] {
                     let events = REGIONS.map(|region| event(account, region, number));
                     daemon.record(&events).await;
                 }

@@ -16,6 +16,9 @@ use crate::support::localstack::endpoint;
 /// Before the first digest: all of a chain is asked for, and every key that was valid since.
 const BEFORE: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// After the last one: log files are named by a time to come.
+const AFTER: Duration = Duration::from_secs(600);
+
 /// A call of it.
 #[derive(Clone, Debug)]
 pub struct ValidateLogs {
@@ -49,7 +52,7 @@ impl ValidateLogs {
         let (first, last) = (&chain[0], &chain[chain.len() - 1]);
         let millis = i64::try_from(BEFORE.as_millis()).unwrap();
         let from = Timestamp::from_millis(first.start().as_millis() - millis);
-        let to = last.end().plus(Duration::from_secs(60));
+        let to = last.end().plus(AFTER);
         let (region, more, organizations) = (region.to_owned(), Vec::new(), None);
         ValidateLogs { cloudtrail, caller, region, trail_arn, from, to, more, organizations }
     }

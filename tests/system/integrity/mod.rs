@@ -1,9 +1,9 @@
 //! Digests as those who check them meet them: the unmodified `aws cloudtrail validate-logs` and
-//! `cairn validate`, on chains that a real daemon wrote to a real LocalStack in intervals of a second.
+//! `cairn validate`, on a real LocalStack.
 //!
 //! | module | what it proves |
 //! | --- | --- |
-//! | `accepted` | the aws command line finds every chain valid, whole and of the size that S3 holds |
+//! | `accepted` | chains that a daemon wrote, a digest each second: the aws command line finds every chain valid, whole and of the size that S3 holds |
 //! | `interrupted` | the same after `kill -9`, after a bucket refused, and with KMS |
 //! | `tampered` | a table of tamperings: what either validator says of each (`tamperings.md`) |
 //!
@@ -16,14 +16,20 @@
 
 mod accepted;
 mod aws;
+mod forger;
 mod holdings;
 mod interrupted;
 mod stand_in;
+mod tampered;
+
+use std::time::Duration;
 
 use crate::support::cairn::Site;
 use crate::support::wait::eventually;
 
-/// Digests of a second.
+/// The time that a digest is of.
+const SECOND: Duration = Duration::from_secs(1);
+/// The same as configuration.
 const SHORT: &str = "[digests]\ninterval = \"1s\"\n";
 
 /// Waits until no chain is left that will have another digest.
