@@ -387,33 +387,33 @@ impl<S: ObjectStore> Digests<S> {
         let mut state = self.state();
         let state = &mut *state;
         let Some(held) = state.chains.get_mut(id) else { return };
+        let has_written = chain.next_start != held.chain.next_start;
         held.chain = chain;
         held.is_busy = false;
-        match result {
-            Ok(()) => {
-                state.refusing.remove(&id.trail);
-                if held.refusal.take().is_some() {
-                    tracing::info!(trail = %id.trail, account = %id.account, region = %id.region, "digests are written again");
-                }
+        // One that is taken ends the pauses, though the next one be refused.
+        if result.is_ok() || has_written {
+            state.refusing.remove(&id.trail);
+            if held.refusal.take().is_some() {
+                tracing::info!(trail = %id.trail, account = %id.account, region = %id.region, "digests are written again");
             }
-            Err(error) => {
-                if let DigestError::Store(error) = &error {
-                    let before = state.refusing.get(&id.trail).copied();
-                    let pause = Pause::after(before, &self.retry, now, random);
-                    state.refusing.insert(id.trail.clone(), pause);
-                    if error.is_of_the_destination() {
-                        self.statuses.refused(&id.trail, &error.code);
-                    }
-                }
-                let before = held.refusal.take();
-                if before.is_none() {
-                    tracing::warn!(trail = %id.trail, account = %id.account, region = %id.region, %error, "a digest waits, and is tried again");
-                }
-                let since = before.as_ref().map_or(now, |refusal| refusal.since);
-                let before = before.map(|refusal| refusal.pause);
+        }
+        if let Err(error) = result {
+            if let DigestError::Store(error) = &error {
+                let before = state.refusing.get(&id.trail).copied();
                 let pause = Pause::after(before, &self.retry, now, random);
-                held.refusal = Some(Refusal { since, pause, error: error.to_string() });
+                state.refusing.insert(id.trail.clone(), pause);
+                if error.is_of_the_destination() {
+                    self.statuses.refused(&id.trail, &error.code);
+                }
             }
+            let before = held.refusal.take();
+            if before.is_none() {
+                tracing::warn!(trail = %id.trail, account = %id.account, region = %id.region, %error, "a digest waits, and is tried again");
+            }
+            let since = before.as_ref().map_or(now, |refusal| refusal.since);
+            let before = before.map(|refusal| refusal.pause);
+            let pause = Pause::after(before, &self.retry, now, random);
+            held.refusal = Some(Refusal { since, pause, error: error.to_string() });
         }
     }
 
