@@ -254,7 +254,7 @@ fn grace(interval: Duration) -> Duration {
 
 /// Whether the next digest should have been there for long.
 fn is_overdue(scope: &Scope, end: Timestamp, interval: Duration) -> bool {
-    scope.to.min(scope.now) > end.plus(interval * 2).plus(grace(interval))
+    scope.to > end && scope.now > end.plus(interval * 2).plus(grace(interval))
 }
 
 /// What comes out of a piece of work.
