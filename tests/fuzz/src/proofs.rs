@@ -71,12 +71,16 @@ fn proof_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
+fn gzipped(text: &[u8]) -> Base64 {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(text).expect("memory takes it");
+    Base64(gzip.finish().expect("memory takes it"))
+}
+
 fn made(input: &[u8]) -> Proof {
     let mut parts = input.split(|byte| *byte == 0);
     let text = parts.next().unwrap_or_default().to_vec();
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(&text).expect("memory takes it");
-    let gzip = gzip.finish().expect("memory takes it");
+    let gzip = gzipped(&text);
     let mut before = text;
     let mut signed = || {
         let part = String::from_utf8_lossy(parts.next()?).replace("HASH", &sha256_hex(&before));
@@ -91,7 +95,7 @@ fn made(input: &[u8]) -> Proof {
     };
     let digest = signed().unwrap_or_else(nothing);
     let (s3_bucket, s3_object) = (BUCKET.to_owned(), LOG.to_owned());
-    let log_file = LogFile { s3_bucket, s3_object, gzip: Base64(gzip) };
+    let log_file = LogFile { s3_bucket, s3_object, gzip };
     Proof { format: FORMAT, event_id: ID.into(), log_file, digest, next: signed() }
 }
 
@@ -139,7 +143,10 @@ fn proof(input: &[u8]) {
         assert_eq!(next["previousDigestHashValue"], sha256_hex(&proof.digest.bytes.0));
         assert_eq!(next["previousDigestSignature"], proof.digest.signature);
     }
-    let mut other = proof.clone();
-    other.log_file.s3_object = "elsewhere".to_owned();
-    assert_eq!(other.check(None).map_err(|broken| broken.link), Err(Link::LogFile));
+    let mut moved = proof.clone();
+    moved.log_file.s3_object = "elsewhere".to_owned();
+    assert_eq!(moved.check(None).map_err(|broken| broken.link), Err(Link::LogFile));
+    let mut longer = proof;
+    longer.log_file.gzip = gzipped(&[&text[..], b"\n"].concat());
+    assert_eq!(longer.check(None).map_err(|broken| broken.link), Err(Link::LogFile));
 }
