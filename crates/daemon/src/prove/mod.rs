@@ -174,7 +174,7 @@ impl Prove {
                 Err(error) => (None, Some(format!("{error:#}"))),
             },
         };
-        self.write(&made, keys.as_ref(), without_keys, &output)
+        self.write(&made, keys.as_ref(), without_keys.as_deref(), &output)
     }
 
     /// Checks a proof that was made, and writes it.
@@ -182,13 +182,13 @@ impl Prove {
         &self,
         made: &Made,
         keys: Option<&Keys>,
-        without_keys: Option<String>,
+        without_keys: Option<&str>,
         output: &Path,
     ) -> anyhow::Result<Verdict> {
         let is_stdout = output.as_os_str() == "-";
         let proven = made.proof.check(keys);
         let mut out = self.out(is_stdout);
-        self.show(&mut out, &proven, without_keys.as_deref())?;
+        self.show(&mut out, &proven, without_keys)?;
         if proven.is_err() {
             writeln!(io::stderr(), "cairn prove: nothing was written")?;
             return Ok(Verdict::Bad);
@@ -238,25 +238,22 @@ impl Prove {
     ) -> anyhow::Result<Verdict> {
         let NotFound { digests, log_files, newest, unreadable, troubles } = missed;
         let mut said = io::stderr().lock();
-        match &self.log_file {
-            Some((bucket, key)) => {
-                writeln!(said, "cairn prove: none of {digests} digests lists s3://{bucket}/{key}")?
-            }
-            None => writeln!(
-                said,
-                "cairn prove: the record is not in the {log_files} log files that {digests} digests list, of what was delivered from {from} to {to}; --start-time and --end-time search other times"
-            )?,
-        }
-        match newest {
-            Some(newest) => writeln!(
-                said,
+        let vain = match &self.log_file {
+            Some((bucket, key)) => format!("none of {digests} digests lists s3://{bucket}/{key}"),
+            None => format!(
+                "the record is not in the {log_files} log files that {digests} digests list, of what was delivered from {from} to {to}; --start-time and --end-time search other times"
+            ),
+        };
+        writeln!(said, "cairn prove: {vain}")?;
+        let advice = match newest {
+            Some(newest) => format!(
                 "The newest digest there ends at {newest}; what was delivered later can be proven when its digest is there."
-            )?,
-            None => writeln!(
-                said,
-                "There is no digest of that time: does the trail validate its log files?"
-            )?,
-        }
+            ),
+            None => {
+                "There is no digest of that time: does the trail validate its log files?".into()
+            }
+        };
+        writeln!(said, "{advice}")?;
         if *unreadable > 0 {
             writeln!(said, "{unreadable} objects could not be searched:")?;
             troubles.iter().try_for_each(|trouble| writeln!(said, "  {trouble}"))?;
