@@ -97,7 +97,10 @@ pub struct Chains {
 
 #[derive(Default)]
 struct Chain {
+    /// The last digest that is believed.
     last: Option<Link>,
+    /// Those behind it that are not, as no valid one: who follows one of them follows something.
+    broken: Vec<Link>,
     /// Read, and its signature is told by the next.
     waiting: Option<(DigestName, ReadDigest)>,
     interval: Option<Duration>,
@@ -109,13 +112,22 @@ struct Chain {
 }
 
 impl Chain {
-    /// When the digest that ends then should begin.
+    /// When a digest that ends then should begin, whatever it says.
     fn begin_of(&self, end: Timestamp) -> Timestamp {
         let interval = self.interval.unwrap_or(HOUR);
-        let before = Timestamp::from_millis(
-            end.as_millis() - i64::try_from(interval.as_millis()).unwrap_or_default(),
-        );
-        self.last.as_ref().map_or(before, |last| last.end.min(before))
+        let millis = i64::try_from(interval.as_millis()).unwrap_or_default();
+        Timestamp::from_millis(end.as_millis() - millis)
+    }
+
+    /// The end of what is there, valid or not; not what only a name says of the future.
+    fn end(&self, now: Timestamp) -> Option<Timestamp> {
+        let broken = self.broken.iter().map(|link| link.end).filter(|end| *end <= now);
+        self.last.iter().map(|link| link.end).chain(broken).max()
+    }
+
+    /// The digest of a key, if it is the last one or one of those behind it.
+    fn link(&self, key: &str) -> Option<&Link> {
+        self.last.iter().chain(&self.broken).find(|link| link.key == key)
     }
 
     fn see(&mut self, name: &DigestName, key: &str) {
@@ -229,12 +241,13 @@ impl Chains {
                 let fault = (Problem::NotFound, "not found".to_owned());
                 steps.push(Step::Tell(Event::Found(self.finding(name, key, fault))));
             }
-            let (Some(last), Some(interval)) = (&chain.last, chain.interval) else { continue };
+            let end = chain.end(self.scope.now);
+            let Some((end, interval)) = end.zip(chain.interval) else { continue };
             if name.kind == DigestKind::Standard && !chain.is_over {
                 ends.push(ChainEnd {
                     folder: self.folder.clone(),
                     chain: name.clone(),
-                    end: last.end,
+                    end,
                     interval,
                 });
             }
@@ -248,7 +261,7 @@ impl Chains {
     pub fn newest(&self) -> Option<(Timestamp, Duration)> {
         let standard = self.chains.iter().filter(|(name, _)| name.kind == DigestKind::Standard);
         let ends = standard.filter_map(|(_, chain)| {
-            Some((chain.last.as_ref()?.end, chain.interval.unwrap_or(HOUR)))
+            Some((chain.end(self.scope.now)?, chain.interval.unwrap_or(HOUR)))
         });
         ends.max()
     }
@@ -291,9 +304,8 @@ impl Chains {
         }
         let chain = self.chains.entry(name.chain.clone()).or_default();
         self.holes.push((chain.begin_of(name.end), name.end));
-        chain.is_over |= name.end > self.scope.to;
         chain.see(name, &key);
-        chain.last = Some(Link { key, end: name.end, proof: None });
+        chain.broken.push(Link { key, end: name.end, proof: None });
     }
 
     /// A digest whose signature is known, or known to be lost.
@@ -356,7 +368,7 @@ impl Chains {
         if !is_valid {
             self.holes.push((chain.begin_of(read.end), read.end));
         }
-        chain.is_over |= !is_within;
+        chain.is_over |= is_believed && !is_within;
         chain.see(name, &key);
         let length = read.end.since(read.start);
         let is_first = read.previous().is_none();
@@ -369,7 +381,13 @@ impl Chains {
             });
         }
         let proof = signature.filter(|_| is_valid).map(|signature| (read.sha256, signature));
-        chain.last = Some(Link { key, end: read.end, proof });
+        let link = Link { key, end: read.end, proof };
+        if is_believed {
+            chain.last = Some(link);
+            chain.broken.clear();
+        } else {
+            chain.broken.push(link);
+        }
     }
 
     /// Counts what is found of another digest than the one at hand.
@@ -445,76 +463,70 @@ impl Chains {
         let mut followed = Followed::default();
         let bucket = self.scope.bucket.clone();
         let key = self.folder.key(name);
-        let interval = self.chains.get(&name.chain).and_then(|chain| chain.interval);
-        let last = self.chains.get(&name.chain).and_then(|chain| chain.last.as_ref());
+        let none = Chain::default();
+        let chain = self.chains.get(&name.chain).unwrap_or(&none);
         let note = |problem, message: String| {
             Finding::new(Subject::Digest, (&bucket, &key), problem, message)
         };
-        match (last, read.previous()) {
-            (None, None) => {}
-            (Some(last), None) => {
-                let (from, to) = (last.end, read.start);
+        let Some((other, previous)) = read.previous() else {
+            if let Some(from) = chain.end(read.start) {
+                let to = read.start;
                 let message = match from < to {
                     true => format!("the chain begins again: no digests between {from} and {to}"),
                     false => format!("the chain begins again at {to}"),
                 };
-                followed.found.push(note(Problem::Restarted, message).between(from, from.max(to)));
+                followed.found.push(note(Problem::Restarted, message).between(from, to));
             }
-            (_, Some((other, previous))) if other != bucket => {
+            return followed;
+        };
+        if other != bucket {
+            let message = format!(
+                "the chain before {} is in s3://{other}/{previous}: validate that bucket too",
+                read.start
+            );
+            followed.found.push(note(Problem::OtherBucket, message));
+            return followed;
+        }
+        if let Some(link) = chain.link(previous) {
+            compare(link, read, &mut followed.faults);
+            if link.end != read.start {
+                followed.faults.push(apart(link, read));
+            }
+            return followed;
+        }
+        let told = self.folder.digest(previous).map_or(read.start, |told| told.end);
+        match &chain.last {
+            Some(last) if told <= last.end => followed.faults.push((
+                Problem::Fork,
+                format!(
+                    "follows s3://{bucket}/{previous}, though s3://{bucket}/{} lies between",
+                    last.key
+                ),
+            )),
+            Some(last) if last.end < read.start => {
+                let interval = chain.interval.unwrap_or_else(|| read.end.since(read.start));
+                let span = (last.end, read.start);
+                followed.lost = Some(span);
+                let found = &mut followed.found;
+                self.name_missing(&name.chain, span, interval, Some(previous), found);
+                found.retain(|lost| chain.link(&lost.s3_object).is_none());
+            }
+            Some(last) => {
+                let lost = (Problem::NotFound, "not found".to_owned());
+                followed.found.push(self.finding(&name.chain, previous, lost));
+                followed.faults.push(apart(last, read));
+            }
+            None if self.scope.from.is_none_or(|from| from <= told) => {
                 let message = format!(
-                    "the chain before {} is in s3://{other}/{previous}: validate that bucket too",
-                    read.start
+                    "not found: it ends at {told}; which digests were before it is not known"
                 );
-                followed.found.push(note(Problem::OtherBucket, message));
+                let lost = (Problem::NotFound, message);
+                followed.found.push(self.finding(&name.chain, previous, lost));
+                let length = read.end.as_millis() - read.start.as_millis();
+                let hour = Timestamp::from_millis(told.as_millis() - length);
+                followed.lost = Some((hour, told));
             }
-            (None, Some((_, previous))) => {
-                let end = self.folder.digest(previous).map_or(read.start, |name| name.end);
-                if self.scope.from.is_none_or(|from| from <= end) {
-                    let message = format!(
-                        "not found: it ends at {end}; which digests were before it is not known"
-                    );
-                    let lost = (Problem::NotFound, message);
-                    followed.found.push(self.finding(&name.chain, previous, lost));
-                    let hour = Timestamp::from_millis(
-                        end.as_millis() - (read.end.as_millis() - read.start.as_millis()),
-                    );
-                    followed.lost = Some((hour, end));
-                }
-            }
-            (Some(last), Some((_, previous))) if previous == last.key => {
-                compare(last, read, &mut followed.faults);
-                if last.end != read.start {
-                    followed.faults.push(apart(last, read));
-                }
-            }
-            (Some(last), Some((_, previous))) => {
-                let told = self.folder.digest(previous);
-                let is_between = told.as_ref().is_none_or(|told| told.end > last.end);
-                if is_between && last.end < read.start {
-                    let interval = interval.unwrap_or_else(|| read.end.since(read.start));
-                    let span = (last.end, read.start);
-                    followed.lost = Some(span);
-                    self.name_missing(
-                        &name.chain,
-                        span,
-                        interval,
-                        Some(previous),
-                        &mut followed.found,
-                    );
-                } else if is_between {
-                    let lost = (Problem::NotFound, "not found".to_owned());
-                    followed.found.push(self.finding(&name.chain, previous, lost));
-                    followed.faults.push(apart(last, read));
-                } else {
-                    followed.faults.push((
-                        Problem::Fork,
-                        format!(
-                            "follows s3://{bucket}/{previous}, though s3://{bucket}/{} lies between",
-                            last.key
-                        ),
-                    ));
-                }
-            }
+            None => {}
         }
         followed
     }
@@ -530,9 +542,9 @@ impl Chains {
             return followed;
         }
         let chain = self.chains.entry(name.chain.clone()).or_default();
-        match &chain.last {
-            Some(last) if last.key == previous => compare(last, read, &mut followed.faults),
-            _ => {
+        match chain.link(previous) {
+            Some(link) => compare(link, read, &mut followed.faults),
+            None => {
                 chain.followed.insert(previous.to_owned());
             }
         }

@@ -370,7 +370,8 @@ impl Walk {
         let mut steps: VecDeque<Step> = VecDeque::new();
         let mut checks: FuturesOrdered<BoxFuture<'_, Done>> = FuturesOrdered::new();
         let ahead = self.shared.concurrency * 2;
-        let last = scope.to.plus(LATER_DIGESTS);
+        // Of a range in the past, the digests up to now need not all be listed.
+        let last = (scope.to < scope.now).then(|| scope.to.plus(LATER_DIGESTS));
         loop {
             while checks.len() < ahead
                 && let Some(step) = steps.pop_front()
@@ -391,7 +392,7 @@ impl Walk {
                     }
                     Item::Digest(name) => {
                         let is_before = scope.from.is_some_and(|from| name.end < from);
-                        if name.end > last {
+                        if last.is_some_and(|last| name.end > last) {
                             is_listed = true;
                             names.clear();
                         } else if !is_before && !chains.is_over(&name) {

@@ -315,6 +315,48 @@ async fn a_digest_that_is_no_digest() {
 }
 
 #[tokio::test]
+async fn a_foreign_object_under_a_digests_name_breaks_no_chain() {
+    check(
+        |world| {
+            // A digest whose name is taken ends a second later.
+            world.memory.objects.retain(|(_, key), _| key.contains("eu-west-1/"));
+            let taken = world.digests[2].clone();
+            let bytes = world.object(&taken).clone();
+            let digests = world.digests.clone();
+            for key in &digests[2..] {
+                world.remove(key);
+            }
+            let mut forge = Forge::new(BUCKET, chain("audit", "eu-west-1"), None);
+            forge.memory = world.memory.clone();
+            let last = world.digests[1].clone();
+            let digest = read_digest(&world.memory, BUCKET, &last);
+            forge.put(&digest, key(), at("2026-03-09T12:31:00Z"));
+            let start = hours(at(FIRST), 2);
+            let later = hours(start, 1).plus(Duration::from_secs(1));
+            forge.digest(start, later, key());
+            world.memory = forge.memory;
+            world.put(&taken, Stored { bytes: "foreign".into(), ..bytes });
+            // What is named far in the future hides no end.
+            let future =
+                taken.replace("2026/03/09", "2027/03/09").replace("20260309T", "20270309T");
+            let foreign = world.object(&taken).clone();
+            world.put(&future, foreign);
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T133015Z INVALID: invalid format: it is no gzip (unexpected end of file)
+            Digest file CloudTrail-Digest/eu-west-1/2027/03/09/111111111111_CloudTrail-Digest_eu-west-1_audit_us-east-1_20270309T133015Z INVALID: invalid format: it is no gzip (unexpected end of file)
+            Log file eu_20260309T1345Z_auditxxx00000006 INVALID: not listed in any digest file
+            Log file eu_20260309T1410Z_auditxxx00000008 INVALID: not listed in any digest file
+            Log file eu_20260309T1445Z_auditxxx00000010 INVALID: not listed in any digest file
+            Log file eu_20260309T1510Z_auditxxx00000012 INVALID: not listed in any digest file
+            8/2/0 digests, 0/0/0 backfill, 4/4/0 log files, 0 other
+            2 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_digest_that_would_fill_the_memory() {
     check(
         |world| {
