@@ -28,8 +28,7 @@ use crate::limit;
 use crate::null_s3::NullS3;
 use crate::process::{self, Ran, now};
 
-/// How late the answers of an S3 near by are, or rather earlier: its guidelines say 100 to 200 ms for
-/// small objects.
+/// Less than S3 takes: its guidelines tell of roughly 100 to 200 ms for small objects.
 /// Source: Amazon S3 User Guide, "Best practices design patterns: optimizing Amazon S3 performance".
 const LATENCY_MS: u64 = 20;
 
