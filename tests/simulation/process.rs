@@ -87,6 +87,7 @@ impl Process {
             digests_interval,
             retry,
             &found,
+            wall,
         )?;
         let digests = Arc::new(digests);
         let ledger = Arc::new(Ledger::new(&parked, &journal.borrow()));

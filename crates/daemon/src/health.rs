@@ -164,8 +164,16 @@ impl Snapshot {
                 first.since, id.trail, id.account, id.region, first.error
             ));
         }
+        if let Some(ahead) = self.digests.ahead {
+            warnings.push(format!(
+                "digests reach to {ahead}, which is ahead of the clock: one of both was wrong; none follow until then, and their log files wait; set the clock right if it is behind"
+            ));
+        }
         for file in &self.digests.damaged {
-            warnings.push(format!("receipts/{file} is damaged: the log files that it tells of are delivered, but will be in no digest; restore it from a backup and restart cairn, or remove it"));
+            warnings.push(match file.starts_with(delivery::digests::DIRECTORY) {
+                true => format!("{file} is damaged: no digests are written of its chain, and its receipts wait; stop cairn, restore it from a backup or move it away (then the chain begins anew), and start cairn"),
+                false => format!("{file} is damaged: the log files that it tells of are delivered, but will be in no digest; stop cairn, move it out of the data directory, and start cairn; `cairn validate` names the log files"),
+            });
         }
         for damage in &self.journal.forgotten {
             warnings.push(format!("{damage}; events of that batch are delivered, but would be recorded twice if they were sent again; remove the file and restart cairn"));
@@ -224,8 +232,9 @@ mod tests {
         };
         let refused =
             RefusedChain { id, since: Timestamp::EPOCH, error: "AccessDenied: no".into() };
-        let damaged = vec!["0000000000000007".into()];
-        DigestsReport { refused: vec![refused], damaged, ..DigestsReport::default() }
+        let damaged = vec!["receipts/0000000000000007".into(), "digests/12.json".into()];
+        let ahead = Some(Timestamp::EPOCH);
+        DigestsReport { refused: vec![refused], ahead, damaged, ..DigestsReport::default() }
     }
 
     /// Everything at once.
@@ -281,7 +290,9 @@ mod tests {
             ("1 foreign objects hold names of log files or digests", "who may write to the bucket"),
             ("2 log files are not sent to their log groups", "mend the log group or its role"),
             ("digests of 1 chains wait, the first since 1970-01-01T00:00:00Z", "run `cairn doctor"),
-            ("receipts/0000000000000007 is damaged", "restore it from a backup"),
+            ("digests reach to 1970-01-01T00:00:00Z", "set the clock right"),
+            ("receipts/0000000000000007 is damaged", "`cairn validate` names the log files"),
+            ("digests/12.json is damaged", "restore it from a backup"),
             ("journal/2.ids is damaged at byte 77: a reason", "remove the file"),
         ];
         assert_eq!(said.len(), expected.len(), "{said:#?}");
@@ -307,7 +318,9 @@ mod tests {
             "foreign objects hold names of log files",
             "not sent to their log groups",
             "chains wait",
+            "is ahead of the clock",
             "is damaged: the log files that it tells of",
+            "is damaged: no digests are written of its chain",
             ".ids is damaged",
         ];
         for (said, phrase) in health.problems.iter().chain(&health.warnings).zip(phrases) {

@@ -348,7 +348,9 @@ where
     ) -> bool {
         let waits =
             |sealed: &SealedSegment| sealed.batch <= boundary && !self.is_damaged(sealed.batch);
-        !journal.borrow().sealed.iter().any(waits) && !self.ledger.has_parked(trail)
+        // Not while the journal is looked at: the ledger looks at it too, the other way round.
+        let is_sealed = journal.borrow().sealed.iter().any(waits);
+        !is_sealed && !self.ledger.has_parked(trail)
     }
 
     async fn send_log(&self, due: Due) {
@@ -489,8 +491,10 @@ where
                 tracing::debug!(%trail, key = delivered.key, records, "log file delivered");
             }
             Settled::Parked => {
-                if self.ledger.parked(&header) {
-                    self.digests.parked(&header);
+                self.digests.parked(&header);
+                if !self.ledger.parked(&header) {
+                    // It was delivered meanwhile.
+                    self.digests.forgotten(&header).await;
                 }
             }
         }
@@ -770,7 +774,9 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let destinations = Destinations {
             delivery: Arc::new(delivery),
-            digests: Arc::new(Digests::open(store, disk(), keys, hour, retry, &found).unwrap()),
+            digests: Arc::new(
+                Digests::open(store, disk(), keys, hour, retry, &found, Timestamp::EPOCH).unwrap(),
+            ),
             notifier: Arc::new(Notifier::new(topics, notices)),
             logs: Arc::new(LogSender::new(Arc::new(MemoryLogs::default()), logs)),
         };

@@ -435,7 +435,7 @@ fn open_digests<S: ObjectStore>(
     found: &OnTheirWay<'_>,
 ) -> anyhow::Result<Arc<Digests<S>>> {
     let (disk, interval) = (Arc::clone(&parts.disk), settings.digests.interval);
-    Ok(Arc::new(Digests::open(store, disk, keys, interval, retry, found)?))
+    Ok(Arc::new(Digests::open(store, disk, keys, interval, retry, found, parts.now().wall)?))
 }
 
 fn define<S: ObjectStore + 'static>(digests: &Arc<Digests<S>>, parts: &Parts) -> DefineDigests {

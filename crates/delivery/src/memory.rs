@@ -28,6 +28,7 @@ struct State {
     objects: BTreeMap<(String, String), Put>,
     faults: VecDeque<Option<Fault>>,
     refusing: BTreeMap<String, StoreError>,
+    forgets_metadata: bool,
     puts: u64,
 }
 
@@ -43,6 +44,11 @@ impl MemoryStore {
             Some(error) => state.refusing.insert(bucket.into(), error),
             None => state.refusing.remove(bucket),
         });
+    }
+
+    /// From now on user metadata is not kept.
+    pub fn forget_metadata(&self) {
+        self.with(|state| state.forgets_metadata = true);
     }
 
     /// Puts an object that Cairn knows nothing of.
@@ -86,7 +92,11 @@ impl MemoryStore {
                 true => PutOutcome::Exists,
                 false => PutOutcome::Stored,
             };
-            state.objects.entry(place).or_insert_with(|| put.clone());
+            let mut stored = put.clone();
+            if state.forgets_metadata {
+                stored.metadata.clear();
+            }
+            state.objects.entry(place).or_insert(stored);
             match fault {
                 Some(Fault::After(error)) => Err(error),
                 _ => Ok(outcome),

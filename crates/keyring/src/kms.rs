@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::Region;
-use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use zeroize::Zeroizing;
 
@@ -135,9 +135,33 @@ where
 {
     let message = match error.as_service_error().and_then(|service| service.code()) {
         Some(code) => format!("{code}: {}", error.message().unwrap_or("KMS said nothing more")),
-        None => DisplayErrorContext(error).to_string(),
+        None => unanswered(error),
     };
     KmsError { key: key.to_owned(), message }
+}
+
+/// Why there is no answer of KMS. Never its bytes: an answer that cannot be read may hold a private key.
+fn unanswered<E>(error: &SdkError<E>) -> String {
+    match error {
+        SdkError::ConstructionFailure(_) => "the call could not be made".into(),
+        SdkError::TimeoutError(_) => "it does not answer in time".into(),
+        SdkError::DispatchFailure(failure) => {
+            let mut said = "it cannot be reached".to_owned();
+            let mut cause = failure.as_connector_error().and_then(std::error::Error::source);
+            while let Some(error) = cause {
+                said = format!("{said}: {error}");
+                cause = error.source();
+            }
+            said
+        }
+        SdkError::ResponseError(answer) => foreign(answer.raw().status().as_u16()),
+        SdkError::ServiceError(answer) => foreign(answer.raw().status().as_u16()),
+        _ => "it did not answer".into(),
+    }
+}
+
+fn foreign(status: u16) -> String {
+    format!("the answer is not one of KMS (HTTP {status}); is its endpoint right?")
 }
 
 fn incomplete(key: &str) -> KmsError {

@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::receipts::Receipt;
 use crate::store::Metadata;
 
-/// Digests that are owed for longer than this are one: the first after the gap covers all but this.
-const OWED_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
+/// When more digests than this are owed, the first of them covers all before: 31 days of hours.
+const OWED_MAX: u32 = 31 * 24;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A chain's durable state.
@@ -138,10 +138,21 @@ impl Chain {
     pub fn restart(&mut self, epoch: u64, since: Timestamp, interval: Duration) {
         let last_end = self.next_start;
         self.epoch = epoch;
-        self.since = since.max(last_end.plus(SECOND));
-        self.next_start = before(self.since, interval);
         self.previous = None;
         self.is_ended = false;
+        self.begin(since.max(last_end.plus(SECOND)), interval);
+    }
+
+    /// A chain of which nothing is written begins at this moment.
+    pub fn begin(&mut self, since: Timestamp, interval: Duration) {
+        self.since = since;
+        self.next_start = before(since, interval);
+    }
+
+    /// Whether it goes on from a time that lies ahead: the clock was wrong then, or is now.
+    #[must_use]
+    pub fn is_ahead(&self, interval: Duration, now: Timestamp) -> bool {
+        self.next_start > now.plus(interval)
     }
 
     /// The end of the interval that begins at `next_start`.
@@ -180,7 +191,11 @@ impl Chain {
         }
         let next_end = self.next_end(interval);
         if now >= next_end {
-            let owed = next_on_grid(self.since, interval, before(before(now, OWED_MAX), interval));
+            let owed = next_on_grid(
+                self.since,
+                interval,
+                before(now, interval.saturating_mul(OWED_MAX + 1)),
+            );
             let end = next_end.max(owed);
             let is_final = matches!(course, Course::Closing { at, .. } if at <= end);
             return Some(Cut { kind: DigestKind::Standard, start, end, is_final });

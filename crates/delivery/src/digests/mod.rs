@@ -23,7 +23,7 @@ use disk::document::{self, DocumentError};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use keyring::{InvalidKey, KeyRing, KeyRingError};
-use model::digest::sha256_hex;
+use model::digest::{SIGNATURE, sha256_hex};
 use model::log_file::LogFileHeader;
 use model::{BatchId, ChainId, Timestamp, TrailArn};
 use outbox::{RetrySettings, Statuses};
@@ -64,7 +64,9 @@ pub enum DigestError {
     #[error(transparent)]
     Disk(#[from] io::Error),
     /// What is on disk is not what was written.
-    #[error("{0}: {1}; restore the file from a backup, or move it away to begin its chains anew")]
+    #[error(
+        "{0}: {1}; restore it from a backup, or move the directory {DIRECTORY} away: all chains begin anew, and what no digest lists yet will be in none"
+    )]
     Damaged(String, DocumentError),
 }
 
@@ -73,6 +75,8 @@ pub enum DigestError {
 pub struct DueChain {
     id: ChainId,
     course: Course,
+    /// Whether it is to find out if its trail's bucket takes digests again.
+    is_probe: bool,
 }
 
 impl DueChain {
@@ -94,9 +98,12 @@ pub struct DigestsReport {
     pub listed: u64,
     /// Chains whose digest waits, since when, and why.
     pub refused: Vec<RefusedChain>,
+    /// To where a chain reaches whose digests were written, or whose end was seen, by a clock that was
+    /// ahead: it waits for the clock to come there.
+    pub ahead: Option<Timestamp>,
     /// Objects met under a digest's name that Cairn did not put there.
     pub foreign_objects: u64,
-    /// Receipts files and chains that are damaged; they are kept.
+    /// Files of receipts and chains that are damaged; they are kept.
     pub damaged: Vec<String>,
 }
 
@@ -128,7 +135,9 @@ struct State {
     /// Whether `watched` is on disk.
     is_stored: bool,
     chains: BTreeMap<ChainId, Held>,
-    /// Trails whose bucket refused the last digest that was tried.
+    /// Files of chains that are damaged: nothing is written of these chains.
+    damaged_chains: HashSet<String>,
+    /// Trails whose last digest that was tried was refused.
     refusing: BTreeMap<TrailArn, Pause>,
     /// Chains whose state is to be removed when `watched` is on disk.
     over: Vec<ChainId>,
@@ -159,6 +168,11 @@ struct Pause {
 }
 
 impl Pause {
+    /// A pause that is longer than any is of a clock that was set back.
+    fn lasts(&self, now: Timestamp, retry: &RetrySettings) -> bool {
+        self.next_try > now && self.next_try.since(now) <= retry.pause_max
+    }
+
     fn after(before: Option<Pause>, retry: &RetrySettings, now: Timestamp, random: f64) -> Pause {
         let failures = before.map_or(0, |pause| pause.failures.saturating_add(1));
         Pause { failures, next_try: now.plus(retry.pause(failures, random)) }
@@ -182,6 +196,7 @@ impl<S: ObjectStore> Digests<S> {
         interval: Duration,
         retry: RetrySettings,
         found: &OnTheirWay<'_>,
+        now: Timestamp,
     ) -> Result<Digests<S>, DigestError> {
         disk.create_directory(DIRECTORY)?;
         // What a killed process has renamed may not be durable; nothing may follow from what is not.
@@ -191,24 +206,38 @@ impl<S: ObjectStore> Digests<S> {
             .unwrap_or_default();
         let watched: BTreeMap<TrailArn, Watched> =
             watched.into_iter().map(|one| (one.trail.clone(), one)).collect();
-        let chains = read_chains(&*disk, &watched)?;
+        let (chains, damaged_chains) = read_chains(&*disk, &watched)?;
         let batches = found.batches.iter().copied().collect();
         let mut on_their_way = receipts::OnTheirWay { batches, ..Default::default() };
         found.parked.iter().for_each(|file| on_their_way.park(file.name.key(0)));
         let listed_through = |id: &ChainId| match chains.get(id) {
             Some(held) => held.chain.listed_through,
+            // Nothing is known of it, and nothing let go.
+            None if damaged_chains.contains(&path(id)) => 0,
             None => watched.get(&id.trail).map_or(u64::MAX, |one| one.after),
         };
         let mut receipts = Receipts::open(Arc::clone(&disk), on_their_way, listed_through)?;
         let listed = chains.values().map(|held| held.chain.listed_through);
         let after = watched.values().map(|one| one.after);
         receipts.number_after(listed.chain(after).max().unwrap_or_default());
-        let report = DigestsReport { damaged: receipts.damaged().to_vec(), ..Default::default() };
+        let damaged =
+            receipts.damaged().iter().map(|name| format!("{}/{name}", receipts::DIRECTORY));
+        let damaged = damaged.chain(damaged_chains.iter().cloned()).collect();
+        let report = DigestsReport { damaged, ..Default::default() };
         let (is_stored, refusing, over) = (true, BTreeMap::new(), Vec::new());
         let pending = HashMap::new();
-        let mut state =
-            State { receipts, watched, is_stored, chains, refusing, over, pending, report };
-        state.begin_waiting(interval);
+        let mut state = State {
+            receipts,
+            watched,
+            is_stored,
+            chains,
+            damaged_chains,
+            refusing,
+            over,
+            pending,
+            report,
+        };
+        state.begin_waiting(interval, now);
         let state = Arc::new(Mutex::new(state));
         let statuses = Statuses::default();
         Ok(Digests { store, disk, keys, interval, retry, statuses, state })
@@ -240,10 +269,14 @@ impl<S: ObjectStore> Digests<S> {
                 account: watched.trail.account.clone(),
                 region: watched.trail.home_region.clone(),
             };
-            let (epoch, since, interval) = (watched.epoch, watched.since, self.interval);
-            state.chains.entry(id.clone()).or_insert_with(|| {
-                Held::new(Chain::new(id, epoch, since, interval, watched.after))
-            });
+            let (epoch, interval) = (watched.epoch, self.interval);
+            // The state of an older one was moved away: it goes on from now.
+            let since = watched::begin(watched, interval, now);
+            if !state.damaged_chains.contains(&path(&id)) {
+                state.chains.entry(id.clone()).or_insert_with(|| {
+                    Held::new(Chain::new(id, epoch, since, interval, watched.after))
+                });
+            }
         }
         state.store_watched(&*self.disk)
     }
@@ -324,19 +357,24 @@ impl<S: ObjectStore> Digests<S> {
         }
         let mut state = self.state();
         let state = &mut *state;
-        let mut courses = Courses { watched: &state.watched, is_drained: &is_drained, last: None };
+        let mut courses =
+            Courses { watched: &state.watched, is_drained: &is_drained, now, last: None };
         let mut due = Vec::new();
         let mut probes = Probes::default();
+        let mut ahead = None;
         for (id, held) in &mut state.chains {
             let refusal = held.refusal.as_ref().map(|refusal| refusal.pause);
-            if held.is_busy || refusal.is_some_and(|pause| pause.next_try > now) {
+            if held.is_busy || refusal.is_some_and(|pause| pause.lasts(now, &self.retry)) {
                 continue;
             }
             let of_trail = state.refusing.get(&id.trail);
-            if of_trail.is_some_and(|pause| pause.next_try > now) {
+            if of_trail.is_some_and(|pause| pause.lasts(now, &self.retry)) {
                 continue;
             }
             let course = courses.of(&mut held.chain, interval);
+            if held.chain.is_ahead(interval, now) {
+                ahead = ahead.max(Some(held.chain.next_start));
+            }
             let unlisted_since = match held.chain.is_ended {
                 true => state.receipts.oldest(id),
                 false => None,
@@ -344,13 +382,15 @@ impl<S: ObjectStore> Digests<S> {
             if held.chain.prepared.is_some()
                 || held.chain.next_cut(course, interval, now, unlisted_since).is_some()
             {
-                let one = DueChain { id: id.clone(), course };
+                let is_probe = of_trail.is_some();
+                let one = DueChain { id: id.clone(), course, is_probe };
                 match of_trail {
                     Some(_) => probes.add(one, refusal.map(|pause| pause.failures)),
                     None => due.push(one),
                 }
             }
         }
+        state.report.ahead = ahead;
         let is_tried = |trail: &TrailArn| !state.is_idle(trail);
         due.extend(probes.into_due().filter(|one| !is_tried(one.trail())));
         for one in &due {
@@ -378,7 +418,10 @@ impl<S: ObjectStore> Digests<S> {
     /// Writes the digests that a chain owes, in order. `random` is drawn from 0 to 1, for the pause
     /// after a failure.
     pub async fn advance(&self, due: &DueChain, now: impl Fn() -> Timestamp, random: f64) {
-        let DueChain { id, course } = due;
+        let DueChain { id, course, is_probe } = due;
+        if !is_probe && self.leave_alone(id, now()) {
+            return;
+        }
         let Some(chain) = self.state().chains.get(id).map(|held| held.chain.clone()) else {
             return;
         };
@@ -398,13 +441,13 @@ impl<S: ObjectStore> Digests<S> {
             }
         }
         if let Err(error) = result {
-            if let DigestError::Store(error) = &error {
-                let before = state.refusing.get(&id.trail).copied();
-                let pause = Pause::after(before, &self.retry, now, random);
-                state.refusing.insert(id.trail.clone(), pause);
-                if error.is_of_the_destination() {
-                    self.statuses.refused(&id.trail, &error.code);
-                }
+            let before = state.refusing.get(&id.trail).copied();
+            let pause = Pause::after(before, &self.retry, now, random);
+            state.refusing.insert(id.trail.clone(), pause);
+            if let DigestError::Store(error) = &error
+                && error.is_of_the_destination()
+            {
+                self.statuses.refused(&id.trail, &error.code);
             }
             let before = held.refusal.take();
             if before.is_none() {
@@ -415,6 +458,16 @@ impl<S: ObjectStore> Digests<S> {
             let pause = Pause::after(before, &self.retry, now, random);
             held.refusal = Some(Refusal { since, pause, error: error.to_string() });
         }
+    }
+
+    /// Whether a chain is not to be tried: another one of its trail was refused since it was taken.
+    fn leave_alone(&self, id: &ChainId, now: Timestamp) -> bool {
+        let mut state = self.state();
+        let refuses = state.refusing.get(&id.trail).is_some_and(|one| one.lasts(now, &self.retry));
+        if let Some(held) = state.chains.get_mut(id).filter(|_| refuses) {
+            held.is_busy = false;
+        }
+        refuses
     }
 
     /// How trails fare with their digests.
@@ -579,7 +632,10 @@ impl<S: ObjectStore> Digests<S> {
     fn is_moved(&self, id: &ChainId, prepared: &Prepared) -> bool {
         let state = self.state();
         let watched = state.watched.get(&id.trail);
-        watched.is_some_and(|one| one.place.bucket != prepared.bucket)
+        watched.is_some_and(|one| {
+            let key = id.key(one.place.prefix.as_ref(), prepared.cut.end, prepared.cut.kind);
+            one.place.bucket != prepared.bucket || key != prepared.key
+        })
     }
 
     fn to_put(&self, id: &ChainId, prepared: &Prepared) -> Put {
@@ -609,7 +665,18 @@ impl<S: ObjectStore> Digests<S> {
             Object::Whole(body, metadata) => {
                 let is_ours =
                     unpack(&body, length).is_some_and(|it| it == prepared.body.as_bytes());
-                Ok(is_ours && metadata == put.metadata)
+                if is_ours && !metadata.contains_key(SIGNATURE) {
+                    return Err(StoreError {
+                        code: "NoMetadata".into(),
+                        message: format!(
+                            "{} is without its signature: the store keeps no user metadata",
+                            put.key
+                        ),
+                    });
+                }
+                // A store may add its own.
+                let is_kept = |(name, value)| metadata.get(name) == Some(value);
+                Ok(is_ours && put.metadata.iter().all(is_kept))
             }
             Object::TooLong => Ok(false),
             Object::Missing => Err(StoreError {
@@ -662,6 +729,7 @@ impl Probes {
 struct Courses<'a, D> {
     watched: &'a BTreeMap<TrailArn, Watched>,
     is_drained: &'a D,
+    now: Timestamp,
     last: Option<(&'a Watched, bool)>,
 }
 
@@ -686,6 +754,12 @@ impl<D: Fn(&TrailArn, BatchId) -> bool> Courses<'_, D> {
         let begins_again = watched.phase == Phase::Running && watched.epoch != chain.epoch;
         if begins_again && chain.is_ended && chain.prepared.is_none() {
             chain.restart(watched.epoch, watched.since, interval);
+        }
+        if chain.previous.is_none()
+            && chain.prepared.is_none()
+            && chain.is_ahead(interval, self.now)
+        {
+            chain.begin(watched::begin(watched, interval, self.now), interval);
         }
         watched.course(chain.epoch, is_drained)
     }
@@ -747,19 +821,20 @@ impl State {
     /// A chain begins when its first log file is delivered.
     fn begin(&mut self, id: ChainId, now: Timestamp, interval: Duration, listed_through: u64) {
         let watched = self.watched.get(&id.trail);
-        let Some(watched) = watched.filter(|_| !self.chains.contains_key(&id)) else { return };
+        let is_there = self.chains.contains_key(&id) || self.damaged_chains.contains(&path(&id));
+        let Some(watched) = watched.filter(|_| !is_there) else { return };
         let since = watched::begin(watched, interval, now);
         let chain = Chain::new(id.clone(), watched.epoch, since, interval, listed_through);
         self.chains.insert(id, Held::new(chain));
     }
 
     /// Chains whose beginning a crash forgot.
-    fn begin_waiting(&mut self, interval: Duration) {
+    fn begin_waiting(&mut self, interval: Duration, now: Timestamp) {
         let waiting: Vec<(ChainId, u64)> =
             self.receipts.waiting().map(|(id, number)| (id.clone(), number)).collect();
         for (id, number) in waiting {
             if let Some(written) = self.receipts.oldest(&id) {
-                self.begin(id, written, interval, number - 1);
+                self.begin(id, written.min(now), interval, number - 1);
             }
         }
     }
@@ -827,12 +902,14 @@ impl State {
     }
 }
 
-/// The chains of trails that are watched. What is left of others is removed.
+/// The chains of trails that are watched, and the files of those that are damaged. What is left of other
+/// trails is removed.
 fn read_chains(
     disk: &dyn Disk,
     watched: &BTreeMap<TrailArn, Watched>,
-) -> Result<BTreeMap<ChainId, Held>, DigestError> {
+) -> io::Result<(BTreeMap<ChainId, Held>, HashSet<String>)> {
     let mut chains = BTreeMap::new();
+    let mut damaged = HashSet::new();
     for name in disk.list(DIRECTORY)? {
         let path = format!("{DIRECTORY}/{name}");
         if name.ends_with(".tmp") {
@@ -841,15 +918,22 @@ fn read_chains(
         if path == WATCHED || !name.ends_with(".json") {
             continue;
         }
-        let chain: Option<Chain> = document::read(disk, &path, FORMAT)
-            .map_err(|error| DigestError::Damaged(path.clone(), error))?;
-        let Some(chain) = chain else { continue };
+        let chain: Chain = match document::read(disk, &path, FORMAT) {
+            Ok(Some(chain)) => chain,
+            Ok(None) => continue,
+            Err(DocumentError::Disk(error)) => return Err(error),
+            Err(error) => {
+                tracing::error!(path, %error, "the state of a chain of digests is damaged");
+                damaged.insert(path);
+                continue;
+            }
+        };
         match watched.contains_key(&chain.id.trail) {
             true => drop(chains.insert(chain.id.clone(), Held::new(chain))),
             false => disk.remove(&path)?,
         }
     }
-    Ok(chains)
+    Ok((chains, damaged))
 }
 
 /// Where a chain's state is.

@@ -180,7 +180,8 @@ impl Receipts {
                 receipts.disk.remove(&format!("{DIRECTORY}/{name}"))?;
                 continue;
             }
-            let number = u64::from_str_radix(&name, 16).ok().filter(|_| name.len() == 16);
+            let number = u64::from_str_radix(&name, 16).ok();
+            let number = number.filter(|number| name.len() == 16 && *number < u64::MAX);
             let Some(number) = number else {
                 receipts.damaged.push(name);
                 continue;
@@ -396,7 +397,10 @@ fn path(number: u64) -> String {
 }
 
 fn damaged(number: u64) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged", path(number)))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("{} is damaged; restart cairn, which goes on without it", path(number)),
+    )
 }
 
 fn frame(value: &impl Serialize) -> Vec<u8> {

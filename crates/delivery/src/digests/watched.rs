@@ -130,8 +130,12 @@ pub fn define(
         let logging_started =
             definitions.logging.get(&trail.arn).and_then(|logging| logging.started);
         let is_on = trail.is_logging && definition.validates_log_files;
-        let goes_on = before
-            .filter(|one| one.phase == Phase::Running && one.logging_started == logging_started);
+        let goes_on = before.filter(|one| {
+            one.phase == Phase::Running
+                && one.logging_started == logging_started
+                // Its digests lie in other folders: other chains begin.
+                && one.place.organization == place.organization
+        });
         match (is_on, goes_on, before) {
             (true, Some(before), _) => insert(Watched { place, ..before.clone() }),
             (true, None, before) => {
@@ -183,5 +187,10 @@ fn off(watched: Watched, now: Timestamp) -> Watched {
 /// minute and second.
 #[must_use]
 pub fn begin(watched: &Watched, interval: Duration, now: Timestamp) -> Timestamp {
-    super::chain::last_on_grid(watched.since, interval, now).max(watched.since)
+    let begun = super::chain::last_on_grid(watched.since, interval, now);
+    // A beginning that lies further ahead is of a clock that was wrong.
+    match watched.since > now.plus(interval) {
+        true => begun,
+        false => begun.max(watched.since),
+    }
 }

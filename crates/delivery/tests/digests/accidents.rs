@@ -140,7 +140,6 @@ async fn of_a_trail_whose_bucket_refuses_one_chain_is_tried_at_a_time_each_in_it
 #[tokio::test]
 async fn what_is_owed_for_longer_than_a_month_begins_with_one_digest_for_all_before() {
     let world = World::new();
-    world.pass_to("01T00:00:00").await;
     world.now.set(at("09T15:29:23").plus(std::time::Duration::from_secs(40 * 24 * 3600)));
     world.tick().await;
     let found = world.found(HOME);
@@ -232,8 +231,90 @@ async fn receipts_that_rot_are_kept_and_told_of() {
     world.crash();
     world.deliver(HOME, 2).await;
     world.pass_to("09T16:29:23").await;
-    let damaged = world.digests.report().damaged;
-    assert_eq!(world.left_in("receipts"), damaged);
-    assert_eq!(damaged, [name]);
+    assert_eq!(world.digests.report().damaged, [format!("receipts/{name}")]);
+    assert_eq!(world.left_in("receipts"), [name]);
     assert_eq!(world.listed().len(), 1);
+}
+
+#[tokio::test]
+async fn a_chain_that_rots_waits_and_the_others_go_on() {
+    let mut world = World::new();
+    world.pass_to("09T15:30:00").await;
+    world.deliver("us-east-1", 1).await;
+    world.tick().await;
+    let before = world.left_in("digests");
+    let home = before.iter().find(|name| {
+        let text = world.disk.peek(&format!("digests/{name}")).unwrap();
+        **name != "trails.json" && String::from_utf8_lossy(&text).contains("_CloudTrail-Digest_eu-")
+    });
+    let home = format!("digests/{}", home.unwrap());
+    let whole = world.disk.peek(&home).unwrap();
+    world.disk.flip_bit(&home, 1000).unwrap();
+    world.crash();
+    let file = world.deliver(HOME, 2).await;
+    world.pass_to("09T16:29:23").await;
+    assert_eq!(world.digests.report().damaged, std::slice::from_ref(&home));
+    assert_eq!(world.chain(HOME).lines().count(), 1);
+    assert_eq!(world.chain("us-east-1").lines().count(), 2);
+    // Restored, it goes on where it was.
+    disk::replace(&world.disk, &home, &whole).unwrap();
+    world.crash();
+    world.tick().await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T16:29:23 1"#]]
+    .assert_eq(&world.chain(HOME));
+    assert!(world.listed().contains(&file));
+}
+
+#[tokio::test]
+async fn a_chain_that_was_moved_away_begins_anew_from_now() {
+    let mut world = World::new();
+    world.pass_to("09T15:29:23").await;
+    world.pass_to("09T18:40:00").await;
+    for name in world.left_in("digests").iter().filter(|name| *name != "trails.json") {
+        world.disk.remove(&format!("digests/{name}")).unwrap();
+    }
+    world.disk.sync_directory("digests").unwrap();
+    world.crash();
+    world.pass_to("09T19:30:00").await;
+    let chain = world.chain(HOME);
+    let anew: Vec<&str> = chain.lines().skip(4).collect();
+    assert_eq!(
+        anew,
+        ["|09T17:29:23 09T18:29:24 0", "09T18:29:24 09T19:29:23 0"],
+        "the name of its first digest is taken: {chain}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_keeps_no_metadata_is_told_of_and_makes_no_foreign_objects() {
+    let world = World::new();
+    world.store.forget_metadata();
+    world.pass_to("09T15:29:23").await;
+    let report = world.digests.report();
+    assert!(report.refused[0].error.contains("keeps no user metadata"), "{report:?}");
+    assert_eq!(report.foreign_objects, 0);
+    assert_eq!(world.store.objects().len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_wrong_prolongs_no_pause_and_begins_nothing_for_years() {
+    let mut world = World::new();
+    world.store.refuse("bucket", Some(error("RequestTimeTooSkewed")));
+    world.pass_to("10T15:29:23").await;
+    world.store.refuse("bucket", None);
+    world.pass_to("09T15:40:00").await;
+    assert_eq!(world.chain(HOME).lines().count(), 1, "tried again at once");
+    // A trail that was begun when the clock was a year ahead.
+    world.now.set(at("365T00:00:07"));
+    let mut other = world.trail().clone();
+    other.trail.arn = trail_arn("other");
+    world.change(|definitions| definitions.trails.push(other));
+    world.pass_to("09T15:41:00").await;
+    world.pass_to("09T16:41:00").await;
+    let digests = world.found(HOME);
+    let of_other = digests.iter().filter(|one| one.put.key.contains("_other_"));
+    assert_eq!(of_other.count(), 2, "the hour before, and an hour");
+    assert_eq!(world.digests.report().ahead, None);
 }

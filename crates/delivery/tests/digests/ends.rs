@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 use model::BatchId;
+use trails::{Definitions, Organization};
 
 use crate::world::{HOME, World, error};
 
@@ -114,6 +115,55 @@ async fn logging_that_starts_again_begins_a_chain_after_the_final_digest() {
         |09T14:30:02 09T15:30:02 0
         09T15:30:02 09T16:30:02 0"#]]
     .assert_eq(&world.chain(HOME));
+}
+
+#[tokio::test]
+async fn a_trail_that_becomes_one_of_the_organization_begins_chains_in_other_folders() {
+    let mut world = World::new();
+    let organization = Organization {
+        id: "o-abc123defg".parse().unwrap(),
+        management_account: crate::world::ACCOUNT.parse().unwrap(),
+        members: Vec::new(),
+    };
+    world.definitions.organization = Some(organization);
+    let mut told = Vec::new();
+    for (time, is_organization) in [
+        ("09T15:40:00", false),
+        ("09T17:40:00", true),
+        ("09T19:40:00", false),
+        ("09T21:40:00", true),
+    ] {
+        world.pass_to(time).await;
+        let of_organization = |definitions: &mut Definitions| {
+            definitions.trails[0].trail.is_organization = is_organization;
+        };
+        world.change(of_organization);
+        world.tick().await;
+        told.push(world.digests.report().chains);
+    }
+    world.pass_to("09T22:50:00").await;
+    assert_eq!(told, [1, 1, 1, 1], "one goes on at a time");
+    let mut ends: Vec<(bool, String, String)> = Vec::new();
+    for one in world.found(HOME) {
+        let is_of_organization = one.put.key.contains("/o-abc123defg/");
+        ends.push((is_of_organization, one.digest.digest_start_time, one.digest.digest_end_time));
+    }
+    let of = |organization: bool| {
+        let of = ends.iter().filter(|(is_of, ..)| *is_of == organization);
+        of.map(|(_, start, end)| format!("{} {}", &start[8..19], &end[8..19])).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of(true),
+        [
+            "09T16:40:00 09T17:40:00",
+            "09T17:40:00 09T18:40:00",
+            "09T18:40:00 09T19:40:00",
+            "09T19:40:00 09T19:40:01",
+            "09T20:40:00 09T21:40:00",
+            "09T21:40:00 09T22:40:00",
+        ]
+    );
+    assert_eq!(of(false).len(), 8, "{:?}", of(false));
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ impl World {
 
     fn empty(now: Timestamp) -> World {
         let (disk, store) = (SimulatedDisk::new(), MemoryStore::default());
-        let digests = open(&store, &disk, &[], &[]);
+        let digests = open(&store, &disk, &[], &[], now);
         let (sealed, parked) = (Vec::new(), Vec::new());
         let definitions = Definitions::default();
         World { store, disk, digests, definitions, now: Cell::new(now), sealed, parked }
@@ -105,7 +105,7 @@ impl World {
     /// A crash, and a start that finds what was synced.
     pub fn crash(&mut self) {
         self.disk.lose_power(&mut |_| 0);
-        self.digests = open(&self.store, &self.disk, &self.sealed, &self.parked);
+        self.digests = open(&self.store, &self.disk, &self.sealed, &self.parked, self.now.get());
         let boundary = self.sealed.iter().max().copied().unwrap_or(BatchId(0));
         self.digests.define(&self.definitions, self.now.get(), boundary).unwrap();
     }
@@ -253,11 +253,12 @@ fn open(
     disk: &SimulatedDisk,
     batches: &[BatchId],
     parked: &[LogFileHeader],
+    now: Timestamp,
 ) -> Digests<MemoryStore> {
     let found = OnTheirWay { batches, parked };
     let process = || disk.process();
     let (disk, retry) = (Arc::new(process()), RetrySettings::default());
     let settings = KeySettings::default();
     let keys = KeyRing::open(Arc::new(process()), Arc::new(key), settings).unwrap();
-    Digests::open(store.clone(), disk, Arc::new(keys), HOUR, retry, &found).unwrap()
+    Digests::open(store.clone(), disk, Arc::new(keys), HOUR, retry, &found, now).unwrap()
 }
