@@ -132,6 +132,7 @@ impl World {
         self.wait(ahead.as_secs() + 3).await;
         run::drain(self).await?;
         run::drain(self).await?;
+        self.stretches.given_up.extend(self.process().digests.report().given_up);
         let evidence = Evidence::gather(self)?;
         evidence.check_chains(self)?;
         evidence.check_files(self)?;

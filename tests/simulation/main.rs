@@ -8,8 +8,9 @@
 //! seed decides everything, whose turn it is included, so that a run can be repeated:
 //! `CAIRN_TEST_SEED=7` runs one seed, `CAIRN_TEST_SEEDS=20000` so many (`make simulate`).
 //!
-//! What is checked when all faults have ceased is written down in [`verdict`], what is checked at
-//! every step in [`world`]. That the checks can fail is shown by [`mistakes`].
+//! What is checked when all faults have ceased is written down in [`verdict`], and for digests in
+//! [`chains`] and [`stretches`]; what is checked at every step in [`world`]. That the checks can fail is
+//! shown by [`mistakes`].
 #![allow(clippy::unwrap_used)]
 
 mod calls;

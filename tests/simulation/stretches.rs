@@ -7,6 +7,7 @@
 //! | stopped or gone, after it was logging with validation | is listed, unless the disk was at fault |
 //! | logging without validation, or never with it | is not listed |
 //! | some of both | may be listed: it depends on where a crash cut in |
+//! | logging with validation, and it ceased, and its bucket refused its last digests for too long | may be listed |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,8 @@ pub struct Stretches {
     pub had_damage: bool,
     /// Parked files that were given up, and that somebody restored.
     pub restored: BTreeSet<Place>,
+    /// Trails whose last digests were refused for too long.
+    pub given_up: BTreeSet<TrailArn>,
 }
 
 /// What is to become of a log file.
@@ -75,6 +78,10 @@ impl Stretches {
         let order = |number: usize| self.told[number].get(trail).copied();
         let is_on = |number: usize| matches!(order(number), Some(Order::On(_)));
         let mut while_there = first..=last;
+        let ends = (first..self.told.len()).any(|number| !is_on(number));
+        if ends && self.given_up.contains(trail) {
+            return Demand::Either;
+        }
         if while_there.clone().all(is_on) {
             return Demand::Listed;
         }
@@ -170,15 +177,15 @@ fn parked_file(bytes: &[u8]) -> Option<LogFile> {
 /// The segment that a log file was made of, by its key: eight digits to the base of 62.
 fn segment(key: &str) -> Option<String> {
     let unique = key.strip_suffix(".json.gz")?.rsplit('_').next()?;
-    let digits = unique.get(..8)?.bytes();
-    let number = digits.fold(Some(0_u64), |number, digit| {
+    let mut digits = unique.get(..8)?.bytes();
+    let number = digits.try_fold(0_u64, |number, digit| {
         let value = match digit {
             b'0'..=b'9' => digit - b'0',
             b'A'..=b'Z' => digit - b'A' + 10,
             b'a'..=b'z' => digit - b'a' + 36,
             _ => return None,
         };
-        Some(number? * 62 + u64::from(value))
+        Some(number * 62 + u64::from(value))
     })?;
     Some(producer::segment::path(model::BatchId(number)))
 }

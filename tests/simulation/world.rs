@@ -321,7 +321,10 @@ impl World {
         if let Some(process) = self.process.take() {
             self.tally.count("notices", process.notifier.report().parked);
             self.tally.count("halts", u64::from(process.is_halted()));
-            self.tally.count("foreign digests", process.digests.report().foreign_objects);
+            let digests = process.digests.report();
+            self.tally.count("foreign digests", digests.foreign_objects);
+            self.tally.count("trails given up", digests.given_up.len() as u64);
+            self.stretches.given_up.extend(digests.given_up);
             for caller in &process.callers {
                 self.note_unknown(&caller.call);
             }

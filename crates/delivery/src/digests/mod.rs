@@ -103,6 +103,8 @@ pub struct DigestsReport {
     pub ahead: Option<Timestamp>,
     /// Objects met under a digest's name that Cairn did not put there.
     pub foreign_objects: u64,
+    /// Trails whose last digests were refused for too long: they are not tried any more.
+    pub given_up: Vec<TrailArn>,
     /// Files of receipts and chains that are damaged; they are kept.
     pub damaged: Vec<String>,
 }
@@ -409,6 +411,7 @@ impl<S: ObjectStore> Digests<S> {
         for (trail, is_over) in over {
             if !is_over {
                 tracing::error!(%trail, "the last digests of a trail were refused for too long and are given up");
+                state.report.given_up.push(trail.clone());
             }
             state.forget(&trail);
         }
