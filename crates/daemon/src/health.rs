@@ -164,6 +164,11 @@ impl Snapshot {
                 first.since, id.trail, id.account, id.region, first.error
             ));
         }
+        for trail in &self.digests.given_up {
+            warnings.push(format!(
+                "the last digests of {trail} were given up: its bucket refused them for too long after the trail was stopped or validated no more; mend the bucket, and start the trail again for new ones"
+            ));
+        }
         if let Some(ahead) = self.digests.ahead {
             warnings.push(format!(
                 "digests reach to {ahead}, which is ahead of the clock: one of both was wrong; none follow until then, and their log files wait; set the clock right if it is behind"
@@ -224,8 +229,10 @@ mod tests {
     }
 
     fn worst_digests() -> DigestsReport {
+        let trail: TrailArn =
+            "arn:aws:cloudtrail:eu-west-1:111111111111:trail/one".parse().unwrap();
         let id = model::ChainId {
-            trail: "arn:aws:cloudtrail:eu-west-1:111111111111:trail/one".parse().unwrap(),
+            trail: trail.clone(),
             organization: None,
             account: "222222222222".parse().unwrap(),
             region: "eu-west-1".parse().unwrap(),
@@ -234,7 +241,8 @@ mod tests {
             RefusedChain { id, since: Timestamp::EPOCH, error: "AccessDenied: no".into() };
         let damaged = vec!["receipts/0000000000000007".into(), "digests/12.json".into()];
         let ahead = Some(Timestamp::EPOCH);
-        DigestsReport { refused: vec![refused], ahead, damaged, ..DigestsReport::default() }
+        let (refused, given_up) = (vec![refused], vec![trail]);
+        DigestsReport { refused, ahead, given_up, damaged, ..DigestsReport::default() }
     }
 
     /// Everything at once.
@@ -290,6 +298,7 @@ mod tests {
             ("1 foreign objects hold names of log files or digests", "who may write to the bucket"),
             ("2 log files are not sent to their log groups", "mend the log group or its role"),
             ("digests of 1 chains wait, the first since 1970-01-01T00:00:00Z", "run `cairn doctor"),
+            ("the last digests of arn:aws:cloudtrail:", "mend the bucket"),
             ("digests reach to 1970-01-01T00:00:00Z", "set the clock right"),
             ("receipts/0000000000000007 is damaged", "`cairn validate` names the log files"),
             ("digests/12.json is damaged", "restore it from a backup"),
@@ -318,6 +327,7 @@ mod tests {
             "foreign objects hold names of log files",
             "not sent to their log groups",
             "chains wait",
+            "were given up: its bucket refused them",
             "is ahead of the clock",
             "is damaged: the log files that it tells of",
             "is damaged: no digests are written of its chain",

@@ -257,7 +257,7 @@ impl Found {
                 .all(|member| text(found, "message").contains(digest.says(member)));
             let has_end = text(found, "message").contains(digest.says("digestEndTime"));
             let is_first = text(found, "message").contains("is not known");
-            (!is_named && !(is_first && has_end)).then(|| digest.key.clone())
+            (!(is_named || (is_first && has_end))).then(|| digest.key.clone())
         })
     }
 
