@@ -296,14 +296,18 @@ impl Chains {
     fn take_broken(&mut self, name: &DigestName, fault: Fault, steps: &mut Vec<Step>) {
         let key = self.folder.key(name);
         let is_within = name.end <= self.scope.to || self.scope.to >= self.scope.now;
-        if self.is_selected(&name.chain) && is_within {
+        let is_selected = self.is_selected(&name.chain);
+        let is_excuse = is_selected || fault.0 == Problem::Unreadable;
+        if is_selected && is_within {
             let found = self.finding(&name.chain, &key, fault);
             self.count(name.chain.kind).add(Some(found.status));
             steps.push(Step::Tell(Event::Found(found)));
             steps.push(Step::Done(name.chain.clone(), key.clone()));
         }
         let chain = self.chains.entry(name.chain.clone()).or_default();
-        self.holes.push((chain.begin_of(name.end), name.end));
+        if is_excuse {
+            self.holes.push((chain.begin_of(name.end), name.end));
+        }
         chain.see(name, &key);
         chain.broken.push(Link { key, end: name.end, proof: None });
     }
@@ -332,7 +336,7 @@ impl Chains {
         let mut faults: Vec<Fault> = verified.as_ref().err().cloned().into_iter().collect();
         if is_believed {
             let followed = self.follow(name, &read);
-            self.holes.extend(followed.lost);
+            self.holes.extend(followed.lost.filter(|_| is_selected));
             faults.extend(followed.faults);
             if is_selected {
                 for found in followed.found {
@@ -365,7 +369,8 @@ impl Chains {
         }
         self.list(name, &key, &read, is_valid, is_selected && is_within, steps);
         let chain = self.chains.entry(name.chain.clone()).or_default();
-        if !is_valid {
+        // What nobody is told of must not excuse anything.
+        if !is_valid && is_selected {
             self.holes.push((chain.begin_of(read.end), read.end));
         }
         chain.is_over |= is_believed && !is_within;

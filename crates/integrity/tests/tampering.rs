@@ -646,11 +646,30 @@ async fn of_one_trail_alone_other_trails_digests_are_used_but_not_told() {
 }
 
 #[tokio::test]
+async fn a_forged_digest_of_another_trail_hides_no_log_file() {
+    check(
+        |world| {
+            world.scope.trail = Some(chain("audit", "eu-west-1").trail);
+            let mut forge = Forge::new(BUCKET, chain("ghost", "eu-west-1"), None);
+            forge.log_file(Folder::CloudTrail, hours(at(FIRST), 2));
+            forge.digest(hours(at(FIRST), 2), hours(at(FIRST), 3), foreign_key());
+            world.memory.objects.extend(forge.memory.objects);
+        },
+        expect![[r#"
+            Log file eu_20260309T1235Z_ghostxxx00000002 INVALID: not listed in any digest file
+            10/0/0 digests, 1/0/0 backfill, 9/1/0 log files, 0 other
+            2 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn of_one_trail_alone_other_accounts_are_left_alone() {
     check(
         |world| {
             world.scope.trail = Some(chain("audit", "eu-west-1").trail);
-            let mut other = chain("other", "eu-west-1");
+            let mut other = chain("audit", "eu-west-1");
             other.account = "222222222222".parse().unwrap();
             let mut forge = Forge::new(BUCKET, other, None);
             world::hours_of(&mut forge, &[1]);
