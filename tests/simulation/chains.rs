@@ -388,11 +388,16 @@ impl Found {
         previous_digest_s3_bucket.clone().zip(previous_digest_s3_object.clone())
     }
 
-    /// Whether it is of the same, after the same, in another bucket.
+    /// Where its trail wanted it: the bucket, and the prefix.
+    fn home(&self) -> (&str, Option<&str>) {
+        (&self.place.0, self.place.1.split_once("AWSLogs/").map(|(prefix, _)| prefix))
+    }
+
+    /// Whether it is of the same, after the same, in another bucket or under another prefix.
     fn is_rival_of(&self, other: &Found) -> bool {
         (&self.of, self.is_backfill, self.start) == (&other.of, other.is_backfill, other.start)
             && self.previous() == other.previous()
-            && self.place.0 != other.place.0
+            && self.home() != other.home()
     }
 
     fn check_length(&self, world: &World) -> Step {
