@@ -17,6 +17,7 @@
 //! 7. When no trail writes digests any more and all is quiet, neither receipts nor chains are left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use delivery::Put;
@@ -37,6 +38,12 @@ use crate::world::{Step, World};
 const FOREIGN_MAX: Duration = Duration::from_secs(16);
 /// What is owed for longer is covered by one digest.
 const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// What digests are verified with.
+static PUBLIC_KEYS: LazyLock<Vec<PublicKey>> = LazyLock::new(|| {
+    let public = |der: &&[u8]| SigningKey::from_pkcs8(der).unwrap().public().clone();
+    KEYS.iter().map(public).collect()
+});
 
 /// A digest's text.
 #[derive(Deserialize)]
@@ -182,8 +189,6 @@ impl World {
 
 impl Evidence {
     fn gather(world: &World) -> Result<Evidence, String> {
-        let public = |der: &&[u8]| SigningKey::from_pkcs8(der).unwrap().public().clone();
-        let keys: Vec<PublicKey> = KEYS.iter().map(public).collect();
         let mut evidence = Evidence { digests: Vec::new(), files: BTreeMap::new(), left_behind: 0 };
         for put in world.outside.store.objects() {
             if world.foreign.contains_key(&place(&put)) {
@@ -191,7 +196,7 @@ impl Evidence {
             }
             let told = |error: String| format!("s3://{}/{}: {error}", put.bucket, put.key);
             if is_digest(&put.key) {
-                evidence.digests.push(Found::read(&put, &keys).map_err(told)?);
+                evidence.digests.push(Found::read(&put, &PUBLIC_KEYS).map_err(told)?);
             } else {
                 let of = of(&put).ok_or_else(|| told("is it a log file?".into()))?;
                 let sha256 = sha256_hex(&gunzip(&put.body));
