@@ -159,7 +159,7 @@ impl World {
     pub fn prepared(&self) -> usize {
         let is_prepared = |path: &String| {
             let bytes = self.disk.peek(path).unwrap_or_default();
-            String::from_utf8_lossy(&bytes).contains(r#""prepared":{"#)
+            String::from_utf8_lossy(&bytes).contains(r#""prepared": {"#)
         };
         self.files("digests", |name| name.ends_with(".json"))
             .iter()

@@ -71,7 +71,7 @@ impl WatchedDisk {
             && match self.mistake {
                 Mistake::PutUnprepared => {
                     let state = self.disk.peek(from).unwrap_or_default();
-                    !String::from_utf8_lossy(&state).contains(r#""prepared":null"#)
+                    !String::from_utf8_lossy(&state).contains(r#""prepared": null"#)
                 }
                 Mistake::LetReceiptsGoFirst => true,
                 _ => false,

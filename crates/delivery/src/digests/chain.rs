@@ -22,6 +22,8 @@ use crate::store::Metadata;
 
 /// When more digests than this are owed, the first of them covers all before: 31 days of hours.
 const OWED_MAX: u32 = 31 * 24;
+/// A final digest waits so long at least, if its interval ends sooner.
+const GRACE: Duration = Duration::from_secs(300);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A chain's durable state.
@@ -98,7 +100,7 @@ pub enum Course {
     /// It goes on.
     Running,
     /// It was stopped at this moment. Its final digest waits for what was recorded before, but no
-    /// longer than to the end of the interval.
+    /// longer than to the end of the interval, or of the next one if five minutes are not over.
     Closing {
         /// The stop.
         at: Timestamp,
@@ -197,7 +199,7 @@ impl Chain {
                 before(now, interval.saturating_mul(OWED_MAX + 1)),
             );
             let end = next_end.max(owed);
-            let is_final = matches!(course, Course::Closing { at, .. } if at <= end);
+            let is_final = matches!(course, Course::Closing { at, .. } if at.plus(GRACE) <= end);
             return Some(Cut { kind: DigestKind::Standard, start, end, is_final });
         }
         let is_final = match course {

@@ -3,7 +3,7 @@
 //! | what happens | what becomes of the trail's chains |
 //! | --- | --- |
 //! | logging or validation is switched on | they begin, with a starting digest |
-//! | logging is stopped, the trail is deleted | a final digest, when all that was recorded before is delivered, or the interval ends; what comes later goes into backfill digests |
+//! | logging is stopped, the trail is deleted | a final digest, when all that was recorded before is delivered, or the interval ends (five minutes later at the soonest); what comes later goes into backfill digests |
 //! | validation is switched off | a final digest at once; what comes later is in none |
 //! | logging was stopped and started in the meantime | a final digest at once, and a starting digest after it |
 //!

@@ -60,6 +60,23 @@ async fn what_comes_after_the_final_digest_is_in_a_backfill_digest() {
 }
 
 #[tokio::test]
+async fn a_stop_just_before_the_end_of_an_interval_leaves_time_for_its_last_files() {
+    let mut world = World::new();
+    world.pass_to("09T16:29:22").await;
+    world.sealed.push(BatchId(7));
+    world.change(|definitions| definitions.trails[0].trail.is_logging = false);
+    world.pass_to("09T16:29:30").await;
+    world.deliver(HOME, 7).await;
+    world.sealed.clear();
+    world.pass_to("09T16:29:40").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T16:29:23 0
+        09T16:29:23 09T16:29:40 1"#]]
+    .assert_eq(&world.chain(HOME));
+}
+
+#[tokio::test]
 async fn validation_that_is_switched_off_ends_the_chain_at_once() {
     let mut world = World::new();
     world.pass_to("09T15:30:00").await;
