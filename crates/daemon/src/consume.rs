@@ -9,6 +9,7 @@ use tokio::io::{AsyncWriteExt, Stdout};
 use tokio::sync::Notify;
 
 use crate::cli::Verdict;
+use crate::interrupt::stopped;
 use crate::logging::{LogFormat, LogLevel};
 use crate::{aws, logging};
 
@@ -124,18 +125,4 @@ async fn queue_url(sqs: &aws_sdk_sqs::Client, queue: &str) -> anyhow::Result<Str
         ),
     })?;
     found.queue_url.with_context(|| format!("queue {queue} has no URL"))
-}
-
-async fn stopped() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let interrupted = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-        }
-        Err(_) => drop(interrupted.await),
-    }
 }

@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod health;
 pub mod http;
 pub mod http_client;
+mod interrupt;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;

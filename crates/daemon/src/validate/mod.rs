@@ -14,6 +14,7 @@ use model::Timestamp;
 
 use crate::aws;
 use crate::cli::Verdict;
+use crate::interrupt::stopped;
 use crate::serve::wall_clock;
 
 pub(crate) mod cloudtrail;
@@ -196,19 +197,5 @@ impl Validate {
             (false, 0) if summary.has_unverified() => Ok(Verdict::Bad),
             (false, 0) => Ok(Verdict::Good),
         }
-    }
-}
-
-async fn stopped() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let interrupted = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-        }
-        Err(_) => drop(interrupted.await),
     }
 }
