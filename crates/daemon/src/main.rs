@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use cairn_daemon::cli::Cli;
 use clap::Parser;
+use integrity::Plain;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -13,7 +14,10 @@ fn main() -> ExitCode {
     match ran {
         Ok(verdict) => verdict.into(),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "cairn: {error:#}");
+            // An error may quote what comes from outside.
+            let said = format!("{error:#}");
+            let lines: Vec<String> = said.lines().map(|line| Plain(line).to_string()).collect();
+            let _ = writeln!(std::io::stderr(), "cairn: {}", lines.join("\n"));
             ExitCode::from(2)
         }
     }

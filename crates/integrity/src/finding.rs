@@ -261,14 +261,14 @@ impl fmt::Display for Event {
     }
 }
 
-/// Text from outside, on one line and without commands for a terminal.
-struct Plain<'a>(&'a str);
+/// Text from outside, on one line, without commands for a terminal, and in the order in which it is read.
+pub struct Plain<'a>(pub &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|letter| match letter.is_control() {
-            true => write!(formatter, "{}", letter.escape_default()),
-            false => write!(formatter, "{letter}"),
+        self.0.chars().try_for_each(|letter| match letter {
+            '"' | '\'' | '\\' => write!(formatter, "{letter}"),
+            _ => write!(formatter, "{}", letter.escape_debug()),
         })
     }
 }

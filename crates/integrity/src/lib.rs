@@ -26,7 +26,7 @@ pub mod source;
 pub mod validate;
 
 pub use chain::Scope;
-pub use finding::{Count, Event, Finding, Problem, Standing, Subject, Summary};
+pub use finding::{Count, Event, Finding, Plain, Problem, Standing, Subject, Summary};
 pub use keys::{InvalidKeys, Keys, KnownKey};
 pub use layout::{DigestFolder, DigestName, LogName, Selection, find_folders};
 pub use proof::Proof;

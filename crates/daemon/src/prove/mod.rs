@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use aws_config::SdkConfig;
 use clap::Args;
 use integrity::proof::{BYTES_MAX, Broken, Listed, Made, MakeError, NotFound, Proven, Search};
-use integrity::{Counters, Keys, Proof};
+use integrity::{Counters, Keys, Plain, Proof};
 use model::Timestamp;
 
 use crate::aws;
@@ -244,7 +244,7 @@ impl Prove {
                 "the record is not in the {log_files} log files that {digests} digests list, of what was delivered from {from} to {to}; --start-time and --end-time search other times"
             ),
         };
-        writeln!(said, "cairn prove: {vain}")?;
+        writeln!(said, "cairn prove: {}", Plain(&vain))?;
         let advice = match newest {
             Some(newest) => format!(
                 "The newest digest there ends at {newest}; what was delivered later can be proven when its digest is there."
@@ -256,7 +256,7 @@ impl Prove {
         writeln!(said, "{advice}")?;
         if *unreadable > 0 {
             writeln!(said, "{unreadable} objects could not be searched:")?;
-            troubles.iter().try_for_each(|trouble| writeln!(said, "  {trouble}"))?;
+            troubles.iter().try_for_each(|trouble| writeln!(said, "  {}", Plain(trouble)))?;
         }
         Ok(Verdict::Bad)
     }
@@ -267,7 +267,7 @@ fn fail(error: MakeError) -> anyhow::Result<Verdict> {
     match error {
         MakeError::Source(error) => Err(explained(&error)),
         MakeError::NotFound(_) | MakeError::Unprovable(_) => {
-            writeln!(io::stderr(), "cairn prove: {error}")?;
+            writeln!(io::stderr(), "cairn prove: {}", Plain(&error.to_string()))?;
             Ok(Verdict::Bad)
         }
     }

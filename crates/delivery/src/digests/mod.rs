@@ -404,7 +404,7 @@ impl<S: ObjectStore> Digests<S> {
         let over = state.watched.values().filter_map(|one| {
             let is_over = state.is_over(one, now, &is_drained);
             let ends =
-                is_over || (one.is_given_up(now, give_up_after) && state.is_idle(&one.trail));
+                is_over || (one.is_given_up(now, give_up_after) && state.is_refused(&one.trail));
             ends.then(|| (one.trail.clone(), is_over))
         });
         let over: Vec<(TrailArn, bool)> = over.collect();
@@ -876,6 +876,7 @@ impl State {
         let is_over = match watched.phase {
             Phase::Running => false,
             Phase::Off { .. } => true,
+            Phase::Stopped { is_deleted: false, .. } => false,
             Phase::Stopped { boundary, .. } => is_drained(&watched.trail, boundary),
         };
         let mut chains = self.chains.iter().filter(|(id, _)| id.trail == watched.trail);
@@ -892,6 +893,13 @@ impl State {
     /// Whether nobody writes a digest of a trail.
     fn is_idle(&self, trail: &TrailArn) -> bool {
         !self.chains.iter().any(|(id, held)| id.trail == *trail && held.is_busy)
+    }
+
+    /// Whether a chain of a trail is not at its end, and nobody writes one of them.
+    fn is_refused(&self, trail: &TrailArn) -> bool {
+        let mut chains = self.chains.iter().filter(|(id, _)| id.trail == *trail);
+        let is_unfinished = |held: &Held| !held.chain.is_ended || held.chain.prepared.is_some();
+        chains.any(|(_, held)| is_unfinished(held)) && self.is_idle(trail)
     }
 
     /// A trail's chains are over.

@@ -64,6 +64,8 @@ pub enum Phase {
         at: Timestamp,
         /// The last batch whose events were recorded before.
         boundary: BatchId,
+        /// Whether the trail is gone. One that is there may start again, and all its chains with it.
+        is_deleted: bool,
     },
     /// Validation was switched off.
     Off {
@@ -161,7 +163,7 @@ pub fn define(
         }
     }
     for (trail, before) in watched {
-        let deleted = || stopped(before.clone(), now, boundary);
+        let deleted = || deleted(stopped(before.clone(), now, boundary));
         defined.entry(trail.clone()).or_insert_with(deleted);
     }
     defined
@@ -169,8 +171,21 @@ pub fn define(
 
 fn stopped(watched: Watched, now: Timestamp, boundary: BatchId) -> Watched {
     match watched.phase {
-        Phase::Running => Watched { phase: Phase::Stopped { at: now, boundary }, ..watched },
+        Phase::Running => {
+            let phase = Phase::Stopped { at: now, boundary, is_deleted: false };
+            Watched { phase, ..watched }
+        }
         Phase::Stopped { .. } | Phase::Off { .. } => watched,
+    }
+}
+
+fn deleted(watched: Watched) -> Watched {
+    match watched.phase {
+        Phase::Stopped { at, boundary, .. } => {
+            let phase = Phase::Stopped { at, boundary, is_deleted: true };
+            Watched { phase, ..watched }
+        }
+        Phase::Running | Phase::Off { .. } => watched,
     }
 }
 

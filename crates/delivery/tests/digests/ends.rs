@@ -23,7 +23,11 @@ async fn a_stop_ends_the_chain_when_all_that_was_recorded_before_is_delivered() 
         |09T14:29:23 09T15:29:23 0
         09T15:29:23 09T15:40:11 1"#]]
     .assert_eq(&world.chain(HOME));
-    assert_eq!(world.left_in("digests"), ["trails.json"], "nothing is kept of it");
+    assert_eq!(world.left_in("digests").len(), 2, "it may start again");
+    world.change(|definitions| definitions.trails.clear());
+    world.pass_to("09T23:00:10").await;
+    world.tick().await;
+    assert_eq!(world.left_in("digests"), ["trails.json"], "nothing is kept of what is deleted");
 }
 
 #[tokio::test]
@@ -181,6 +185,27 @@ async fn a_trail_that_becomes_one_of_the_organization_begins_chains_in_other_fol
         ]
     );
     assert_eq!(of(false).len(), 8, "{:?}", of(false));
+}
+
+#[tokio::test]
+async fn all_chains_of_a_trail_begin_again_when_it_is_started() {
+    let mut world = World::new();
+    world.pass_to("09T15:30:00").await;
+    world.deliver("us-east-1", 1).await;
+    world.change(|definitions| definitions.trails[0].trail.is_logging = false);
+    world.pass_to("09T15:31:00").await;
+    world.pass_to("10T08:00:00").await;
+    world.crash();
+    world.change(|definitions| definitions.trails[0].trail.is_logging = true);
+    world.pass_to("10T09:00:00").await;
+    let expected = expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T15:31:00 1
+        |10T07:00:00 10T08:00:00 0
+        10T08:00:00 10T09:00:00 0"#]];
+    expected.assert_eq(&world.chain("us-east-1"));
+    let of_home = world.chain(HOME);
+    assert_eq!(of_home.lines().count(), 4, "{of_home}");
 }
 
 #[tokio::test]
