@@ -134,7 +134,8 @@ impl KeyRing {
         settings: KeySettings,
     ) -> Result<KeyRing, KeyRingError> {
         let state = file::read(&*disk)?;
-        for entry in &state.keys {
+        // The newest first: it names the KMS key of now.
+        for entry in state.keys.iter().rev() {
             match (&entry.private, &settings.custody) {
                 (Private::Plain(der), _) => drop(entry.unlock(&der.0)?),
                 (Private::Kms { named, .. }, Custody::Plain) => {

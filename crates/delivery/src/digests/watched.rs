@@ -64,7 +64,8 @@ pub enum Phase {
         at: Timestamp,
         /// The last batch whose events were recorded before.
         boundary: BatchId,
-        /// Whether the trail is gone. One that is there may start again, and all its chains with it.
+        /// Whether the trail is gone, or validates nothing any more. Else it may start again, and all its
+        /// chains with it.
         is_deleted: bool,
     },
     /// Validation was switched off.
@@ -154,9 +155,10 @@ pub fn define(
             }
             (false, _, Some(before)) => {
                 let before = Watched { place, ..before.clone() };
-                insert(match trail.is_logging {
-                    true => off(before, now),
-                    false => stopped(before, now, boundary),
+                insert(match (trail.is_logging, definition.validates_log_files) {
+                    (true, _) => off(before, now),
+                    (false, true) => stopped(before, now, boundary),
+                    (false, false) => deleted(stopped(before, now, boundary)),
                 });
             }
             (false, _, None) => {}
