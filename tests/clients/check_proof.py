@@ -64,6 +64,8 @@ def check(proof, key, event_id, folder):
 
 
 def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     path, pkcs1, event_id = sys.argv[1:]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
