@@ -99,6 +99,8 @@ pub struct Chains {
 struct Chain {
     /// The last digest that is believed.
     last: Option<Link>,
+    /// The end of the newest digest that is verified.
+    verified: Option<Timestamp>,
     /// Those behind it that are not, as no valid one: who follows one of them follows something.
     broken: Vec<Link>,
     /// Read, and its signature is told by the next.
@@ -256,12 +258,17 @@ impl Chains {
         (steps, ends)
     }
 
-    /// The end of the newest digest of all chains, and how long the intervals of that chain are.
+    /// The end of the newest digest of all chains, and how long the intervals of that chain are. Of
+    /// other trails' chains only what is verified counts: of the rest nobody is told.
     #[must_use]
     pub fn newest(&self) -> Option<(Timestamp, Duration)> {
         let standard = self.chains.iter().filter(|(name, _)| name.kind == DigestKind::Standard);
-        let ends = standard.filter_map(|(_, chain)| {
-            Some((chain.end(self.scope.now)?, chain.interval.unwrap_or(HOUR)))
+        let ends = standard.filter_map(|(name, chain)| {
+            let end = match self.is_selected(name) {
+                true => chain.end(self.scope.now),
+                false => chain.verified,
+            };
+            Some((end?, chain.interval.unwrap_or(HOUR)))
         });
         ends.max()
     }
@@ -384,6 +391,9 @@ impl Chains {
                 Some(held) if length > held => length.min(held * 2),
                 Some(held) => held,
             });
+        }
+        if is_valid {
+            chain.verified = chain.verified.max(Some(read.end));
         }
         let proof = signature.filter(|_| is_valid).map(|signature| (read.sha256, signature));
         let link = Link { key, end: read.end, proof };

@@ -90,6 +90,8 @@ pub enum Problem {
     OtherBucket,
     /// Log files of a kind that no digest lists.
     KindNotListed,
+    /// A folder has other trails' digests alone.
+    OtherTrails,
 }
 
 /// Something that was found.
@@ -180,9 +182,11 @@ impl Problem {
             Problem::Unreadable | Problem::SignatureNotInCopy | Problem::NotInCopy => {
                 Standing::Unverified
             }
-            Problem::Restarted | Problem::Ended | Problem::OtherBucket | Problem::KindNotListed => {
-                Standing::Note
-            }
+            Problem::Restarted
+            | Problem::Ended
+            | Problem::OtherBucket
+            | Problem::KindNotListed
+            | Problem::OtherTrails => Standing::Note,
             _ => Standing::Invalid,
         }
     }

@@ -102,6 +102,8 @@ struct Outcome {
     ends: Vec<End>,
     /// Log files of a folder without any digest: how many, of the first page.
     without_digests: Option<(DigestFolder, usize)>,
+    /// A folder that has other trails' digests alone.
+    of_others: Option<DigestFolder>,
 }
 
 /// The end of a chain, and what goes on after it.
@@ -130,7 +132,7 @@ pub async fn validate(
         progress,
     });
     let mut summary = Summary::default();
-    let (mut ends, mut without) = (Vec::new(), Vec::new());
+    let (mut ends, mut without, mut of_others) = (Vec::new(), Vec::new(), Vec::new());
     let is_about = |folder: &DigestFolder| shared.scope.is_about(folder);
     let mut folders = folders.into_iter().filter(is_about);
     let mut walks = VecDeque::new();
@@ -152,20 +154,20 @@ pub async fn validate(
         summary.merge(&outcome.summary);
         ends.extend(outcome.ends);
         without.extend(outcome.without_digests);
+        of_others.extend(outcome.of_others);
     }
-    for found in last_words(&shared.scope, &ends, &without, &mut summary) {
+    let mut found = last_words(&shared.scope, &ends, &mut summary);
+    if summary.chains > 0 {
+        found.extend(folders_without(&shared.scope.bucket, &without, &of_others, &mut summary));
+    }
+    for found in found {
         tell(Event::Found(found))?;
     }
     Ok(summary)
 }
 
 /// What only all folders together tell.
-fn last_words(
-    scope: &Scope,
-    ends: &[End],
-    without: &[(DigestFolder, usize)],
-    summary: &mut Summary,
-) -> Vec<Finding> {
+fn last_words(scope: &Scope, ends: &[End], summary: &mut Summary) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut newest: BTreeMap<_, Timestamp> = BTreeMap::new();
     let trail = |end: &ChainEnd| {
@@ -229,23 +231,34 @@ fn last_words(
         }
         found.push(told.between(*end, scope.to));
     }
-    if summary.chains > 0 {
-        for (folder, count) in without {
-            summary.other_invalid += 1;
-            let more = if *count >= 1000 { " or more" } else { "" };
-            let message = format!(
-                "{count}{more} log files and no digest: digests are missing, or no trail validates here"
-            );
-            let key = folder.digests();
-            found.push(Finding::new(
-                Subject::Folder,
-                (&scope.bucket, &key),
-                Problem::NoDigests,
-                message,
-            ));
-        }
-    }
     found
+}
+
+/// The folders that have no digests, or none of the trail, though it has some elsewhere.
+fn folders_without(
+    bucket: &str,
+    without: &[(DigestFolder, usize)],
+    of_others: &[DigestFolder],
+    summary: &mut Summary,
+) -> Vec<Finding> {
+    let finding = |folder: &DigestFolder, problem, message: String| {
+        Finding::new(Subject::Folder, (bucket, &folder.digests()), problem, message)
+    };
+    summary.other_invalid += without.len() as u64;
+    summary.notes += of_others.len() as u64;
+    let empty = without.iter().map(|(folder, count)| {
+        let more = if *count >= 1000 { " or more" } else { "" };
+        let message = format!(
+            "{count}{more} log files and no digest: digests are missing, or no trail validates here"
+        );
+        finding(folder, Problem::NoDigests, message)
+    });
+    let foreign = of_others.iter().map(|folder| {
+        let message =
+            "other trails' digests alone: this trail does not log here, or its digests are missing";
+        finding(folder, Problem::OtherTrails, message.to_owned())
+    });
+    empty.chain(foreign).collect()
 }
 
 fn grace(interval: Duration) -> Duration {
@@ -294,11 +307,12 @@ impl Walk {
             let without_digests = self.look_for_log_files().await?;
             let without_digests =
                 (without_digests > 0).then(|| (self.folder.clone(), without_digests));
-            return Ok(Outcome { summary, ends, without_digests });
+            return Ok(Outcome { summary, ends, without_digests, of_others: None });
         };
         if summary.chains == 0 {
             // Other trails' digests alone: which log files should be of this trail nobody can tell.
-            return Ok(Outcome { summary, ends, without_digests: None });
+            let of_others = Some(self.folder.clone());
+            return Ok(Outcome { summary, ends, without_digests: None, of_others });
         }
         let unlisted = self.walk_log_files(&chains, (newest, interval), &mut summary, &mut ends);
         let unlisted = unlisted.await?;
@@ -306,7 +320,7 @@ impl Walk {
         for one in deferred {
             self.tell_unlisted(&one, &mut summary).await;
         }
-        Ok(Outcome { summary, ends, without_digests: None })
+        Ok(Outcome { summary, ends, without_digests: None, of_others: None })
     }
 
     async fn tell(&self, event: Event) {
@@ -543,14 +557,12 @@ impl Walk {
                         || entry.modified.is_some_and(|at| chains.covers(at, Duration::ZERO));
                     if is_young && is_alive && !is_past {
                         summary.log_files_not_yet_listed += 1;
-                    } else if stamp > newest {
+                    } else if stamp > newest || !is_covered {
                         summary.log_files_not_covered += 1;
                         for end in ends.iter_mut().filter(|end| stamp > end.chain.end) {
                             end.later_files += 1;
                             end.last_stamp = end.last_stamp.max(Some(stamp));
                         }
-                    } else if !is_covered {
-                        summary.log_files_not_covered += 1;
                     } else if chains.is_in_doubt(stamp) || chains.is_in_doubt(delivered) {
                         summary.log_files_not_checked += 1;
                     } else if !chains.folders_listed.contains(&folder)

@@ -10,7 +10,7 @@ use cairn_integrity::{Metadata, Source};
 use cairn_tests::forge::{Forge, at, gzip, hours, keys, put_digest, read_digest};
 use expect_test::{Expect, expect};
 use model::digest::{ALGORITHM, SIGNATURE};
-use model::{Digest, Folder};
+use model::{Digest, Folder, Timestamp};
 use world::{BUCKET, FIRST, World, chain, foreign_key, key};
 
 /// Does something to the world, and compares what is told with what is expected.
@@ -554,8 +554,6 @@ async fn a_chain_that_begins_again_is_no_tampering() {
         |world| {
             for region in ["eu-west-1", "us-east-1"] {
                 let mut forge = Forge::new(BUCKET, chain("audit", region), None);
-                forge.log_file(Folder::CloudTrail, at("2026-03-09T17:00:00Z"));
-                forge.pending.clear();
                 let start = at("2026-03-09T18:12:00Z");
                 forge.digest(start, hours(start, 1), key());
                 forge.digest(hours(start, 1), hours(start, 2), key());
@@ -566,7 +564,6 @@ async fn a_chain_that_begins_again_is_no_tampering() {
             Digest file eu_audit_20260309T191200Z note: the chain begins again: no digests between 2026-03-09T15:30:15Z and 2026-03-09T18:12:00Z
             Digest file us_audit_20260309T191200Z note: the chain begins again: no digests between 2026-03-09T15:30:15Z and 2026-03-09T18:12:00Z
             19/0/0 digests, 1/0/0 backfill, 11/0/0 log files, 0 other
-            2 not covered
             5 notes
         "#]],
     )
@@ -658,6 +655,78 @@ async fn a_forged_digest_of_another_trail_hides_no_log_file() {
         expect![[r#"
             Log file eu_20260309T1235Z_ghostxxx00000002 INVALID: not listed in any digest file
             10/0/0 digests, 1/0/0 backfill, 9/1/0 log files, 0 other
+            2 notes
+        "#]],
+    )
+    .await;
+}
+
+/// Removes what a word names.
+fn remove_all(world: &mut World, is_gone: impl Fn(&str) -> bool) {
+    world.memory.objects.retain(|(_, key), _| !is_gone(key));
+}
+
+/// An object that is named as a digest of the trail `ghost`, of this Region and end.
+fn put_junk(world: &mut World, region: &str, end: Timestamp) -> String {
+    let mut forge = Forge::new(BUCKET, chain("ghost", region), None);
+    let key = forge.digest(hours(at(FIRST), 0), end, foreign_key());
+    world.put(
+        &key,
+        Stored { bytes: "junk".into(), ..forge.memory.objects.into_values().next().unwrap() },
+    );
+    key
+}
+
+#[tokio::test]
+async fn junk_named_as_another_trails_digest_hides_no_cut() {
+    check(
+        |world| {
+            world.scope.trail = Some(chain("audit", "eu-west-1").trail);
+            remove_all(world, |key| key.contains("_second_") || key.contains("us-east-1/"));
+            let digests = world.digests.clone();
+            for key in &digests[3..] {
+                world.remove(key);
+            }
+            world.scope.now = at("2026-03-09T18:00:00Z");
+            world.scope.to = world.scope.now;
+            put_junk(world, "eu-west-1", at("2026-03-09T17:59:00Z"));
+        },
+        expect![[r#"
+            Digest file eu_audit_20260309T143015Z INVALID: no digest after 2026-03-09T13:30:15Z, but 6 log files were delivered later, the last at about 2026-03-09T15:10:00Z: digests are missing, or log files were not validated any more
+            3/0/0 digests, 0/0/0 backfill, 2/0/0 log files, 1 other
+            6 not covered
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn junk_named_as_another_trails_digest_hides_no_empty_folder() {
+    check(
+        |world| {
+            world.scope.trail = Some(chain("audit", "eu-west-1").trail);
+            remove_all(world, |key| key.contains("CloudTrail-Digest/us-east-1/"));
+            put_junk(world, "us-east-1", at("2026-03-09T15:30:15Z"));
+        },
+        expect![[r#"
+            Folder CloudTrail-Digest/us-east-1/ INVALID: 3 log files and no digest: digests are missing, or no trail validates here
+            5/0/0 digests, 0/0/0 backfill, 6/0/0 log files, 1 other
+            1 notes
+        "#]],
+    )
+    .await;
+    // Digests of another trail that are truly signed: the trail may not log there.
+    check(
+        |world| {
+            world.scope.trail = Some(chain("audit", "eu-west-1").trail);
+            remove_all(world, |key| key.contains("CloudTrail-Digest/us-east-1/"));
+            let mut forge = Forge::new(BUCKET, chain("second", "us-east-1"), None);
+            world::hours_of(&mut forge, &[]);
+            world.memory.objects.extend(forge.memory.objects);
+        },
+        expect![[r#"
+            Folder CloudTrail-Digest/us-east-1/ note: other trails' digests alone: this trail does not log here, or its digests are missing
+            5/0/0 digests, 0/0/0 backfill, 6/0/0 log files, 0 other
             2 notes
         "#]],
     )
