@@ -121,10 +121,11 @@ impl Chain {
         Timestamp::from_millis(end.as_millis() - millis)
     }
 
-    /// The end of what is there, valid or not; not what only a name says of the future.
+    /// The end of what is there, valid or told not to be; not what nobody signed of the future.
     fn end(&self, now: Timestamp) -> Option<Timestamp> {
-        let broken = self.broken.iter().map(|link| link.end).filter(|end| *end <= now);
-        self.last.iter().map(|link| link.end).chain(broken).max()
+        let links = self.last.iter().chain(&self.broken);
+        let is_end = |link: &&Link| link.proof.is_some() || (link.is_told && link.end <= now);
+        links.filter(is_end).map(|link| link.end).max().max(self.verified)
     }
 
     /// The digest of a key, if it is the last one or one of those behind it.
@@ -145,6 +146,8 @@ struct Link {
     end: Timestamp,
     /// Its hash and signature, if it is valid.
     proof: Option<(String, String)>,
+    /// Whether somebody was told that it is not valid.
+    is_told: bool,
 }
 
 impl Chains {
@@ -212,7 +215,6 @@ impl Chains {
                 Some(signature) => self.settle(&name, digest, Some(signature), &mut steps),
                 None => {
                     let chain = self.chains.entry(name.chain.clone()).or_default();
-                    chain.is_over |= digest.start >= self.scope.to;
                     chain.waiting = Some((name, digest));
                 }
             },
@@ -302,21 +304,23 @@ impl Chains {
     /// A digest of which nothing is known but its name.
     fn take_broken(&mut self, name: &DigestName, fault: Fault, steps: &mut Vec<Step>) {
         let key = self.folder.key(name);
-        let is_within = name.end <= self.scope.to || self.scope.to >= self.scope.now;
-        let is_selected = self.is_selected(&name.chain);
-        let is_excuse = is_selected || fault.0 == Problem::Unreadable;
-        if is_selected && is_within {
+        let begin = self.chains.entry(name.chain.clone()).or_default().begin_of(name.end);
+        let is_within = begin < self.scope.to || self.scope.to >= self.scope.now;
+        // What nobody is told of must not excuse anything.
+        let is_about = self.is_selected(&name.chain) || fault.0 == Problem::Unreadable;
+        let is_told = is_about && is_within;
+        if is_told {
             let found = self.finding(&name.chain, &key, fault);
             self.count(name.chain.kind).add(Some(found.status));
             steps.push(Step::Tell(Event::Found(found)));
             steps.push(Step::Done(name.chain.clone(), key.clone()));
         }
         let chain = self.chains.entry(name.chain.clone()).or_default();
-        if is_excuse {
-            self.holes.push((chain.begin_of(name.end), name.end));
+        if is_told {
+            self.holes.push((begin, name.end));
         }
         chain.see(name, &key);
-        chain.broken.push(Link { key, end: name.end, proof: None });
+        chain.broken.push(Link { key, end: name.end, proof: None, is_told });
     }
 
     /// A digest whose signature is known, or known to be lost.
@@ -329,7 +333,6 @@ impl Chains {
     ) {
         let key = self.folder.key(name);
         let is_selected = self.is_selected(&name.chain);
-        let is_within = read.start < self.scope.to;
         let verified = match &signature {
             Some(signature) => read.verify(signature, &self.keys, &self.folder),
             None => Err((
@@ -339,7 +342,11 @@ impl Chains {
                 ),
             )),
         };
+        let is_valid = verified.is_ok();
         let is_believed = matches!(verified, Ok(()) | Err((Problem::SignatureNotInCopy, _)));
+        // One that is not valid may name any time: of a range up to now each is told.
+        let is_within =
+            read.start < self.scope.to || (!is_valid && self.scope.to >= self.scope.now);
         let mut faults: Vec<Fault> = verified.as_ref().err().cloned().into_iter().collect();
         if is_believed {
             let followed = self.follow(name, &read);
@@ -370,21 +377,21 @@ impl Chains {
                 steps.push(Step::Tell(Event::Found(found)));
             }
         }
-        let is_valid = verified.is_ok();
         if is_valid && name.chain.kind == DigestKind::Standard && read.previous().is_some() {
             self.covered.push((read.start, read.end));
         }
         self.list(name, &key, &read, is_valid, is_selected && is_within, steps);
         let chain = self.chains.entry(name.chain.clone()).or_default();
+        let is_told = !is_valid && is_selected && is_within;
         // What nobody is told of must not excuse anything.
-        if !is_valid && is_selected {
+        if is_told {
             self.holes.push((chain.begin_of(read.end), read.end));
         }
-        chain.is_over |= is_believed && !is_within;
+        chain.is_over |= is_valid && !is_within;
         chain.see(name, &key);
         let length = read.end.since(read.start);
         let is_first = read.previous().is_none();
-        if is_believed && (chain.interval.is_none() || !is_first) {
+        if (is_valid && !is_first) || (is_believed && chain.interval.is_none()) {
             // A final interval may be short, and one after an outage long.
             chain.interval = Some(match chain.interval {
                 None => length,
@@ -396,8 +403,8 @@ impl Chains {
             chain.verified = chain.verified.max(Some(read.end));
         }
         let proof = signature.filter(|_| is_valid).map(|signature| (read.sha256, signature));
-        let link = Link { key, end: read.end, proof };
-        if is_believed {
+        let link = Link { key, end: read.end, proof, is_told };
+        if is_valid || (is_believed && (is_told || !is_selected)) {
             chain.last = Some(link);
             chain.broken.clear();
         } else {

@@ -734,6 +734,79 @@ async fn junk_named_as_another_trails_digest_hides_no_empty_folder() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_of_another_trail_excuses_no_log_file_in_silence() {
+    check(
+        |world| {
+            world.scope.trail = Some(chain("audit", "eu-west-1").trail);
+            let mut forge = Forge::new(BUCKET, chain("planted", "eu-west-1"), None);
+            forge.log_file(Folder::CloudTrail, hours(at(FIRST), 2));
+            world.memory.objects.extend(forge.memory.objects);
+            let key = put_junk(world, "eu-west-1", hours(at(FIRST), 3));
+            world.memory.denied.insert((BUCKET.into(), key));
+        },
+        expect![[r#"
+            Digest file eu_ghost_20260309T133015Z UNVERIFIED: could not be read: AccessDenied: Access Denied
+            10/0/1 digests, 1/0/0 backfill, 9/0/0 log files, 0 other
+            1 not checked
+            2 notes
+        "#]],
+    )
+    .await;
+}
+
+/// A copy of these objects, without what a bucket knows of them.
+fn copy_of(world: &World) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for ((_, key), stored) in &world.memory.objects {
+        let path = copy.path().join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &stored.bytes).unwrap();
+    }
+    copy
+}
+
+#[tokio::test]
+async fn of_a_copy_an_unsigned_digest_of_the_future_hides_no_cut() {
+    let mut world = World::new();
+    remove_all(&mut world, |key| key.contains("_second_") || key.contains("us-east-1/"));
+    let last = read_digest(&world.memory, BUCKET, &world.digests[3]);
+    let digests = world.digests.clone();
+    for key in &digests[3..] {
+        world.remove(key);
+    }
+    let mut forge = Forge::new(BUCKET, chain("audit", "eu-west-1"), None);
+    let end = at("2098-01-01T00:00:00Z");
+    let future = forge.digest(end, hours(end, 1), foreign_key());
+    let mut digest = read_digest(&forge.memory, BUCKET, &future);
+    digest.previous_digest_s3_bucket = last.previous_digest_s3_bucket;
+    digest.previous_digest_s3_object = last.previous_digest_s3_object;
+    digest.previous_digest_hash_value = last.previous_digest_hash_value;
+    digest.previous_digest_signature = last.previous_digest_signature;
+    put_digest(&mut world.memory, &digest, foreign_key(), end);
+    let mut problems = Vec::new();
+    // The whole, and a range in the past.
+    for to in [world.scope.now, at("2026-03-11T00:00:00Z")] {
+        world.scope.to = to;
+        let copy = copy_of(&world);
+        let source = Source::directory(copy.path().to_owned());
+        let (found, summary) = world.validate_in(source, world.anew()).await;
+        problems.push(world::report(&found, &summary));
+    }
+    expect![[r#"
+        Digest file CloudTrail-Digest/eu-west-1/2098/01/01/111111111111_CloudTrail-Digest_eu-west-1_audit_us-east-1_20980101T010000Z UNVERIFIED: signature is not in the copy: no later digest tells it, and there is no CloudTrail-Digest/eu-west-1/2098/01/01/111111111111_CloudTrail-Digest_eu-west-1_audit_us-east-1_20980101T010000Z.metadata.json
+        Digest file CloudTrail-Digest/eu-west-1/2098/01/01/111111111111_CloudTrail-Digest_eu-west-1_audit_us-east-1_20980101T010000Z INVALID: begins at 2098-01-01T00:00:00Z, but the digest that it follows ends at 2026-03-09T13:30:15Z
+        Digest file eu_audit_20260309T143015Z INVALID: no digest after 2026-03-09T13:30:15Z, but 6 log files were delivered later, the last at about 2026-03-09T15:10:00Z: digests are missing, or log files were not validated any more
+        3/1/0 digests, 0/0/0 backfill, 2/0/0 log files, 1 other
+        6 not covered
+        --
+        Digest file eu_audit_20260309T133015Z UNVERIFIED: signature is not in the copy: no later digest tells it, and there is no eu_audit_20260309T133015Z.metadata.json
+        Digest file eu_audit_20260309T143015Z INVALID: no digest after 2026-03-09T13:30:15Z, but 6 log files were delivered later, the last at about 2026-03-09T15:10:00Z: digests are missing, or log files were not validated any more
+        2/0/1 digests, 0/0/0 backfill, 2/0/0 log files, 1 other
+        6 not covered
+    "#]].assert_eq(&problems.join("--\n"));
+}
+
+#[tokio::test]
 async fn of_one_trail_alone_other_accounts_are_left_alone() {
     check(
         |world| {
@@ -756,12 +829,7 @@ async fn of_one_trail_alone_other_accounts_are_left_alone() {
 #[tokio::test]
 async fn of_a_copy_signatures_are_taken_from_the_next_digest() {
     let world = World::new();
-    let copy = tempfile::tempdir().unwrap();
-    for ((_, key), stored) in &world.memory.objects {
-        let path = copy.path().join(key);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &stored.bytes).unwrap();
-    }
+    let copy = copy_of(&world);
     let source = || Source::directory(copy.path().to_owned());
     let (found, summary) = world.validate_in(source(), world.anew()).await;
     expect![[r#"
