@@ -75,6 +75,9 @@ pub struct ChainEnd {
     pub end: Timestamp,
     /// How long an interval of it is.
     pub interval: Duration,
+    /// From when until when valid digests follow each other, since it began and began again. The
+    /// first digest's interval, in which nothing was logged, does not count.
+    pub runs: Vec<(Timestamp, Timestamp)>,
 }
 
 /// The chains of a folder.
@@ -99,6 +102,8 @@ pub struct Chains {
 struct Chain {
     /// The last digest that is believed.
     last: Option<Link>,
+    /// From when until when valid digests follow each other.
+    runs: Vec<(Timestamp, Timestamp)>,
     /// The end of the newest digest that is verified.
     verified: Option<Timestamp>,
     /// Those behind it that are not, as no valid one: who follows one of them follows something.
@@ -253,6 +258,7 @@ impl Chains {
                     chain: name.clone(),
                     end,
                     interval,
+                    runs: chain.runs.clone(),
                 });
             }
         }
@@ -401,6 +407,10 @@ impl Chains {
         }
         if is_valid {
             chain.verified = chain.verified.max(Some(read.end));
+            match chain.runs.last_mut() {
+                Some((_, end)) if !is_first => *end = read.end.max(*end),
+                _ => chain.runs.push((if is_first { read.end } else { read.start }, read.end)),
+            }
         }
         let proof = signature.filter(|_| is_valid).map(|signature| (read.sha256, signature));
         let link = Link { key, end: read.end, proof, is_told };

@@ -181,18 +181,24 @@ fn last_words(scope: &Scope, ends: &[End], summary: &mut Summary) -> Vec<Finding
         if !is_overdue(scope, chain.end, chain.interval) {
             continue;
         }
-        let ChainEnd { folder, chain: name, end, interval } = chain;
-        let newest = newest[&trail(chain)];
+        let ChainEnd { folder, chain: name, end, interval, .. } = chain;
+        let trail_of = trail(chain);
+        let newest = newest[&trail_of];
+        // Chains that have begun again since tell nothing: the trail was stopped in between.
+        let runs = ends.iter().filter(|other| trail(&other.chain) == trail_of);
+        let runs = runs.flat_map(|other| &other.chain.runs);
+        let until = runs.filter(|(begin, _)| begin <= &chain.end).map(|(_, until)| *until).max();
+        let until = until.unwrap_or(chain.end);
         let next = DigestName { chain: name.clone(), end: end.plus(*interval) };
         let key = folder.key(&next);
         // Chains are written one after the other: when all of them stop, one may be a digest behind.
-        let behind = if is_overdue(scope, newest, *interval) { 2 } else { 1 };
-        let goes_on = newest >= end.plus(*interval * behind);
+        let behind = if is_overdue(scope, until, *interval) { 2 } else { 1 };
+        let goes_on = until >= end.plus(*interval * behind);
         if goes_on {
             // The hours that the trail's other chains have, and this one has not.
             let chains = Chains::new(Arc::new(scope.clone()), folder.clone(), Arc::default());
             let mut missing = Vec::new();
-            chains.name_missing(name, (*end, newest), *interval, None, &mut missing);
+            chains.name_missing(name, (*end, until), *interval, None, &mut missing);
             for lost in missing {
                 summary.digest_files.add(Some(lost.status));
                 found.push(lost);
@@ -201,9 +207,7 @@ fn last_words(scope: &Scope, ends: &[End], summary: &mut Summary) -> Vec<Finding
         let (problem, message) = match (goes_on, *later_files, last_stamp) {
             (true, ..) => (
                 Problem::NoDigestAfter,
-                format!(
-                    "no digest after {end}, but other chains of the trail go on until {newest}"
-                ),
+                format!("no digest after {end}, but other chains of the trail go on until {until}"),
             ),
             (false, 1.., Some(stamp)) => (
                 Problem::NoDigestAfter,
@@ -212,9 +216,10 @@ fn last_words(scope: &Scope, ends: &[End], summary: &mut Summary) -> Vec<Finding
                 ),
             ),
             _ => {
-                let known = match newest > *end {
-                    true => "other chains of the trail have one digest more",
-                    false => "nothing else was delivered since",
+                let known = match (until > *end, newest > *end) {
+                    (true, _) => "other chains of the trail have one digest more",
+                    (false, true) => "other chains of the trail have begun again since",
+                    (false, false) => "nothing else was delivered since",
                 };
                 (
                     Problem::Ended,

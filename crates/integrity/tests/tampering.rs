@@ -6,7 +6,7 @@ mod world;
 use std::time::Duration;
 
 use cairn_integrity::source::Stored;
-use cairn_integrity::{Metadata, Source};
+use cairn_integrity::{Metadata, Problem, Source};
 use cairn_tests::forge::{Forge, at, gzip, hours, keys, put_digest, read_digest};
 use expect_test::{Expect, expect};
 use model::digest::{ALGORITHM, SIGNATURE};
@@ -568,6 +568,46 @@ async fn a_chain_that_begins_again_is_no_tampering() {
         "#]],
     )
     .await;
+}
+
+/// A chain of the trail `audit` that begins again, with two digests.
+fn begin_again(world: &mut World, region: &str, start: Timestamp) {
+    let mut forge = Forge::new(BUCKET, chain("audit", region), None);
+    forge.digest(start, hours(start, 1), key());
+    forge.digest(hours(start, 1), hours(start, 2), key());
+    world.memory.objects.extend(forge.memory.objects);
+}
+
+#[tokio::test]
+async fn a_region_without_anything_more_after_a_stop_is_no_tampering() {
+    let mut world = World::new();
+    remove_all(&mut world, |key| key.contains("_second"));
+    begin_again(&mut world, "eu-west-1", at("2026-03-09T18:12:00Z"));
+    let (found, summary) = world.validate().await;
+    let ended = found.iter().filter(|found| found.problem == Problem::Ended);
+    let messages: Vec<_> = ended.map(|found| found.message.as_str()).collect();
+    expect![[r#"
+        no digest after 2026-03-09T20:12:00Z: the trail was stopped or deleted then, or digests are missing; nothing else was delivered since
+        no digest after 2026-03-09T15:30:15Z: the trail was stopped or deleted then, or digests are missing; other chains of the trail have begun again since"#]].assert_eq(&messages.join("\n"));
+    expect![[r#"
+        Digest file eu_audit_20260309T191200Z note: the chain begins again: no digests between 2026-03-09T15:30:15Z and 2026-03-09T18:12:00Z
+        12/0/0 digests, 1/0/0 backfill, 9/0/0 log files, 0 other
+        3 notes
+    "#]].assert_eq(&world::report(&found, &summary));
+    // What was cut of it while the others went on is missing.
+    let quiet: Vec<_> = world.all.iter().filter(|key| key.contains("t_us-east-1_audit_")).collect();
+    for key in quiet[3..].iter().map(|key| (*key).clone()).collect::<Vec<_>>() {
+        world.remove(&key);
+    }
+    expect![[r#"
+        Digest file eu_audit_20260309T191200Z note: the chain begins again: no digests between 2026-03-09T15:30:15Z and 2026-03-09T18:12:00Z
+        Digest file us_audit_20260309T143015Z INVALID: not found: no digest covers 2026-03-09T13:30:15Z to 2026-03-09T14:30:15Z
+        Digest file us_audit_20260309T153015Z INVALID: not found: no digest covers 2026-03-09T14:30:15Z to 2026-03-09T15:30:15Z
+        Digest file us_audit_20260309T143015Z INVALID: no digest after 2026-03-09T13:30:15Z, but other chains of the trail go on until 2026-03-09T15:30:15Z
+        10/2/0 digests, 0/0/0 backfill, 8/0/0 log files, 1 other
+        1 not covered
+        2 notes
+    "#]].assert_eq(&world.report().await);
 }
 
 #[tokio::test]
