@@ -80,6 +80,17 @@ pub struct ChainEnd {
     pub runs: Vec<(Timestamp, Timestamp)>,
 }
 
+/// The time between a chain's end and the first digest after it began again.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// The first digest after it.
+    pub key: String,
+    /// The end of the last digest before it.
+    pub from: Timestamp,
+    /// The end of the first digest after it: nothing was logged in its interval.
+    pub to: Timestamp,
+}
+
 /// The chains of a folder.
 pub struct Chains {
     scope: Arc<Scope>,
@@ -94,6 +105,8 @@ pub struct Chains {
     covered: Vec<(Timestamp, Timestamp)>,
     /// Times of digests that are missing, not valid or could not be read: what they list is not known.
     holes: Vec<(Timestamp, Timestamp)>,
+    /// Where chains began again.
+    pub gaps: Vec<Gap>,
     /// What it comes to so far.
     pub summary: Summary,
 }
@@ -168,6 +181,7 @@ impl Chains {
             folders_listed: HashSet::new(),
             covered: Vec::new(),
             holes: Vec::new(),
+            gaps: Vec::new(),
             summary: Summary::default(),
         }
     }
@@ -508,6 +522,9 @@ impl Chains {
                     false => format!("the chain begins again at {to}"),
                 };
                 followed.found.push(note(Problem::Restarted, message).between(from, to));
+                if self.is_selected(&name.chain) {
+                    self.gaps.push(Gap { key, from, to: read.end });
+                }
             }
             return followed;
         };

@@ -17,7 +17,7 @@ use model::{Folder, ListedFile, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::chain::{ChainEnd, Chains, Scope, Step};
+use crate::chain::{ChainEnd, Chains, Gap, Scope, Step};
 use crate::digest::{self, Fault, ReadDigest};
 use crate::finding::{Event, Finding, Problem, Standing, Subject, Summary};
 use crate::keys::Keys;
@@ -109,9 +109,21 @@ struct Outcome {
 /// The end of a chain, and what goes on after it.
 struct End {
     chain: ChainEnd,
-    /// Log files that were delivered after it and are not listed, and the last one's stamp.
-    later_files: u64,
-    last_stamp: Option<Timestamp>,
+    later: Unlisted,
+}
+
+/// Log files that were delivered while a chain had no digests: how many, and about when the last.
+#[derive(Clone, Copy, Default)]
+struct Unlisted {
+    count: u64,
+    last: Option<Timestamp>,
+}
+
+impl Unlisted {
+    fn add(&mut self, at: Timestamp) {
+        self.count += 1;
+        self.last = self.last.max(Some(at));
+    }
 }
 
 /// Validates these folders, and tells what is found, in order.
@@ -170,14 +182,25 @@ pub async fn validate(
 fn last_words(scope: &Scope, ends: &[End], summary: &mut Summary) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut newest: BTreeMap<_, Timestamp> = BTreeMap::new();
+    let mut runs: BTreeMap<_, Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
     let trail = |end: &ChainEnd| {
         (end.chain.trail.clone(), end.chain.home.clone(), end.folder.organization.clone())
     };
     for End { chain, .. } in ends {
         let held = newest.entry(trail(chain)).or_insert(chain.end);
         *held = chain.end.max(*held);
+        runs.entry(trail(chain)).or_default().extend(&chain.runs);
     }
-    for End { chain, later_files, last_stamp } in ends {
+    // Of each run the latest end of all that began before it.
+    for runs in runs.values_mut() {
+        runs.sort_unstable();
+        let mut latest = Timestamp::from_millis(0);
+        for (_, until) in runs {
+            latest = latest.max(*until);
+            *until = latest;
+        }
+    }
+    for End { chain, later } in ends {
         if !is_overdue(scope, chain.end, chain.interval) {
             continue;
         }
@@ -185,9 +208,9 @@ fn last_words(scope: &Scope, ends: &[End], summary: &mut Summary) -> Vec<Finding
         let trail_of = trail(chain);
         let newest = newest[&trail_of];
         // Chains that have begun again since tell nothing: the trail was stopped in between.
-        let runs = ends.iter().filter(|other| trail(&other.chain) == trail_of);
-        let runs = runs.flat_map(|other| &other.chain.runs);
-        let until = runs.filter(|(begin, _)| begin <= &chain.end).map(|(_, until)| *until).max();
+        let runs = &runs[&trail_of];
+        let begun = runs.partition_point(|(begin, _)| *begin <= chain.end);
+        let until = begun.checked_sub(1).map(|last| runs[last].1);
         let until = until.unwrap_or(chain.end);
         let next = DigestName { chain: name.clone(), end: end.plus(*interval) };
         let key = folder.key(&next);
@@ -204,15 +227,15 @@ fn last_words(scope: &Scope, ends: &[End], summary: &mut Summary) -> Vec<Finding
                 found.push(lost);
             }
         }
-        let (problem, message) = match (goes_on, *later_files, last_stamp) {
+        let (problem, message) = match (goes_on, later.count, later.last) {
             (true, ..) => (
                 Problem::NoDigestAfter,
                 format!("no digest after {end}, but other chains of the trail go on until {until}"),
             ),
-            (false, 1.., Some(stamp)) => (
+            (false, count @ 1.., Some(last)) => (
                 Problem::NoDigestAfter,
                 format!(
-                    "no digest after {end}, but {later_files} log files were delivered later, the last at about {stamp}: digests are missing, or log files were not validated any more"
+                    "no digest after {end}, but {count} log files were delivered later, the last at about {last}: digests are missing, or log files were not validated any more"
                 ),
             ),
             _ => {
@@ -304,7 +327,7 @@ impl Walk {
         let mut more = Summary::default();
         self.work_off(steps, &mut more).await;
         let mut ends: Vec<End> =
-            ends.into_iter().map(|chain| End { chain, later_files: 0, last_stamp: None }).collect();
+            ends.into_iter().map(|chain| End { chain, later: Unlisted::default() }).collect();
         let mut summary = std::mem::take(&mut chains.summary);
         summary.merge(&counts);
         summary.merge(&more);
@@ -319,8 +342,14 @@ impl Walk {
             let of_others = Some(self.folder.clone());
             return Ok(Outcome { summary, ends, without_digests: None, of_others });
         }
-        let unlisted = self.walk_log_files(&chains, (newest, interval), &mut summary, &mut ends);
+        let mut gaps: Vec<_> =
+            chains.gaps.iter().map(|gap| (gap.clone(), Unlisted::default())).collect();
+        let newest = (newest, interval);
+        let unlisted = self.walk_log_files(&chains, newest, &mut summary, &mut ends, &mut gaps);
         let unlisted = unlisted.await?;
+        for (gap, unlisted) in gaps {
+            self.tell_gap(&gap, unlisted, &mut summary).await;
+        }
         let deferred = self.read_on(unlisted).await?;
         for one in deferred {
             self.tell_unlisted(&one, &mut summary).await;
@@ -528,6 +557,7 @@ impl Walk {
         (newest, interval): (Timestamp, Duration),
         summary: &mut Summary,
         ends: &mut [End],
+        gaps: &mut [(Gap, Unlisted)],
     ) -> Result<Vec<Entry>, SourceError> {
         let scope = Arc::clone(&self.shared.scope);
         let is_past = scope.to < scope.now;
@@ -557,16 +587,21 @@ impl Walk {
                         continue;
                     }
                     let delivered = entry.modified.unwrap_or(stamp);
+                    // Stamps are rounded up, and old objects may be put anew.
+                    let at = stamp.min(delivered);
                     let is_young = delivered.plus(grace(interval)) > newest;
                     let is_covered = chains.covers(stamp, STAMP_AHEAD)
                         || entry.modified.is_some_and(|at| chains.covers(at, Duration::ZERO));
                     if is_young && is_alive && !is_past {
                         summary.log_files_not_yet_listed += 1;
-                    } else if stamp > newest || !is_covered {
+                    } else if at > newest || !is_covered {
                         summary.log_files_not_covered += 1;
-                        for end in ends.iter_mut().filter(|end| stamp > end.chain.end) {
-                            end.later_files += 1;
-                            end.last_stamp = end.last_stamp.max(Some(stamp));
+                        for end in ends.iter_mut().filter(|end| at > end.chain.end) {
+                            end.later.add(at);
+                        }
+                        let is_in = |gap: &Gap| gap.from < at && at <= gap.to;
+                        for (_, unlisted) in gaps.iter_mut().filter(|(gap, _)| is_in(gap)) {
+                            unlisted.add(at);
                         }
                     } else if chains.is_in_doubt(stamp) || chains.is_in_doubt(delivered) {
                         summary.log_files_not_checked += 1;
@@ -592,6 +627,18 @@ impl Walk {
             }
         }
         Ok(deferred)
+    }
+
+    async fn tell_gap(&self, gap: &Gap, unlisted: Unlisted, summary: &mut Summary) {
+        let Unlisted { count: count @ 1.., last: Some(last) } = unlisted else { return };
+        let Gap { key, from, to } = gap;
+        let message = format!(
+            "the chain begins again after {from}, but {count} log files were delivered until {to}, the last at about {last}: digests are missing, or log files were not validated then"
+        );
+        let place = (self.shared.scope.bucket.as_str(), key.as_str());
+        let found = Finding::new(Subject::Digest, place, Problem::NoDigestAfter, message);
+        summary.other_invalid += 1;
+        self.tell(Event::Found(found.between(*from, *to))).await;
     }
 
     async fn tell_unlisted(&self, one: &Entry, summary: &mut Summary) {

@@ -6,7 +6,7 @@ mod world;
 use std::time::Duration;
 
 use cairn_integrity::source::Stored;
-use cairn_integrity::{Metadata, Problem, Source};
+use cairn_integrity::{Metadata, Problem, Source, Standing};
 use cairn_tests::forge::{Forge, at, gzip, hours, keys, put_digest, read_digest};
 use expect_test::{Expect, expect};
 use model::digest::{ALGORITHM, SIGNATURE};
@@ -249,7 +249,7 @@ async fn the_newest_digest_of_the_only_chain_is_deleted() {
             world.remove(&key);
         },
         expect![[r#"
-            Digest file eu_audit_20260309T153015Z INVALID: no digest after 2026-03-09T14:30:15Z, but 2 log files were delivered later, the last at about 2026-03-09T15:10:00Z: digests are missing, or log files were not validated any more
+            Digest file eu_audit_20260309T153015Z INVALID: no digest after 2026-03-09T14:30:15Z, but 2 log files were delivered later, the last at about 2026-03-09T15:06:15Z: digests are missing, or log files were not validated any more
             4/0/0 digests, 0/0/0 backfill, 4/0/0 log files, 1 other
             2 not covered
         "#]],
@@ -611,6 +611,44 @@ async fn a_region_without_anything_more_after_a_stop_is_no_tampering() {
 }
 
 #[tokio::test]
+async fn digests_that_are_deleted_before_a_chain_begins_again_are_missed() {
+    // What they listed tells.
+    for restart in ["2026-03-09T18:12:00Z", "2026-03-09T15:42:00Z"] {
+        let mut world = World::new();
+        remove_all(&mut world, |key| key.contains("second") || key.contains("us-east-1/"));
+        world.remove(&world.digests[4].clone());
+        begin_again(&mut world, "eu-west-1", at(restart));
+        let found = world.validate().await.0;
+        let wrong: Vec<_> = found.iter().filter(|found| found.status != Standing::Note).collect();
+        assert_eq!(wrong.len(), 1, "{wrong:#?}");
+        assert_eq!(wrong[0].problem, Problem::NoDigestAfter, "{wrong:#?}");
+        let two = "but 2 log files were delivered";
+        assert!(wrong[0].message.contains(two), "{}", wrong[0].message);
+    }
+}
+
+#[tokio::test]
+async fn a_log_file_that_was_delivered_before_the_end_is_none_of_later() {
+    check(
+        |world| {
+            remove_all(world, |key| key.contains("second") || key.contains("us-east-1/"));
+            let mut forge = Forge::new(BUCKET, chain("planted", "eu-west-1"), None);
+            // Its name says 15:35.
+            let delivered = at("2026-03-09T15:29:00Z");
+            let key = forge.log_file(Folder::CloudTrail, at("2026-03-09T15:32:00Z"));
+            let planted = forge.memory.objects.remove(&(BUCKET.into(), key.clone())).unwrap();
+            world.put(&key, Stored { modified: Some(delivered), ..planted });
+        },
+        expect![[r#"
+            Log file eu_20260309T1535Z_plantedx00000002 INVALID: not listed in any digest file
+            5/0/0 digests, 0/0/0 backfill, 6/1/0 log files, 0 other
+            1 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn what_may_not_be_read_is_neither_valid_nor_invalid() {
     check(
         |world| {
@@ -732,7 +770,7 @@ async fn junk_named_as_another_trails_digest_hides_no_cut() {
             put_junk(world, "eu-west-1", at("2026-03-09T17:59:00Z"));
         },
         expect![[r#"
-            Digest file eu_audit_20260309T143015Z INVALID: no digest after 2026-03-09T13:30:15Z, but 6 log files were delivered later, the last at about 2026-03-09T15:10:00Z: digests are missing, or log files were not validated any more
+            Digest file eu_audit_20260309T143015Z INVALID: no digest after 2026-03-09T13:30:15Z, but 6 log files were delivered later, the last at about 2026-03-09T15:06:15Z: digests are missing, or log files were not validated any more
             3/0/0 digests, 0/0/0 backfill, 2/0/0 log files, 1 other
             6 not covered
         "#]],
