@@ -1,18 +1,19 @@
 //! How far a validation has come, to go on from there.
 //!
-//! Of each chain the last digest whose log files are all compared is kept, and what was found of
-//! them. Digests, links and listings are read again: they are few, and so nothing of them is
-//! believed that is not seen in the same run.
+//! Each digest whose log files are all compared is kept by what it says, and what was found of them.
+//! Digests, links and listings are read again: they are few, and so nothing of them is believed that
+//! is not seen in the same run. A digest that was missing, not valid or other than it is now has not
+//! been compared, wherever it stands; what could not be read may be readable now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::digest::Fault;
 use crate::finding::Problem;
-use crate::layout::{ChainName, DigestFolder};
 
 /// What is kept, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,14 +22,8 @@ pub struct Kept {
     pub asked: String,
     /// When it began: what came later is none of its business.
     pub begun: Timestamp,
-    /// By the folder and the name of a chain.
-    chains: BTreeMap<String, KeptChain>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct KeptChain {
-    /// The key of the last digest that is done.
-    done: String,
+    /// The digests that are done, each as 8 bytes of a hash of its key and what it says.
+    done: BTreeSet<u64>,
     /// Log files that are not valid, by the digest that lists them.
     faults: BTreeMap<String, BTreeMap<String, (Problem, String)>>,
 }
@@ -36,18 +31,41 @@ struct KeptChain {
 /// What is kept, shared by those who work.
 #[derive(Debug)]
 pub struct Progress {
-    kept: Mutex<Kept>,
+    state: Mutex<State>,
 }
 
-fn name_of(folder: &DigestFolder, chain: &ChainName) -> String {
-    format!("{folder}{} {} {:?}", chain.trail, chain.home, chain.kind)
+#[derive(Debug)]
+struct State {
+    kept: Kept,
+    /// Digests that are read and not done, by a hash of the key.
+    reading: HashMap<u64, Reading>,
+}
+
+/// A digest that is not done.
+#[derive(Debug)]
+struct Reading {
+    /// How it is kept.
+    id: u64,
+    /// Whether a log file of it was compared in this run.
+    is_compared: bool,
+    /// Whether one of them could not be read.
+    is_unreadable: bool,
+}
+
+fn hash_of(texts: &[&str]) -> u64 {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text);
+        hash.update([0]);
+    }
+    u64::from_le_bytes(hash.finalize()[..8].try_into().expect("8 of 32 bytes"))
 }
 
 impl Kept {
     /// Nothing is done yet.
     #[must_use]
     pub fn new(asked: String, begun: Timestamp) -> Kept {
-        Kept { asked, begun, chains: BTreeMap::new() }
+        Kept { asked, begun, done: BTreeSet::new(), faults: BTreeMap::new() }
     }
 }
 
@@ -55,58 +73,61 @@ impl Progress {
     /// Goes on from what was kept.
     #[must_use]
     pub fn new(kept: Kept) -> Progress {
-        Progress { kept: Mutex::new(kept) }
+        Progress { state: Mutex::new(State { kept, reading: HashMap::new() }) }
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Kept) -> T) -> T {
-        act(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What is to be kept now.
     #[must_use]
     pub fn kept(&self) -> Kept {
-        self.with(|kept| kept.clone())
+        self.with(|state| state.kept.clone())
     }
 
-    /// What was found of a log file, if the digest that lists it was done.
+    /// The digest of this key was read in this run, and what it says has this hash.
+    pub fn read(&self, digest: &str, sha256: &str) {
+        let id = hash_of(&[digest, sha256]);
+        let reading = Reading { id, is_compared: false, is_unreadable: false };
+        self.with(|state| state.reading.insert(hash_of(&[digest]), reading));
+    }
+
+    /// What was found of a log file, if the digest that lists it was done and says the same now.
     #[must_use]
-    pub fn recall(
-        &self,
-        folder: &DigestFolder,
-        chain: &ChainName,
-        digest: &str,
-        file: &str,
-    ) -> Option<Result<(), Fault>> {
-        self.with(|kept| {
-            let kept = kept.chains.get(&name_of(folder, chain))?;
-            (digest <= kept.done.as_str()).then_some(())?;
+    pub fn recall(&self, digest: &str, file: &str) -> Option<Result<(), Fault>> {
+        self.with(|State { kept, reading }| {
+            let reading = reading.get(&hash_of(&[digest]))?;
+            kept.done.contains(&reading.id).then_some(())?;
             let fault = kept.faults.get(digest).and_then(|files| files.get(file));
             Some(fault.map_or(Ok(()), |fault| Err(fault.clone())))
         })
     }
 
-    /// Keeps what was found of a log file.
-    pub fn found(
-        &self,
-        folder: &DigestFolder,
-        chain: &ChainName,
-        digest: &str,
-        file: &str,
-        fault: &Fault,
-    ) {
-        self.with(|kept| {
-            let kept = kept.chains.entry(name_of(folder, chain)).or_default();
-            let files = kept.faults.entry(digest.to_owned()).or_default();
-            files.insert(file.to_owned(), fault.clone());
+    /// Keeps what was found of a log file that was compared.
+    pub fn compared(&self, digest: &str, file: &str, result: &Result<(), Fault>) {
+        self.with(|State { kept, reading }| {
+            let Some(reading) = reading.get_mut(&hash_of(&[digest])) else { return };
+            reading.is_compared = true;
+            match result {
+                Err((Problem::Unreadable, _)) => reading.is_unreadable = true,
+                Err(fault) => {
+                    let files = kept.faults.entry(digest.to_owned()).or_default();
+                    files.insert(file.to_owned(), fault.clone());
+                }
+                Ok(()) => {
+                    kept.faults.get_mut(digest).and_then(|files| files.remove(file));
+                }
+            }
         });
     }
 
-    /// All log files of a digest are compared.
-    pub fn done(&self, folder: &DigestFolder, chain: &ChainName, digest: &str) {
-        self.with(|kept| {
-            let kept = kept.chains.entry(name_of(folder, chain)).or_default();
-            if kept.done.as_str() < digest {
-                digest.clone_into(&mut kept.done);
+    /// All log files of a digest are told.
+    pub fn done(&self, digest: &str) {
+        self.with(|State { kept, reading }| {
+            let done = reading.remove(&hash_of(&[digest]));
+            if let Some(done) = done.filter(|done| done.is_compared && !done.is_unreadable) {
+                kept.done.insert(done.id);
             }
         });
     }

@@ -21,7 +21,7 @@ use crate::chain::{ChainEnd, Chains, Gap, Scope, Step};
 use crate::digest::{self, Fault, ReadDigest};
 use crate::finding::{Event, Finding, Problem, Standing, Subject, Summary};
 use crate::keys::Keys;
-use crate::layout::{ChainName, DigestFolder, DigestName, LOG_FOLDERS};
+use crate::layout::{DigestFolder, DigestName, LOG_FOLDERS};
 use crate::log_file;
 use crate::pool::Pool;
 use crate::resume::Progress;
@@ -301,8 +301,8 @@ fn is_overdue(scope: &Scope, end: Timestamp, interval: Duration) -> bool {
 /// What comes out of a piece of work.
 enum Done {
     Tell(Event),
-    Checked { chain: ChainName, digest: String, file: ListedFile, result: Result<(), Fault> },
-    Digest(ChainName, String),
+    Checked { digest: String, file: ListedFile, result: Result<(), Fault> },
+    Digest(String),
 }
 
 enum Item {
@@ -456,6 +456,9 @@ impl Walk {
                 }
                 Some((name, read)) = reads.next(), if !reads.is_empty() && steps.is_empty() => {
                     if !chains.is_over(&name) {
+                        if let Ok(read) = &read {
+                            self.shared.progress.read(&self.folder.key(&name), &read.sha256);
+                        }
                         steps.extend(chains.take(name, read));
                     }
                 }
@@ -479,22 +482,20 @@ impl Walk {
     }
 
     fn do_step(&self, step: Step) -> BoxFuture<'_, Done> {
-        let (chain, digest, file) = match step {
+        let (digest, file) = match step {
             Step::Tell(event) => return std::future::ready(Done::Tell(event)).boxed(),
-            Step::Done(chain, key) => {
-                return std::future::ready(Done::Digest(chain, key)).boxed();
-            }
-            Step::Check(chain, digest, file) => (chain, digest, file),
+            Step::Done(_, key) => return std::future::ready(Done::Digest(key)).boxed(),
+            Step::Check(_, digest, file) => (digest, file),
         };
         let progress = &self.shared.progress;
-        if let Some(result) = progress.recall(&self.folder, &chain, &digest, &file.s3_object) {
+        if let Some(result) = progress.recall(&digest, &file.s3_object) {
             self.shared.reader.counters.log_files.fetch_add(1, Ordering::Relaxed);
-            return std::future::ready(Done::Checked { chain, digest, file, result }).boxed();
+            return std::future::ready(Done::Checked { digest, file, result }).boxed();
         }
         let reader = Arc::clone(&self.shared.reader);
         let work = async move {
             let result = reader.compare(&file).await;
-            Done::Checked { chain, digest, file, result }
+            Done::Checked { digest, file, result }
         };
         self.shared.pool.run(work).boxed()
     }
@@ -502,9 +503,10 @@ impl Walk {
     async fn take_done(&self, done: Done, summary: &mut Summary) {
         match done {
             Done::Tell(event) => self.tell(event).await,
-            Done::Digest(chain, key) => self.shared.progress.done(&self.folder, &chain, &key),
-            Done::Checked { chain, digest, file, result } => {
+            Done::Digest(key) => self.shared.progress.done(&key),
+            Done::Checked { digest, file, result } => {
                 let place = (file.s3_bucket.as_str(), file.s3_object.as_str());
+                self.shared.progress.compared(&digest, place.1, &result);
                 match result {
                     Ok(()) => {
                         summary.log_files.add(None);
@@ -515,8 +517,6 @@ impl Walk {
                         }
                     }
                     Err(fault) => {
-                        let progress = &self.shared.progress;
-                        progress.found(&self.folder, &chain, &digest, place.1, &fault);
                         let (problem, message) = fault;
                         let found = Finding::new(Subject::LogFile, place, problem, message);
                         summary.log_files.add(Some(found.status));

@@ -7,7 +7,7 @@ mod world;
 use std::sync::Arc;
 
 use cairn_integrity::{Kept, Progress, Source};
-use cairn_tests::forge::at;
+use cairn_tests::forge::{at, put_digest, read_digest};
 use proptest::prelude::*;
 use world::World;
 
@@ -141,4 +141,47 @@ async fn an_interrupted_validation_ends_with_the_same_report() {
     let source = Source::memory(world.memory.clone());
     let (found, summary) = world.validate_in(source, Arc::new(Progress::new(kept))).await;
     assert_eq!(world::report(&found, &summary), whole);
+}
+
+/// The report of a second run over `world`, which goes on from where a first one over `before` ended.
+async fn gone_on(before: &World, world: &World) -> String {
+    let progress = before.anew();
+    before.validate_in(Source::memory(before.memory.clone()), Arc::clone(&progress)).await;
+    let source = Source::memory(world.memory.clone());
+    let (found, summary) =
+        world.validate_in(source, Arc::new(Progress::new(progress.kept()))).await;
+    world::report(&found, &summary)
+}
+
+#[tokio::test]
+async fn what_was_not_read_before_an_interruption_is_read_after_it() {
+    let mut world = World::new();
+    let file = world.files[0].clone();
+    world.object(&file).bytes = "no gzip".into();
+    let digest = world.digests[1].clone();
+    // The digest that lists the file comes back; its signature, its bytes, or access to it do.
+    let (mut gone, mut unsigned, mut broken) = (world.clone(), world.clone(), world.clone());
+    gone.remove(&digest);
+    unsigned.object(&digest).metadata = Some(cairn_integrity::Metadata::new());
+    broken.object(&digest).bytes = "no gzip".into();
+    let mut denied = world.clone();
+    denied.memory.denied.insert((world::BUCKET.into(), digest.clone()));
+    let mut unreadable = world.clone();
+    unreadable.memory.denied.insert((world::BUCKET.into(), file));
+    for before in [gone, unsigned, broken, denied, unreadable] {
+        assert_eq!(gone_on(&before, &world).await, world.report().await);
+    }
+}
+
+#[tokio::test]
+async fn a_digest_that_says_something_else_after_an_interruption_is_compared_anew() {
+    let world = World::new();
+    let mut before = world.clone();
+    let mut digest = read_digest(&before.memory, world::BUCKET, &world.digests[4]);
+    digest.log_files.remove(0);
+    let put_at = before.object(&world.digests[4]).modified.unwrap();
+    put_digest(&mut before.memory, &digest, world::key(), put_at);
+    let mut after = world.clone();
+    after.object(&world.files[4]).bytes = "no gzip".into();
+    assert_eq!(gone_on(&before, &after).await, after.report().await);
 }
