@@ -152,7 +152,18 @@ fn json(text: &str) -> Result<Keys, InvalidKeys> {
         };
         let from = moment(printed.validity_start_time, "ValidityStartTime")?;
         let to = moment(printed.validity_end_time, "ValidityEndTime")?;
-        keys.add(KnownKey { key, valid: from.zip(to), region: None });
+        let valid = match (from, to) {
+            (Some(from), Some(to)) => Some((from, to)),
+            (None, None) => None,
+            (from, _) => {
+                let missing = if from.is_none() { "ValidityStartTime" } else { "ValidityEndTime" };
+                let place = place(missing);
+                return Err(InvalidKeys(format!(
+                    "{place} is missing; give both validity times, or none to trust the key for any time"
+                )));
+            }
+        };
+        keys.add(KnownKey { key, valid, region: None });
     }
     Ok(keys)
 }
@@ -305,6 +316,19 @@ mod tests {
         ] {
             let error = Keys::parse(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_only_one_of_its_times_is_refused() {
+        let value = STANDARD.encode(SigningKey::generate().unwrap().public().pkcs1());
+        for (told, missing) in [
+            (r#""ValidityStartTime":1773064800"#, "PublicKeyList[0].ValidityEndTime is missing"),
+            (r#""ValidityEndTime":1773064800"#, "PublicKeyList[0].ValidityStartTime is missing"),
+        ] {
+            let text = format!(r#"{{"PublicKeyList":[{{"Value":"{value}",{told}}}]}}"#);
+            let error = Keys::parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(missing), "{error}");
         }
     }
 
