@@ -952,3 +952,16 @@ async fn missing_hours_are_named_even_when_thousands_are() {
     let hour = Duration::from_secs(3600);
     assert_eq!(found[0].from, Some(first.plus(hour).to_iso_seconds()));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_that_leads_nowhere_hides_nothing_beside_it() {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::create_dir(copy.path().join("a")).unwrap();
+    std::fs::write(copy.path().join("a/file"), "x").unwrap();
+    std::os::unix::fs::symlink("nowhere", copy.path().join("a/link")).unwrap();
+    let source = Source::directory(copy.path().to_owned());
+    let page = source.list("", "a/", "").next_page().await.unwrap().unwrap();
+    let keys: Vec<&str> = page.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(keys, ["a/file", "a/link"]);
+}

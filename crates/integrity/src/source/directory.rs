@@ -118,7 +118,12 @@ fn children(path: &Path, folder: &str) -> std::io::Result<Vec<Found>> {
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let is_folder = std::fs::metadata(entry.path())?.is_dir();
+        let is_folder = match std::fs::metadata(entry.path()) {
+            Ok(what) => what.is_dir(),
+            // A link that leads nowhere: reading it will tell that there is nothing.
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
         let slash = if is_folder { "/" } else { "" };
         found.push(Found { key: format!("{folder}{name}{slash}"), is_folder });
     }
