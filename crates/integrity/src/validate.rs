@@ -4,7 +4,7 @@
 //! log file that its digests list, the digests that are read ahead, and findings that wait for their
 //! turn; of objects what [`Source`] allows.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesOrdered};
 use futures_util::{FutureExt, StreamExt};
-use model::{Folder, ListedFile, Timestamp};
+use model::{DigestKind, Folder, ListedFile, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -293,6 +293,11 @@ fn grace(interval: Duration) -> Duration {
     interval.max(GRACE_MIN)
 }
 
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    let millis = i64::try_from(by.as_millis()).unwrap_or_default();
+    Timestamp::from_millis(at.as_millis() - millis)
+}
+
 /// Whether the next digest should have been there for long.
 fn is_overdue(scope: &Scope, end: Timestamp, interval: Duration) -> bool {
     scope.to > end && scope.now > end.plus(interval * 2).plus(grace(interval))
@@ -308,6 +313,25 @@ enum Done {
 enum Item {
     Digest(DigestName),
     Stray(String),
+}
+
+/// What the digests just before the range say.
+#[derive(Default)]
+struct Before {
+    listed: HashSet<String>,
+    covered: Vec<(Timestamp, Timestamp)>,
+}
+
+impl Before {
+    fn lists(&self, key: &str) -> bool {
+        self.listed.contains(key)
+    }
+
+    /// Whether a file of this stamp is listed, if it was delivered before the range.
+    fn covers(&self, stamp: Timestamp) -> bool {
+        let delivered = earlier(stamp, STAMP_AHEAD);
+        self.covered.iter().any(|(start, end)| *start <= delivered && delivered <= *end)
+    }
 }
 
 /// One folder on its way.
@@ -562,6 +586,7 @@ impl Walk {
         let scope = Arc::clone(&self.shared.scope);
         let is_past = scope.to < scope.now;
         let is_alive = !is_overdue(&scope, newest, interval);
+        let before = self.read_before(chains).await?;
         let mut deferred = Vec::new();
         for folder in self.log_folders().await? {
             let root = self.folder.logs(folder);
@@ -574,15 +599,23 @@ impl Walk {
                     if entry.key.ends_with('/') || chains.lists(&scope.bucket, &entry.key) {
                         continue;
                     }
-                    let named = self.folder.log_file(folder, &entry.key);
-                    let Some(stamp) = named.map(|named| named.stamp).or(entry.modified) else {
+                    if before.lists(&entry.key) {
+                        continue;
+                    }
+                    // A name that CloudTrail gives to nothing, or not yet, does not say when.
+                    let named = self.folder.log_file(folder, &entry.key).map(|named| named.stamp);
+                    let named = named.filter(|stamp| *stamp <= scope.now.plus(STAMP_AHEAD));
+                    let Some(stamp) = named.or(entry.modified) else {
+                        self.tell_unlisted(&entry, summary).await;
                         continue;
                     };
-                    if named.is_some() && stamp > scope.to.plus(STAMP_AHEAD) {
+                    if is_past && named.is_some_and(|stamp| stamp > scope.to.plus(STAMP_AHEAD)) {
                         break 'pages;
                     }
+                    // What is of the range's very end is of the next range.
                     if stamp > scope.to
-                        || scope.from.is_some_and(|from| stamp < from.plus(STAMP_AHEAD))
+                        || (is_past && stamp == scope.to)
+                        || scope.from.is_some_and(|from| stamp < from)
                     {
                         continue;
                     }
@@ -591,7 +624,8 @@ impl Walk {
                     let at = stamp.min(delivered);
                     let is_young = delivered.plus(grace(interval)) > newest;
                     let is_covered = chains.covers(stamp, STAMP_AHEAD)
-                        || entry.modified.is_some_and(|at| chains.covers(at, Duration::ZERO));
+                        || entry.modified.is_some_and(|at| chains.covers(at, Duration::ZERO))
+                        || (chains.covers(stamp, Duration::ZERO) && before.covers(stamp));
                     if is_young && is_alive && !is_past {
                         summary.log_files_not_yet_listed += 1;
                     } else if at > newest || !is_covered {
@@ -647,6 +681,41 @@ impl Walk {
         let found = Finding::new(Subject::LogFile, place, Problem::NotListed, message);
         summary.log_files.add(Some(found.status));
         self.tell(Event::Found(found)).await;
+    }
+
+    /// What the digests list that end just before the range: a log file's stamp may be later.
+    async fn read_before(&self, chains: &Chains) -> Result<Before, SourceError> {
+        let mut before = Before::default();
+        let Some(from) = self.shared.scope.from else { return Ok(before) };
+        let first = earlier(from, STAMP_AHEAD * 2);
+        let after = format!("{}{}/", self.folder.digests(), first.to_date_folders());
+        let mut pages = pin!(self.names(&after));
+        let mut is_beyond = false;
+        while !is_beyond && let Some(page) = pages.next().await {
+            let page = page?;
+            is_beyond =
+                page.iter().any(|item| matches!(item, Item::Digest(name) if name.end >= from));
+            let names = page.into_iter().filter_map(|item| match item {
+                Item::Digest(name) if first <= name.end && name.end < from => Some(name),
+                _ => None,
+            });
+            let mut reads =
+                pin!(stream::iter(names).map(|name| self.read(name)).buffered(DIGESTS_AHEAD));
+            while let Some((name, read)) = reads.next().await {
+                if let Ok(read) = read
+                    && chains.is_believed(&read)
+                {
+                    let files = read.digest.log_files;
+                    before.listed.extend(files.into_iter().map(|file| file.s3_object));
+                    if name.chain.kind == DigestKind::Standard
+                        && read.digest.previous_digest_s3_object.is_some()
+                    {
+                        before.covered.push((read.start, read.end));
+                    }
+                }
+            }
+        }
+        Ok(before)
     }
 
     /// Looks for log files in digests beyond the range: a file may be delivered late. Gives back those

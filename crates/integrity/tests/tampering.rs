@@ -965,3 +965,95 @@ async fn a_link_that_leads_nowhere_hides_nothing_beside_it() {
     let keys: Vec<&str> = page.iter().map(|entry| entry.key.as_str()).collect();
     assert_eq!(keys, ["a/file", "a/link"]);
 }
+
+#[tokio::test]
+async fn a_log_file_of_the_future_or_with_an_odd_name_is_told_and_hides_none() {
+    check(
+        |world| {
+            let root = world.files[0].split("2026/").next().unwrap().to_owned();
+            let planted = world.object(&world.files[0].clone()).clone();
+            let future = world.files[0].replace("2026/03", "2099/03").replace("_202603", "_209903");
+            for key in [future, root.clone() + "zzz/evil.json.gz", root + "2026/03/09/odd"] {
+                world.put(&key, planted.clone());
+            }
+        },
+        expect![[r#"
+            Log file CloudTrail/eu-west-1/2026/03/09/odd INVALID: not listed in any digest file
+            Log file CloudTrail/eu-west-1/2099/03/09/111111111111_CloudTrail_eu-west-1_20990309T1145Z_auditxxx00000002 INVALID: not listed in any digest file
+            Log file CloudTrail/eu-west-1/zzz/evil INVALID: not listed in any digest file
+            15/0/0 digests, 1/0/0 backfill, 11/3/0 log files, 0 other
+            3 notes
+        "#]],
+    )
+    .await;
+}
+
+/// The unlisted log files of each range between these moments.
+async fn unlisted_between(world: &World, bounds: &[&str]) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for range in bounds.windows(2) {
+        let mut world = world.clone();
+        (world.scope.from, world.scope.to) = (Some(at(range[0])), at(range[1]));
+        let (found, _) = world.validate().await;
+        let unlisted = found.into_iter().filter(|one| one.problem == Problem::NotListed);
+        all.push(unlisted.map(|one| one.s3_object).collect());
+    }
+    all
+}
+
+#[tokio::test]
+async fn each_log_file_is_of_exactly_one_of_two_ranges_that_touch() {
+    let mut world = World::new();
+    let mut forge = Forge::new(BUCKET, chain("planted", "eu-west-1"), None);
+    // Stamps of 12:45, and of 12:35, just after a digest's end at 12:30:15.
+    let delivered = ["2026-03-09T12:42:15Z", "2026-03-09T12:30:10Z"];
+    let planted = delivered.map(|moment| forge.log_file(Folder::CloudTrail, at(moment)));
+    world.memory.objects.extend(forge.memory.objects);
+    for (between, planted) in [
+        ("2026-03-09T12:43:00Z", &planted[0]),
+        ("2026-03-09T12:44:59Z", &planted[0]),
+        ("2026-03-09T12:45:00Z", &planted[0]),
+        ("2026-03-09T12:45:01Z", &planted[0]),
+        ("2026-03-09T12:30:15Z", &planted[1]),
+        ("2026-03-09T12:30:16Z", &planted[1]),
+        ("2026-03-09T12:33:00Z", &planted[1]),
+        ("2026-03-09T12:36:00Z", &planted[1]),
+    ] {
+        let bounds = ["2026-03-09T11:45:00Z", between, "2026-03-09T14:00:00Z"];
+        let found = unlisted_between(&world, &bounds).await.concat();
+        let times = found.iter().filter(|key| *key == planted).count();
+        assert_eq!(times, 1, "{between}: {found:?}");
+        // The same of a copy, which does not tell when objects were put.
+        let mut copy = world.clone();
+        copy.memory.objects.values_mut().for_each(|stored| stored.modified = None);
+        let found = unlisted_between(&copy, &bounds).await.concat();
+        let times = found.iter().filter(|key| *key == planted).count();
+        assert_eq!(times, 1, "copy, {between}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_file_that_a_digest_before_the_range_lists_is_listed() {
+    let mut world = World::new();
+    let mut forge = Forge::new(BUCKET, chain("audit", "eu-west-1"), None);
+    for hour in 0..4 {
+        let start = hours(at(FIRST), hour);
+        if hour == 1 {
+            forge.log_file(Folder::CloudTrail, at("2026-03-09T12:30:10Z"));
+        }
+        forge.digest(start, hours(start, 1), key());
+    }
+    world.memory = forge.memory;
+    let bounds = ["2026-03-09T12:00:00Z", "2026-03-09T12:30:20Z", "2026-03-09T14:00:00Z"];
+    assert_eq!(unlisted_between(&world, &bounds).await.concat(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_odd_name_in_a_copy_is_told() {
+    let mut world = World::new();
+    world.memory.objects.values_mut().for_each(|stored| stored.modified = None);
+    let folder = world.files[0].rsplit_once('/').unwrap().0.to_owned();
+    let planted = world.object(&world.files[0].clone()).clone();
+    world.put(&format!("{folder}/odd"), planted);
+    assert!(world.problems().await.contains(&Problem::NotListed));
+}
