@@ -11,7 +11,7 @@
 //! signature. What a digest without a valid signature says is not believed: neither of whom it
 //! follows, nor which log files it lists.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,6 +124,8 @@ struct Chain {
     /// Read, and its signature is told by the next.
     waiting: Option<(DigestName, ReadDigest)>,
     interval: Option<Duration>,
+    /// The lengths of the last three, at most: the interval is the middle one.
+    lengths: VecDeque<Duration>,
     /// One that begins at or after the end of the range was seen: all later ones are none of ours.
     is_over: bool,
     /// Of backfill digests: the keys that were seen, and those that others say they follow.
@@ -137,6 +139,15 @@ impl Chain {
         let interval = self.interval.unwrap_or(HOUR);
         let millis = i64::try_from(interval.as_millis()).unwrap_or_default();
         Timestamp::from_millis(end.as_millis() - millis)
+    }
+
+    /// Learns the interval. A final digest's may be short, and one after an outage long.
+    fn learn(&mut self, length: Duration) {
+        self.lengths.push_front(length);
+        self.lengths.truncate(3);
+        let mut lengths: Vec<_> = self.lengths.iter().collect();
+        lengths.sort_unstable();
+        self.interval = lengths.get(lengths.len() / 2).copied().copied();
     }
 
     /// The end of what is there, valid or told not to be; not what nobody signed of the future.
@@ -411,13 +422,10 @@ impl Chains {
         chain.see(name, &key);
         let length = read.end.since(read.start);
         let is_first = read.previous().is_none();
-        if (is_valid && !is_first) || (is_believed && chain.interval.is_none()) {
-            // A final interval may be short, and one after an outage long.
-            chain.interval = Some(match chain.interval {
-                None => length,
-                Some(held) if length > held => length.min(held * 2),
-                Some(held) => held,
-            });
+        if is_valid && !is_first {
+            chain.learn(length);
+        } else if is_believed {
+            chain.interval.get_or_insert(length);
         }
         if is_valid {
             chain.verified = chain.verified.max(Some(read.end));

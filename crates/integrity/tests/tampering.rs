@@ -649,6 +649,26 @@ async fn a_log_file_that_was_delivered_before_the_end_is_none_of_later() {
 }
 
 #[tokio::test]
+async fn an_interval_that_was_shortened_is_known() {
+    let mut world = World::new();
+    let mut forge = Forge::new(BUCKET, chain("audit", "eu-west-1"), None);
+    let mut start = at("2026-03-18T00:00:00Z");
+    let day = Duration::from_secs(24 * 3600);
+    // Days, then hours, and a short one at last.
+    for length in [day, day, day / 24, day / 24, day / 24, day / 288] {
+        forge.digest(start, start.plus(length), key());
+        start = start.plus(length);
+    }
+    world.memory = forge.memory;
+    world.scope.now = start.plus(Duration::from_secs(4 * 3600));
+    world.scope.to = world.scope.now;
+    let (found, _) = world.validate().await;
+    let ends: Vec<_> = found.iter().map(|found| (found.problem, found.from.clone())).collect();
+    assert_eq!(ends, [(Problem::Ended, Some(start.to_iso_seconds()))]);
+    assert!(found[0].s3_object.contains("20260320T040500Z"), "{}", found[0].s3_object);
+}
+
+#[tokio::test]
 async fn what_may_not_be_read_is_neither_valid_nor_invalid() {
     check(
         |world| {
