@@ -1,10 +1,13 @@
 //! One digest: read within bounds, taken apart, and its signature verified.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 use model::digest::{ALGORITHM, GENERATED, SIGNATURE, SIGNATURE_ALGORITHM, sha256_hex};
 use model::{Digest, DigestKind, Timestamp};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use crate::finding::Problem;
 use crate::keys::Keys;
@@ -15,6 +18,12 @@ use crate::source::{Metadata, Object, Source, SourceError, Whole};
 pub const OBJECT_BYTES_MAX: u64 = 32 << 20;
 /// A digest is unpacked up to this size: about 130,000 listed files.
 pub const BYTES_MAX: u64 = 64 << 20;
+/// A digest whose signature does not hold is looked at up to this size: what others put there must
+/// not fill the memory.
+pub const UNSIGNED_BYTES_MAX: usize = 256 << 10;
+/// Digests that are unpacked at once; each needs its whole size for as long.
+const UNPACKED_AT_ONCE: usize = 2;
+static UNPACKED: Semaphore = Semaphore::const_new(UNPACKED_AT_ONCE);
 /// A fingerprint is shown: it is not taken longer than this.
 const FINGERPRINT_DIGITS_MAX: usize = 64;
 
@@ -38,12 +47,28 @@ pub struct ReadDigest {
     pub signed_for: Timestamp,
 }
 
-/// Reads a digest.
+/// What a digest says, but for the log files that it lists.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    aws_account_id: String,
+    digest_start_time: String,
+    digest_end_time: String,
+    digest_s3_bucket: String,
+    digest_s3_object: String,
+    digest_public_key_fingerprint: String,
+    digest_signature_algorithm: String,
+    previous_digest_signature: Option<String>,
+}
+
+/// Reads a digest. Where there are keys, a large one is taken apart only if its signature, where it
+/// has one, holds.
 pub async fn read(
     source: &Source,
     bucket: &str,
     folder: &DigestFolder,
     name: &DigestName,
+    keys: Option<&Arc<Keys>>,
 ) -> Result<Result<ReadDigest, Fault>, SourceError> {
     let key = folder.key(name);
     let whole = match source.get(bucket, &key, OBJECT_BYTES_MAX).await? {
@@ -52,9 +77,16 @@ pub async fn read(
         Object::Whole(whole) => whole,
     };
     let (bucket, folder, name) = (bucket.to_owned(), folder.clone(), name.clone());
+    let keys = keys.cloned();
+    let turn = UNPACKED.acquire().await.expect("it is never closed");
     let parsed = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let Whole { bytes, metadata, .. } = &whole;
-        parse(bytes, metadata.as_ref(), &bucket, &folder, &name)
+        let bytes = unpack(bytes)?;
+        if let Some(keys) = keys.filter(|_| bytes.len() > UNSIGNED_BYTES_MAX) {
+            verify_large(&bytes, metadata.as_ref(), (&bucket, &folder, &name), &keys)?;
+        }
+        parse_unpacked(&bytes, metadata.as_ref(), &bucket, &folder, &name)
     });
     Ok(parsed.await.unwrap_or_else(|error| Err((Problem::InvalidFormat, error.to_string()))))
 }
@@ -81,15 +113,37 @@ pub async fn told_bucket(
     Ok(None)
 }
 
-/// A digest from the bytes and the metadata of its object.
-pub fn parse(
-    gzip: &[u8],
+/// Verifies a digest without taking its list apart.
+fn verify_large(
+    bytes: &[u8],
     metadata: Option<&Metadata>,
-    bucket: &str,
-    folder: &DigestFolder,
-    name: &DigestName,
-) -> Result<ReadDigest, Fault> {
-    parse_unpacked(&unpack(gzip)?, metadata, bucket, folder, name)
+    (bucket, folder, name): (&str, &DigestFolder, &DigestName),
+    keys: &Keys,
+) -> Result<(), Fault> {
+    let text = text_of(bytes)?;
+    let head: Head = serde_json::from_str(text).map_err(|error| invalid(&error.to_string()))?;
+    let digest = Digest {
+        aws_account_id: head.aws_account_id,
+        digest_start_time: head.digest_start_time,
+        digest_end_time: head.digest_end_time,
+        digest_s3_bucket: head.digest_s3_bucket,
+        digest_s3_object: head.digest_s3_object,
+        digest_public_key_fingerprint: head.digest_public_key_fingerprint,
+        digest_signature_algorithm: head.digest_signature_algorithm,
+        newest_event_time: None,
+        oldest_event_time: None,
+        previous_digest_s3_bucket: None,
+        previous_digest_s3_object: None,
+        previous_digest_hash_value: None,
+        previous_digest_hash_algorithm: None,
+        previous_digest_signature: head.previous_digest_signature,
+        log_files: Vec::new(),
+    };
+    let read = checked(digest, bytes, metadata, bucket, folder, name)?;
+    match &read.signature {
+        Some(signature) => read.verify(signature, keys, folder),
+        None => Ok(()),
+    }
 }
 
 /// The uncompressed bytes of a digest.
@@ -108,9 +162,25 @@ pub fn parse_unpacked(
     folder: &DigestFolder,
     name: &DigestName,
 ) -> Result<ReadDigest, Fault> {
-    // A parser that skips what it does not know does not look whether it is text.
-    let text = str::from_utf8(bytes).map_err(|error| invalid(&error.to_string()))?;
-    let digest: Digest = serde_json::from_str(text).map_err(|error| invalid(&error.to_string()))?;
+    let digest = serde_json::from_str(text_of(bytes)?);
+    let digest: Digest = digest.map_err(|error| invalid(&error.to_string()))?;
+    checked(digest, bytes, metadata, bucket, folder, name)
+}
+
+/// A parser that skips what it does not know does not look whether it is text.
+fn text_of(bytes: &[u8]) -> Result<&str, Fault> {
+    str::from_utf8(bytes).map_err(|error| invalid(&error.to_string()))
+}
+
+/// Whether a digest says of itself what it must.
+fn checked(
+    digest: Digest,
+    bytes: &[u8],
+    metadata: Option<&Metadata>,
+    bucket: &str,
+    folder: &DigestFolder,
+    name: &DigestName,
+) -> Result<ReadDigest, Fault> {
     let told = |member: &str| metadata.and_then(|metadata| metadata.get(member));
     let signature = told(SIGNATURE).cloned();
     if metadata.is_some() && (signature.is_none() || told(ALGORITHM).is_none()) {

@@ -93,6 +93,7 @@ struct Shared {
 struct Reader {
     source: Source,
     bucket: String,
+    keys: Arc<Keys>,
     counters: Arc<Counters>,
 }
 
@@ -134,11 +135,11 @@ pub async fn validate(
 ) -> Result<Summary, ValidateError> {
     let Validation { source, scope, keys, concurrency, counters, progress } = validation;
     let concurrency = concurrency.max(1);
-    let bucket = scope.bucket.clone();
+    let (bucket, keys) = (scope.bucket.clone(), Arc::new(keys));
     let shared = Arc::new(Shared {
-        reader: Arc::new(Reader { source, bucket, counters }),
+        reader: Arc::new(Reader { source, bucket, keys: Arc::clone(&keys), counters }),
         scope: Arc::new(scope),
-        keys: Arc::new(keys),
+        keys,
         pool: Pool::new(concurrency),
         concurrency,
         progress,
@@ -755,7 +756,7 @@ impl Walk {
 
 impl Reader {
     async fn digest(&self, folder: &DigestFolder, name: &DigestName) -> Result<ReadDigest, Fault> {
-        let read = digest::read(&self.source, &self.bucket, folder, name).await;
+        let read = digest::read(&self.source, &self.bucket, folder, name, Some(&self.keys)).await;
         self.counters.digests.fetch_add(1, Ordering::Relaxed);
         read.unwrap_or_else(|error| {
             let message = format!("could not be read: {}: {}", error.code, error.message);

@@ -1077,3 +1077,23 @@ async fn an_odd_name_in_a_copy_is_told() {
     world.put(&format!("{folder}/odd"), planted);
     assert!(world.problems().await.contains(&Problem::NotListed));
 }
+
+#[tokio::test]
+async fn a_large_digest_without_a_signature_that_holds_is_not_taken_apart() {
+    let mut world = World::new();
+    let name = world.digests[4].clone();
+    let mut digest = read_digest(&world.memory, BUCKET, &name);
+    let file = digest.log_files[0].clone();
+    digest.log_files.extend(vec![file; 1000]);
+    let whole = gzip(&digest.to_bytes());
+    world.object(&name).bytes = whole;
+    let (found, summary) = world.validate().await;
+    let told = found.iter().filter(|one| one.problem == Problem::SignatureInvalid);
+    assert_eq!(told.map(|one| one.s3_object.as_str()).collect::<Vec<_>>(), [name.as_str()]);
+    assert_eq!(summary.log_files_not_checked, 2, "those that are there, not those that it lists");
+    // Signed, it is.
+    rewrite(&mut world, &name, |_| ());
+    let (found, _) = world.validate().await;
+    assert!(found.iter().all(|one| one.problem != Problem::SignatureInvalid));
+    assert_eq!(found.iter().filter(|one| one.problem == Problem::ListedTwice).count(), 1000);
+}

@@ -272,7 +272,7 @@ impl Search {
 
     /// What a digest lists; nothing where it begins after the time that is searched.
     async fn listing(&self, folder: DigestFolder, name: DigestName) -> Result<Vec<Listed>, String> {
-        let read = digest::read(&self.source, &self.bucket, &folder, &name).await;
+        let read = digest::read(&self.source, &self.bucket, &folder, &name, None).await;
         self.counters.digests.fetch_add(1, Ordering::Relaxed);
         let place = || format!("s3://{}/{}", self.bucket, folder.key(&name));
         let read = read.map_err(|error| error.to_string())?;
