@@ -91,6 +91,25 @@ pub async fn read(
     Ok(parsed.await.unwrap_or_else(|error| Err((Problem::InvalidFormat, error.to_string()))))
 }
 
+/// The folders that hold a digest at all.
+pub async fn with_digests(
+    source: &Source,
+    bucket: &str,
+    folders: &[DigestFolder],
+) -> Result<Vec<DigestFolder>, SourceError> {
+    let mut with = Vec::new();
+    for folder in folders {
+        let mut listing = source.list(bucket, &folder.digests(), "");
+        while let Some(page) = listing.next_page().await? {
+            if page.iter().any(|entry| folder.digest(&entry.key).is_some()) {
+                with.push(folder.clone());
+                break;
+            }
+        }
+    }
+    Ok(with)
+}
+
 /// The bucket that the digests of a copy say they lie in: what the first of them says that can be
 /// read. Nothing of it is verified.
 pub async fn told_bucket(
@@ -241,6 +260,9 @@ impl ReadDigest {
         let fingerprint = &self.digest.digest_public_key_fingerprint;
         let region = &folder.region;
         let Some(known) = keys.find(fingerprint, region, self.signed_for) else {
+            if let Some(why) = keys.why_missing(region) {
+                return Err((Problem::Unreadable, format!("could not be verified: {why}")));
+            }
             return Err((
                 Problem::KeyUnknown,
                 format!("public key not found in region {region} for fingerprint {fingerprint}"),

@@ -39,9 +39,13 @@ pub struct KnownKey {
     pub region: Option<Region>,
 }
 
-/// Public keys, by fingerprint.
+/// Public keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys(BTreeMap<String, Vec<KnownKey>>);
+pub struct Keys {
+    by_fingerprint: BTreeMap<String, Vec<KnownKey>>,
+    /// Regions whose keys could not be listed, and why.
+    not_listed: BTreeMap<Region, String>,
+}
 
 /// What `aws cloudtrail list-public-keys` prints.
 #[derive(Deserialize)]
@@ -78,7 +82,7 @@ impl KnownKey {
 impl Keys {
     /// Adds a key.
     pub fn add(&mut self, key: KnownKey) {
-        let known = self.0.entry(key.key.fingerprint()).or_default();
+        let known = self.by_fingerprint.entry(key.key.fingerprint()).or_default();
         if !known.contains(&key) {
             known.push(key);
         }
@@ -86,25 +90,38 @@ impl Keys {
 
     /// Adds all keys of another set.
     pub fn extend(&mut self, other: Keys) {
-        other.0.into_values().flatten().for_each(|key| self.add(key));
+        other.by_fingerprint.into_values().flatten().for_each(|key| self.add(key));
+        self.not_listed.extend(other.not_listed);
+    }
+
+    /// The keys of a Region could not be listed: whose digests' key is not known then, that says
+    /// nothing of them.
+    pub fn miss(&mut self, region: Region, why: String) {
+        self.not_listed.insert(region, why);
+    }
+
+    /// Why the keys of a Region are not known.
+    #[must_use]
+    pub fn why_missing(&self, region: &Region) -> Option<&str> {
+        self.not_listed.get(region).map(String::as_str)
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_fingerprint.is_empty()
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &KnownKey> {
-        self.0.values().flatten()
+        self.by_fingerprint.values().flatten()
     }
 
     /// The key of a fingerprint that signs digests of a Region; of several the one that is valid at
     /// that moment.
     #[must_use]
     pub fn find(&self, fingerprint: &str, region: &Region, at: Timestamp) -> Option<&KnownKey> {
-        let known = self.0.get(fingerprint)?;
+        let known = self.by_fingerprint.get(fingerprint)?;
         let of_region =
             || known.iter().filter(|key| key.region.as_ref().is_none_or(|of| of == region));
         of_region().find(|key| key.is_valid_at(at)).or_else(|| of_region().next())

@@ -5,8 +5,11 @@ mod world;
 
 use std::time::Duration;
 
+use cairn_integrity::digest::with_digests;
 use cairn_integrity::source::Stored;
-use cairn_integrity::{Metadata, Problem, Source, Standing};
+use cairn_integrity::{
+    DigestFolder, Keys, KnownKey, Metadata, Problem, Selection, Source, Standing, find_folders,
+};
 use cairn_tests::forge::{Forge, at, gzip, hours, keys, put_digest, read_digest};
 use expect_test::{Expect, expect};
 use model::digest::{ALGORITHM, SIGNATURE};
@@ -1096,4 +1099,46 @@ async fn a_large_digest_without_a_signature_that_holds_is_not_taken_apart() {
     let (found, _) = world.validate().await;
     assert!(found.iter().all(|one| one.problem != Problem::SignatureInvalid));
     assert_eq!(found.iter().filter(|one| one.problem == Problem::ListedTwice).count(), 1000);
+}
+
+#[tokio::test]
+async fn digests_of_a_region_whose_keys_could_not_be_listed_are_not_verified() {
+    check(
+        |world| {
+            let mut known = Keys::default();
+            for key in world.keys.iter() {
+                let region = Some("eu-west-1".parse().unwrap());
+                known.add(KnownKey { region, ..key.clone() });
+            }
+            known.miss("us-east-1".parse().unwrap(), "no answer".into());
+            world.keys = known;
+        },
+        expect![[r#"
+            Digest file us_audit_20260309T113015Z UNVERIFIED: could not be verified: no answer
+            Digest file us_audit_20260309T123015Z UNVERIFIED: could not be verified: no answer
+            Digest file us_audit_20260309T133015Z UNVERIFIED: could not be verified: no answer
+            Digest file us_audit_20260309T143015Z UNVERIFIED: could not be verified: no answer
+            (backfill) Digest file us_audit_20260309T143015Z_backfill UNVERIFIED: could not be verified: no answer
+            Digest file us_audit_20260309T153015Z UNVERIFIED: could not be verified: no answer
+            10/0/5 digests, 0/0/1 backfill, 8/0/0 log files, 0 other
+            3 not checked
+            2 notes
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_that_only_looks_like_a_regions_holds_no_digests() {
+    let mut world = World::new();
+    let planted = world.object(&world.digests[0].clone()).clone();
+    world.put("AWSLogs/111111111111/CloudTrail-Digest/xx-evil-1/odd", planted);
+    let source = Source::memory(world.memory.clone());
+    let folders = find_folders(&source, BUCKET, &Selection::default()).await.unwrap();
+    let with = with_digests(&source, BUCKET, &folders).await.unwrap();
+    let regions = |folders: &[DigestFolder]| -> Vec<String> {
+        folders.iter().map(|folder| folder.region.to_string()).collect()
+    };
+    assert_eq!(regions(&folders), ["eu-west-1", "us-east-1", "xx-evil-1"]);
+    assert_eq!(regions(&with), ["eu-west-1", "us-east-1"]);
 }

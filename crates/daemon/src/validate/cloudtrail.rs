@@ -43,7 +43,8 @@ pub(super) async fn describe(config: &SdkConfig, arn: &TrailArn) -> anyhow::Resu
     Ok(Delivers { bucket, prefix: prefix.map(str::parse).transpose()? })
 }
 
-/// The keys of all Regions that digests are of, for digests of a time.
+/// The keys of all Regions that digests are of, for digests of a time. One Region that does not answer
+/// leaves the others': its own digests are not verified then.
 pub(crate) async fn public_keys(
     config: &SdkConfig,
     folders: &[DigestFolder],
@@ -53,8 +54,17 @@ pub(crate) async fn public_keys(
     let from = from.unwrap_or(ALL_KEYS);
     let to = to.plus(SIGNED_LATE_MAX);
     let mut keys = Keys::default();
+    let mut failed = None;
     for region in regions {
-        for published in list(config, region, from, to).await? {
+        let listed = match list(config, region, from, to).await {
+            Ok(listed) => listed,
+            Err(error) => {
+                keys.miss(region.clone(), error.to_string());
+                failed.get_or_insert(error);
+                continue;
+            }
+        };
+        for published in listed {
             let der = published.value().context("a public key has no Value")?.as_ref().to_vec();
             let moment = |at: Option<&DateTime>| at.and_then(|at| at.to_millis().ok());
             let valid_from = moment(published.validity_start_time()).map(Timestamp::from_millis);
@@ -67,6 +77,9 @@ pub(crate) async fn public_keys(
         }
     }
     if keys.is_empty() {
+        if let Some(error) = failed {
+            return Err(error);
+        }
         bail!(
             "No public keys found between {from} and {to}; --keys names a file with them, and AWS_ENDPOINT_URL_CLOUDTRAIL who is asked"
         );

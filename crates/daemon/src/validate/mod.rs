@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use integrity::{DigestFolder, Kept, Progress, Scope, Summary, Validation};
+use integrity::{DigestFolder, Kept, Keys, Progress, Scope, Summary, Validation};
 use model::Timestamp;
 
 use crate::aws;
@@ -110,7 +110,19 @@ impl Validate {
         };
         let keys = match keys {
             Some(keys) => keys,
-            None => cloudtrail::public_keys(&config, &folders, (scope.from, scope.to)).await?,
+            None => {
+                let asked = folders.iter().filter(|folder| scope.is_about(folder));
+                let asked: Vec<DigestFolder> = asked.cloned().collect();
+                let asked = integrity::digest::with_digests(&source, &scope.bucket, &asked).await;
+                let asked = asked.map_err(|error| explained(&error))?;
+                match asked.is_empty() {
+                    true => Keys::default(),
+                    false => {
+                        let range = (scope.from, scope.to);
+                        cloudtrail::public_keys(&config, &asked, range).await?
+                    }
+                }
+            }
         };
         let progress = Arc::new(Progress::new(kept));
         let validation = Validation {
