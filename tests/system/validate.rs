@@ -198,7 +198,8 @@ async fn what_cannot_be_done_is_said_with_what_to_do() {
     let directory = site.file("unused", "").replace("/unused", "");
     let missing = localstack.name("missing");
     let trail = "arn:aws:cloudtrail:us-east-1:111111111111:trail/audit";
-    let progress = site.file("progress.json", r#"{"asked":"others","begun":0,"chains":{}}"#);
+    let progress =
+        site.file("progress.json", r#"{"asked":"others","begun":0,"done":[],"faults":{}}"#);
     for (arguments, expected) in [
         (vec!["--keys", &keys], "--s3-bucket, --trail-arn or --directory"),
         (vec!["--s3-bucket", &bucket, "--keys", "/nowhere"], "--keys /nowhere"),

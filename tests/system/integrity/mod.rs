@@ -22,7 +22,10 @@ mod interrupted;
 mod stand_in;
 mod tampered;
 
+use std::path::Path;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::support::cairn::Site;
 use crate::support::wait::eventually;
@@ -36,8 +39,18 @@ const SHORT: &str = "[digests]\ninterval = \"1s\"\n";
 async fn all_chains_are_over(site: &Site) {
     eventually("the last digests are written", async || {
         let files = std::fs::read_dir(site.data().join("digests")).unwrap();
-        let names = files.map(|file| file.unwrap().file_name());
-        names.into_iter().all(|name| name == "trails.json").then_some(())
+        let paths = files.map(|file| file.unwrap().path());
+        let mut chains = paths.filter(|path| !path.ends_with("trails.json"));
+        chains.all(|path| is_over(&path)).then_some(())
     })
     .await;
+}
+
+/// Whether a chain has its final digest. Of a stopped trail it stays; one that is just replaced or removed
+/// is looked at again.
+fn is_over(path: &Path) -> bool {
+    let Ok(bytes) = std::fs::read(path) else { return false };
+    let Ok(document) = serde_json::from_slice::<Value>(&bytes) else { return false };
+    let chain = &document["state"];
+    chain["is_ended"] == true && chain["prepared"].is_null()
 }
