@@ -69,7 +69,11 @@ fn read_digest(input: &[u8]) {
     let key = folder.key(&name);
     assert_eq!(folder.digest(&key).as_ref(), Some(&name), "a key names one digest");
     let gzip = gzip(input);
-    let read = digest::parse(&gzip, None, BUCKET, &folder, &name);
+    let parse = |name: &DigestName| {
+        let bytes = digest::unpack(&gzip)?;
+        digest::parse_unpacked(&bytes, None, BUCKET, &folder, name)
+    };
+    let read = parse(&name);
     if let Ok(read) = &read {
         let value: Value = serde_json::from_slice(input).expect("what is accepted is JSON");
         let digest = serde_json::to_value(&read.digest).expect("a digest serializes");
@@ -89,7 +93,7 @@ fn read_digest(input: &[u8]) {
         DigestName { end: name.end.plus(std::time::Duration::from_secs(1)), ..name.clone() };
     let is_standard = name.chain.kind == DigestKind::Standard;
     let mut steps = chains.take(name, read).len();
-    let moved = digest::parse(&gzip, None, BUCKET, &folder, &later);
+    let moved = parse(&later);
     assert!(moved.is_err(), "it is of another name");
     steps += chains.take(later, moved).len();
     let (rest, ends) = chains.finish();
