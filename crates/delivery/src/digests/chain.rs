@@ -47,6 +47,8 @@ pub struct Chain {
     pub prepared: Option<Box<Prepared>>,
     /// Whether its final digest is written.
     pub is_ended: bool,
+    /// Whether any digest is written: its digests never end before the last one, also when it begins again.
+    pub has_written: bool,
 }
 
 /// A digest that is in its bucket, as its successor names it.
@@ -132,6 +134,7 @@ impl Chain {
             listed_through,
             prepared: None,
             is_ended: false,
+            has_written: false,
         }
     }
 
@@ -263,6 +266,7 @@ impl Chain {
         let previous = Some(Previous { bucket, key, sha256, signature });
         self.listed_through = self.listed_through.max(through);
         self.next_start = cut.end;
+        self.has_written = true;
         match cut.kind {
             DigestKind::Standard => {
                 self.previous = previous;

@@ -758,10 +758,7 @@ impl<D: Fn(&TrailArn, BatchId) -> bool> Courses<'_, D> {
         if begins_again && chain.is_ended && chain.prepared.is_none() {
             chain.restart(watched.epoch, watched.since, interval);
         }
-        if chain.previous.is_none()
-            && chain.prepared.is_none()
-            && chain.is_ahead(interval, self.now)
-        {
+        if !chain.has_written && chain.prepared.is_none() && chain.is_ahead(interval, self.now) {
             chain.begin(watched::begin(watched, interval, self.now), interval);
         }
         watched.course(chain.epoch, is_drained)
