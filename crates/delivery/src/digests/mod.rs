@@ -537,10 +537,12 @@ impl<S: ObjectStore> Digests<S> {
         cut: Cut,
         now: Timestamp,
     ) -> Result<Chain, DigestError> {
+        // One that goes to another bucket or name lists no less: it may be there under the former one.
+        let listed = chain.prepared.as_ref().map_or(0, |prepared| prepared.through);
         let (unlisted, place) = {
             let state = self.state();
             let place = state.watched.get(&chain.id.trail).map(|one| one.place.clone());
-            (state.receipts.unlisted(&chain.id, cut.end, now), place)
+            (state.receipts.unlisted(&chain.id, cut.end, listed, now), place)
         };
         let Some(place) = place else {
             return Err(io::Error::other("the trail of a chain is gone").into());

@@ -301,12 +301,21 @@ impl Receipts {
         self.release_all(|held| held.first_keys.iter().any(|key| key == first_key));
     }
 
-    /// What of a chain waits for a digest that ends at `end`. What was written when the clock was ahead
-    /// of `now`, and was set back since, is not left for the day on which that time comes.
+    /// What of a chain waits for a digest that ends at `end`, and all up to the number `through`. What
+    /// was written when the clock was ahead of `now`, and was set back since, is not left for the day on
+    /// which that time comes.
     #[must_use]
-    pub fn unlisted(&self, chain: &ChainId, end: Timestamp, now: Timestamp) -> Unlisted {
+    pub fn unlisted(
+        &self,
+        chain: &ChainId,
+        end: Timestamp,
+        through: u64,
+        now: Timestamp,
+    ) -> Unlisted {
         let places = self.unlisted.get(chain).map(Vec::as_slice).unwrap_or_default();
-        let is_in = |place: &&Place| end >= now || place.written < end || place.written > now;
+        let is_in = |place: &&Place| {
+            end >= now || place.written < end || place.written > now || place.number <= through
+        };
         Unlisted { places: places.iter().take_while(is_in).copied().collect() }
     }
 

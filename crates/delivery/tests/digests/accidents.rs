@@ -320,3 +320,22 @@ async fn a_clock_that_was_wrong_prolongs_no_pause_and_begins_nothing_for_years()
     assert_eq!(of_other.count(), 2, "the hour before, and an hour");
     assert_eq!(world.digests.report().ahead, None);
 }
+
+#[tokio::test]
+async fn a_digest_that_goes_to_another_bucket_lists_what_it_listed_before() {
+    let mut world = World::new();
+    world.pass_to("09T15:29:23").await;
+    // By a clock that was ahead.
+    world.now.set(at("09T17:00:00"));
+    let file = world.deliver(HOME, 1).await;
+    world.store.refuse("bucket", Some(error("AccessDenied")));
+    world.pass_to("09T16:40:00").await;
+    world.change(|definitions| definitions.trails[0].trail.bucket = "other".parse().unwrap());
+    world.pass_to("09T17:40:00").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T16:29:23 1
+        09T16:29:23 09T17:29:23 0"#]]
+    .assert_eq(&world.chain(HOME));
+    assert_eq!(world.listed(), [file]);
+}
