@@ -12,13 +12,14 @@ use daemon::pipeline::{Destinations, Pipeline};
 use delivery::digests::OnTheirWay;
 use delivery::{Delivery, Digests};
 use disk::Disk;
+use history::History;
 use keyring::{KeyRing, KeyRingError, KeySettings, SigningKey};
 use model::{BatchId, Timestamp, TrailArn};
 use notifier::Notifier;
 use notifier::logs::LogSender;
 use notifier::logs::memory::MemoryLogs;
 use outbox::{Outbox, RetrySettings};
-use producer::{Desk, Intake, Journal, JournalSettings, JournalState, Writer};
+use producer::{Committed, Desk, Intake, Journal, JournalSettings, JournalState, Writer};
 use tokio::sync::watch;
 use trails::{Definitions, Registry};
 
@@ -44,6 +45,7 @@ pub struct Process {
     pub notifier: Arc<Notifier<Outside>>,
     pub digests: Arc<Digests<Outside>>,
     pub keys: Arc<KeyRing>,
+    pub history: Arc<History>,
     pub pipeline: Arc<Pipeline<Outside, Outside>>,
     pub ledger: Arc<Ledger>,
     /// The pipeline, the retries, the digests, the notices: `None` when it has ended.
@@ -68,6 +70,13 @@ impl Process {
         let settings = JournalSettings { segment_bytes: SEGMENT_BYTES, quota_bytes, window_events };
         let wall = parts.now().wall;
         let journal = Journal::open(disk(), settings, registry.snapshot(), wall, random)?;
+        let unretired = journal.state().unretired();
+        let kept = history::Settings::default();
+        let history = Arc::new(History::open(disk(), kept, &unretired)?);
+        let listening = Arc::clone(&history);
+        let journal = journal.with_listener(Box::new(move |Committed { batch, first, events }| {
+            listening.committed(batch, first, &events);
+        }));
         let (intake, desk, journal) = Intake::open(Writer::new(journal, INTERVAL));
         let retry = RetrySettings::default();
         let delivery = Delivery::open(outside.clone(), disk(), SPILL_BYTES_MAX, 2, retry)?;
@@ -100,6 +109,7 @@ impl Process {
                 notifier: Arc::clone(&notifier),
                 logs,
                 digests: Arc::clone(&digests),
+                history: Arc::clone(&history),
             },
             Arc::clone(&ledger),
             definitions.subscribe(),
@@ -117,6 +127,7 @@ impl Process {
             notifier,
             digests,
             keys,
+            history,
             pipeline,
             ledger,
             stages,

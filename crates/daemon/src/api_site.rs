@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::{Check, Exception, Problem, Site, TrailStatus};
 use bytes::Bytes;
+use history::History;
 use keyring::{KeyRing, PublishedKey};
 use model::{AccountId, Event, Region, Sender, Timestamp, TrailArn};
 use producer::intake::{Refusal, WAIT_MAX};
@@ -37,6 +38,9 @@ pub struct ApiSite {
     pub status: Arc<StatusBook>,
     /// The keys that sign digests.
     pub keys: Arc<KeyRing>,
+    /// The history of all events.
+    #[allow(dead_code)]
+    pub history: Arc<History>,
 }
 
 impl Site for ApiSite {

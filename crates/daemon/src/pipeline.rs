@@ -20,6 +20,7 @@ use delivery::place::gzip_bytes_max;
 use delivery::{Delivered, Delivery, DeliveryError, Digests, ObjectStore, Parked, Settled};
 use futures_util::StreamExt;
 use futures_util::stream::{self, FuturesUnordered};
+use history::{History, HistoryError, Row, Sequence};
 use model::log_file::LogFileHeader;
 use model::{BatchId, LogFile, Notice, Timestamp, TrailArn};
 use notifier::logs::{LogSender, LogStream, Reference, stream_name};
@@ -59,6 +60,8 @@ const DOUBT_MAX: Duration = Duration::from_secs(600);
 /// minute for each.
 const DIGESTS_IN_FLIGHT: usize = 64;
 const DIGESTS_OF_TRAIL: usize = 16;
+/// How often the history is looked after.
+const TENDING_TICK: Duration = Duration::from_secs(1);
 /// Parked files of different lanes that are tried at a time.
 const RETRIES_IN_FLIGHT: usize = 32;
 
@@ -80,6 +83,9 @@ pub enum PipelineError {
     /// Its identities could not be stored.
     #[error("the identities of a batch could not be stored: {0}")]
     Disk(#[from] std::io::Error),
+    /// Its events could not be kept in the history.
+    #[error("the history does not take a batch: {0}")]
+    History(#[from] HistoryError),
     /// The journal did not let it go.
     #[error(transparent)]
     Retire(#[from] Refusal),
@@ -110,6 +116,8 @@ pub struct Destinations<S, T> {
     pub logs: Arc<LogSender>,
     /// The digests of what is delivered.
     pub digests: Arc<Digests<S>>,
+    /// The history of all events.
+    pub history: Arc<History>,
 }
 
 /// Settles batches. `S` is the object store, `T` the topics.
@@ -120,6 +128,7 @@ pub struct Pipeline<S, T> {
     notifier: Arc<Notifier<T>>,
     logs: Arc<LogSender>,
     digests: Arc<Digests<S>>,
+    history: Arc<History>,
     /// KiB of log files that are read back.
     log_memory: Semaphore,
     ledger: Arc<Ledger>,
@@ -148,7 +157,7 @@ where
         definitions: watch::Receiver<Arc<Definitions>>,
         compression_level: u32,
     ) -> Pipeline<S, T> {
-        let Destinations { delivery, notifier, logs, digests } = destinations;
+        let Destinations { delivery, notifier, logs, digests, history } = destinations;
         Pipeline {
             calendar: Mutex::new(Calendar { last: parts.now() }),
             parts,
@@ -157,6 +166,7 @@ where
             notifier,
             logs,
             digests,
+            history,
             log_memory: Semaphore::new(LOG_MEMORY_KIB as usize),
             ledger,
             definitions,
@@ -320,6 +330,66 @@ where
         }
     }
 
+    /// Keeps sealed batches in the history, also of those that wait for their buckets, until `stopping`
+    /// is set and none is left.
+    pub async fn run_history(
+        &self,
+        mut journal: watch::Receiver<JournalState>,
+        mut stopping: watch::Receiver<bool>,
+    ) {
+        loop {
+            let is_stopping = *stopping.borrow_and_update();
+            let sealed = journal.borrow_and_update().sealed.clone();
+            for SealedSegment { batch, events, .. } in sealed {
+                // Whoever settles the batch tries again, and says so.
+                let _ = self.keep_in_history(batch, events).await;
+            }
+            if is_stopping {
+                return;
+            }
+            tokio::select! {
+                biased;
+                _ = stopping.changed() => {}
+                changed = journal.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Merges files of the history, and removes what has expired, until `stopping` is set.
+    pub async fn run_tending(&self, mut stopping: watch::Receiver<bool>) {
+        let mut tick = tokio::time::interval(TENDING_TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !*stopping.borrow_and_update() {
+            let (history, now) = (Arc::clone(&self.history), self.parts.now().wall);
+            match blocking(move || Ok(history.tend(now)?)).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "the history waits to be tended"),
+            }
+            tokio::select! {
+                biased;
+                _ = stopping.changed() => {}
+                _ = tick.tick() => {}
+            }
+        }
+    }
+
+    async fn keep_in_history(&self, id: BatchId, events: u64) -> Result<(), PipelineError> {
+        let (history, disk) = (Arc::clone(&self.history), Arc::clone(&self.parts.disk));
+        blocking(move || {
+            history.store(id, events, || {
+                let batch = Batch::read(&*disk, id)?;
+                let indices = 0..u32::try_from(batch.len()).expect("fewer than 2^32 events");
+                let row = |index| {
+                    let event = batch.event(index)?.to_event();
+                    Ok(Row::of(&event, Sequence { batch: id, index }))
+                };
+                indices.map(row).collect()
+            })
+        })
+        .await
+    }
+
     async fn take_due_digests(
         &self,
         journal: &watch::Receiver<JournalState>,
@@ -440,6 +510,7 @@ where
         // Also of a batch that waits: what is in its bucket is listed in time.
         self.digests.keep(id, self.parts.now().wall).await?;
         settled?;
+        self.keep_in_history(id, batch.len() as u64).await?;
         self.retire(&batch).await?;
         if let Some(batch) = Arc::into_inner(batch) {
             *self.buffer.lock().unwrap_or_else(PoisonError::into_inner) = batch.into_buffer();
@@ -526,6 +597,7 @@ where
         blocking(move || Ok(window::store(&*disk, id, &identities)?)).await?;
         self.intake.retire(id).await?;
         self.digests.retired(id).await;
+        self.history.retired(id);
         self.ledger.retired(id);
         tracing::debug!(batch = %id, events = batch.len(), "batch retired");
         Ok(())
@@ -779,6 +851,7 @@ mod tests {
             ),
             notifier: Arc::new(Notifier::new(topics, notices)),
             logs: Arc::new(LogSender::new(Arc::new(MemoryLogs::default()), logs)),
+            history: Arc::new(History::open(disk(), history::Settings::default(), &[]).unwrap()),
         };
         let logs = Arc::clone(&destinations.logs);
         let settings =

@@ -16,12 +16,13 @@ use delivery::digests::OnTheirWay;
 use delivery::{Delivery, Digests, ObjectStore};
 use disk::{Disk, RealDisk};
 use futures_util::FutureExt;
+use history::History;
 use keyring::{Custody, KeyRing};
 use model::Timestamp;
 use notifier::logs::{LogSender, LogSink};
 use notifier::{Notifier, Topic};
 use outbox::{Outbox, RetrySettings};
-use producer::{Intake, Journal, JournalState, Now, Writer};
+use producer::{Committed, Intake, Journal, JournalState, Now, Writer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -118,7 +119,7 @@ where
         custody: Custody,
     ) -> anyhow::Result<Daemon<S, T>> {
         let keys = digest_keys::open(&parts, settings.digests.key_validity, custody)?;
-        let (registry, changes, intake, journal) = open_journal(settings, &parts)?;
+        let (registry, changes, history, intake, journal) = open_journal(settings, &parts)?;
         let retry = RetrySettings {
             give_up_after: settings.delivery.retry_for,
             ..RetrySettings::default()
@@ -168,6 +169,7 @@ where
                 notifier: Arc::clone(&notifier),
                 logs: Arc::clone(&logs),
                 digests: Arc::clone(&digests),
+                history: Arc::clone(&history),
             },
             Arc::clone(&ledger),
             registrar.definitions(),
@@ -192,6 +194,7 @@ where
             checks,
             status: Arc::clone(&status),
             keys: Arc::clone(&keys),
+            history: Arc::clone(&history),
         };
         let site = Arc::new(Site {
             parts: parts.clone(),
@@ -318,7 +321,7 @@ where
         let (retries, stopping) = (Arc::clone(&pipeline), self.stop_pipeline.subscribe());
         let logs = Arc::clone(&pipeline);
         let intake = self.intake.clone();
-        let sealed = journal.clone();
+        let (sealed, sealed_too) = (journal.clone(), journal.clone());
         self.spawn("pipeline", {
             let stopping = stopping.clone();
             async move { pipeline.run(journal, stopping).await }
@@ -327,6 +330,15 @@ where
         self.spawn("digests", {
             let stopping = stopping.clone();
             async move { digests.run_digests(sealed, stopping).await }
+        });
+        let (history, tending) = (Arc::clone(&retries), Arc::clone(&retries));
+        self.spawn("history", {
+            let (journal, stopping) = (sealed_too, stopping.clone());
+            async move { history.run_history(journal, stopping).await }
+        });
+        self.spawn("tending", {
+            let stopping = stopping.clone();
+            async move { tending.run_tending(stopping).await }
         });
         let notices = Arc::clone(&retries);
         self.spawn("notices", {
@@ -409,7 +421,7 @@ fn cloudtrail(api: Api<ApiSite>) -> http::CloudTrail {
 fn open_journal(
     settings: &Settings,
     parts: &Parts,
-) -> anyhow::Result<(Registry, Changes, Intake, watch::Receiver<JournalState>)> {
+) -> anyhow::Result<(Registry, Changes, Arc<History>, Intake, watch::Receiver<JournalState>)> {
     let now = parts.now().wall;
     let mut registry = Registry::open(Arc::clone(&parts.disk))?;
     let journal = journal_settings(settings);
@@ -420,10 +432,17 @@ fn open_journal(
     let random = Box::new(move || entropy());
     let journal =
         Journal::open(Arc::clone(&parts.disk), journal, registry.snapshot(), now, random)?;
+    let unretired = journal.state().unretired();
+    let kept = history::Settings::default();
+    let history = Arc::new(History::open(Arc::clone(&parts.disk), kept, &unretired)?);
+    let listening = Arc::clone(&history);
+    let journal = journal.with_listener(Box::new(move |Committed { batch, first, events }| {
+        listening.committed(batch, first, &events);
+    }));
     let clock = Arc::clone(&parts.clock);
     let writer = Writer::new(journal, settings.delivery.interval);
     let (intake, state) = Intake::start(writer, move || clock())?;
-    Ok((registry, changes, intake, state))
+    Ok((registry, changes, history, intake, state))
 }
 
 fn open_digests<S: ObjectStore>(

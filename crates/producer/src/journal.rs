@@ -134,6 +134,20 @@ impl JournalState {
     }
 }
 
+/// Events that a commit made durable, in the order of their batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Their batch.
+    pub batch: BatchId,
+    /// The place of the first of them in the batch.
+    pub first: u64,
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+/// Hears of events when they are durable, before their senders do.
+pub type Listener = Box<dyn FnMut(Committed) + Send>;
+
 /// The journal. One writer; readers of sealed segments open files by themselves.
 pub struct Journal {
     disk: Arc<dyn Disk>,
@@ -161,6 +175,9 @@ pub struct Journal {
     abandoned: Option<(Arc<TrailSet>, u64)>,
     damaged: Vec<Damage>,
     forgotten: Vec<Damage>,
+    listener: Option<Listener>,
+    /// What it will hear of: the events that are staged.
+    unheard: Vec<Event>,
 }
 
 impl JournalSettings {
@@ -210,10 +227,18 @@ impl Journal {
             abandoned: None,
             damaged: Vec::new(),
             forgotten: Vec::new(),
+            listener: None,
+            unheard: Vec::new(),
         };
         journal.recorded.define(&journal.trails);
         journal.recover(now)?;
         Ok(journal)
+    }
+
+    /// The same, with a listener that hears of each commit.
+    #[must_use]
+    pub fn with_listener(self, listener: Listener) -> Journal {
+        Journal { listener: Some(listener), ..self }
     }
 
     /// Puts an event in line for the next commit, unless it is known. May commit, seal and begin a
@@ -238,6 +263,9 @@ impl Journal {
             return Err(JournalError::Full { reason });
         }
         open.stage(event);
+        if self.listener.is_some() {
+            self.unheard.push(event.clone());
+        }
         self.window.insert(event.identity);
         Ok(Outcome::Recorded)
     }
@@ -251,6 +279,11 @@ impl Journal {
             Ok(()) => {
                 let events = open.events() - before;
                 self.recorded.count(&open.header().trails, events);
+                let batch = open.header().batch;
+                if let Some(listener) = self.listener.as_mut().filter(|_| events > 0) {
+                    let events = std::mem::take(&mut self.unheard);
+                    listener(Committed { batch, first: before, events });
+                }
                 Ok(())
             }
             Err(error) => Err(self.halt(&error)),

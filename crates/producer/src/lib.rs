@@ -26,7 +26,9 @@ use std::time::Duration;
 use model::Timestamp;
 
 pub use intake::{Desk, Intake, QueueState, Refusal};
-pub use journal::{Journal, JournalError, JournalSettings, JournalState, Outcome};
+pub use journal::{
+    Committed, Journal, JournalError, JournalSettings, JournalState, Listener, Outcome,
+};
 pub use recorded::{HandedOver, Recorded};
 pub use render::render;
 pub use route::{Batch, Plan};
