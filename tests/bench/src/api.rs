@@ -20,7 +20,8 @@ use crate::records::{self, OWNER};
 use crate::requests::Request;
 
 const CONNECTIONS: usize = 16;
-const REGION: &str = "us-east-1";
+/// Where calls go.
+pub const REGION: &str = "us-east-1";
 
 /// Figure, operation, members, and what the answer says.
 const CALLS: [[&str; 4]; 2] = [
@@ -57,8 +58,19 @@ pub fn measure(wanted: &Wanted) -> Result<()> {
     Ok(())
 }
 
+/// The headers of a call to a daemon that believes its callers.
+#[must_use]
+pub fn unsigned(operation: &str) -> String {
+    let scope = format!("{OWNER}/20260101/{REGION}/cloudtrail/aws4_request");
+    format!(
+        "host: 127.0.0.1\r\ncontent-type: application/x-amz-json-1.1\r\n\
+         x-amz-target: CloudTrail_20131101.{operation}\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0\r\n"
+    )
+}
+
 /// The headers of a signed call.
-fn signed(host: &str, operation: &str, members: &str, key: &Credentials) -> Result<String> {
+pub fn signed(host: &str, operation: &str, members: &str, key: &Credentials) -> Result<String> {
     let target = format!("CloudTrail_20131101.{operation}");
     let content = "application/x-amz-json-1.1";
     let headers = [("host", host), ("content-type", content), ("x-amz-target", &target)];

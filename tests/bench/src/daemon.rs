@@ -127,7 +127,7 @@ impl Site {
 
     /// Writes the configuration; another number makes another trail of the same name.
     fn configure(&self, number: usize) -> Result<()> {
-        let data = self.directory.path().join("data");
+        let data = self.data();
         let Site { members, auth, .. } = self;
         let Channel { name, account, region, .. } = channel();
         let text = format!(
@@ -161,6 +161,12 @@ impl Site {
 
     fn configuration(&self) -> PathBuf {
         self.directory.path().join("cairn.toml")
+    }
+
+    /// Where its daemons keep what they have.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
     }
 
     /// Its S3.

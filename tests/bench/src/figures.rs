@@ -12,6 +12,8 @@ pub struct Wanted {
     /// Texts, one of which a figure's name must hold, with a full stop behind the name (so that
     /// `single.c1.` is not `single.c16`); none asks for all.
     pub filters: Vec<String>,
+    /// How many events the history has that is looked up.
+    pub events: Option<u64>,
 }
 
 impl Wanted {

@@ -57,6 +57,18 @@ pub fn once(address: SocketAddr, requests: &mut [Request], connections: usize) -
     })
 }
 
+/// Sends requests that carry no events, one after the other.
+pub fn each_once(address: SocketAddr, requests: &[Request]) -> Result<Sent> {
+    drive(1, |_| {
+        move |barrier: &Barrier| {
+            let mut caller = Caller::new(address)?;
+            barrier.wait();
+            requests.iter().try_for_each(|request| caller.send(request))?;
+            Ok(caller.sent)
+        }
+    })
+}
+
 /// Sends requests over and over, each time as new events, until the time is over. Each connection
 /// has its own.
 pub fn during(address: SocketAddr, requests: Vec<Vec<Request>>, time: Duration) -> Result<Sent> {

@@ -16,6 +16,7 @@
 //! | `describe_trails_per_s`, `trail_status_per_s` | [`api`] |
 //! | `sigv4_us` | [`signature`] |
 //! | `selector_evals_per_s_1`, `_5`, `_500` | [`selectors`] |
+//! | `lookup_p50_ms`, `lookup_p99_ms`, `lookups_per_s`, `visible_p99_ms`, `history_*` | [`lookup`] |
 //! | `validate_*`, `rss_peak_mb.validate.*` | [`validate`], against the aws command line |
 //!
 //! Seconds of CPU and bytes of memory hold on a machine that others use too; rates and waits do not.
@@ -29,8 +30,10 @@ mod http;
 mod limit;
 mod listing;
 mod load;
+mod lookup;
 mod memory;
 mod null_s3;
+mod past;
 mod process;
 mod records;
 mod recovery;
@@ -43,10 +46,10 @@ mod versus;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use figures::{Wanted, say};
 
-const USAGE: &str = "arguments are --quick and parts of the names of figures";
+const USAGE: &str = "arguments are --quick, --events N, and parts of the names of figures";
 
 fn main() -> ExitCode {
     match run() {
@@ -64,9 +67,14 @@ fn run() -> Result<()> {
         return null_s3::serve();
     }
     let mut wanted = Wanted::default();
-    for argument in arguments {
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => wanted.is_quick = true,
+            "--events" => {
+                let number = arguments.next().context("--events takes a number")?;
+                wanted.events = Some(number.parse().context("--events takes a number")?);
+            }
             flag if flag.starts_with('-') => bail!("{flag} is unknown; {USAGE}"),
             _ => wanted.filters.push(argument),
         }
@@ -94,6 +102,12 @@ fn run() -> Result<()> {
     }
     if wanted.any(&validate::names()) {
         validate::measure(&wanted)?;
+    }
+    if wanted.any(&lookup::names()) {
+        lookup::measure(&wanted)?;
+    }
+    if wanted.any(&["visible_p99_ms".to_owned()]) {
+        lookup::measure_visible(&wanted)?;
     }
     Ok(())
 }

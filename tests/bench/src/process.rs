@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use model::Timestamp;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -16,6 +17,14 @@ const TICKS: f64 = 100.0;
 #[allow(clippy::disallowed_methods)] // a benchmark measures real time
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// The time of day.
+#[must_use]
+#[allow(clippy::disallowed_methods)] // the daemon compares with its own clock
+pub fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// User and system CPU seconds of a process so far, by its id, with those of its children that it
