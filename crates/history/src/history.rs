@@ -8,6 +8,7 @@ use std::time::Duration;
 use disk::Disk;
 use model::{BatchId, Category, Event, Timestamp};
 
+use crate::index::IndexError;
 use crate::key::Key;
 use crate::lookup::{Found, Page, Query};
 use crate::position::{Position, Sequence};
@@ -40,6 +41,9 @@ pub enum HistoryError {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] io::Error),
+    /// An index can't be read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
 }
 
 /// What health and metrics show.

@@ -20,6 +20,7 @@
 
 pub mod file;
 pub mod history;
+pub mod index;
 pub mod key;
 pub mod lookup;
 pub mod position;
@@ -30,6 +31,7 @@ pub mod summary;
 
 pub use file::{FileId, FileInfo, HistoryFile};
 pub use history::{History, HistoryError, Report, Settings};
+pub use index::{Index, IndexBuilder, IndexError};
 pub use key::{Attribute, Key};
 pub use lookup::{Found, Page, Query};
 pub use position::{Position, Sequence};
