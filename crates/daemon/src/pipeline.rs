@@ -20,7 +20,7 @@ use delivery::place::gzip_bytes_max;
 use delivery::{Delivered, Delivery, DeliveryError, Digests, ObjectStore, Parked, Settled};
 use futures_util::StreamExt;
 use futures_util::stream::{self, FuturesUnordered};
-use history::{History, HistoryError, Row, Sequence};
+use history::{History, HistoryError, Moment, Row, Sequence};
 use model::log_file::LogFileHeader;
 use model::{BatchId, LogFile, Notice, Timestamp, TrailArn};
 use notifier::logs::{LogSender, LogStream, Reference, stream_name};
@@ -360,7 +360,8 @@ where
         let mut tick = tokio::time::interval(TENDING_TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !*stopping.borrow_and_update() {
-            let (history, now) = (Arc::clone(&self.history), self.parts.now().wall);
+            let Now { wall, uptime } = self.parts.now();
+            let (history, now) = (Arc::clone(&self.history), Moment { wall, uptime });
             match blocking(move || Ok(history.tend(now)?)).await {
                 Ok(true) => continue,
                 Ok(false) => {}

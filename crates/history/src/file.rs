@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::history::HistoryError;
 use crate::key::Key;
 use crate::lookup::Found;
+use crate::plan::Day;
 use crate::position::Position;
 use crate::row::{Row, keys};
 use crate::scope::{Scope, ScopeFilter};
@@ -89,7 +90,9 @@ impl HistoryFile {
     /// Opens a file that the manifest names.
     pub fn open(disk: &Arc<dyn Disk>, info: FileInfo) -> Result<HistoryFile, HistoryError> {
         let bytes = disk::read(&**disk, &info.id.table())?;
-        let lines: Vec<Line> = serde_json::from_slice(&bytes).map_err(std::io::Error::other)?;
+        let lines: Vec<Line> = serde_json::from_slice(&bytes).map_err(|error| {
+            HistoryError::Damaged { file: info.id.table(), reason: error.to_string() }
+        })?;
         let row = |line: Line| Row {
             position: line.position,
             scope: line.scope,
@@ -142,22 +145,23 @@ impl HistoryFile {
     }
 }
 
-/// Merges files into new ones, of at most `rows_max` rows each and of one day (UTC) each: durable when
-/// it returns. Rows of which `keep` says no are left out; there may be none left. Memory does not grow
-/// with the files.
+/// Merges files into new ones of at most `rows_max` rows each: durable when it returns. The rows of a
+/// day that `has_own` go to files of that day alone, those of all other days share theirs. Rows of
+/// which `keep` says no are left out; there may be none left. Memory does not grow with the files.
 pub fn merge(
     disk: &Arc<dyn Disk>,
     inputs: &[Arc<HistoryFile>],
     mut next: impl FnMut() -> FileId,
     rows_max: u32,
     keep: impl Fn(&Scope, Timestamp) -> bool,
+    has_own: impl Fn(Day) -> bool,
 ) -> Result<Vec<FileInfo>, HistoryError> {
     let mut rows: Vec<Row> = inputs.iter().flat_map(|file| file.rows.clone()).collect();
     rows.retain(|row| keep(&row.scope, row.position.time));
-    rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.position));
-    let day = |row: &Row| row.position.time.as_millis().div_euclid(86_400_000);
+    let own = |row: &Row| Some(Day::of(row.position.time)).filter(|day| has_own(*day));
+    rows.sort_by_key(|row| (own(row), std::cmp::Reverse(row.position)));
     let mut infos = Vec::new();
-    for of_day in rows.chunk_by(|one, two| day(one) == day(two)) {
+    for of_day in rows.chunk_by(|one, two| own(one) == own(two)) {
         for part in of_day.chunks(rows_max as usize) {
             infos.push(HistoryFile::write(disk, next(), part.to_vec())?);
         }

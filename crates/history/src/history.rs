@@ -1,28 +1,41 @@
 //! The history of an installation: takes rows, keeps them, finds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use disk::Disk;
 use model::{BatchId, Category, Event, Timestamp};
 
+use crate::calendar::{Calendar, Moment};
+use crate::file::{FileId, FileInfo, HistoryFile, merge};
 use crate::index::IndexError;
 use crate::key::Key;
 use crate::lookup::{Found, Page, Query};
+use crate::manifest::{Book, Lost};
+use crate::plan::{self, Day, Limits};
 use crate::position::{Position, Sequence};
-use crate::recent::Recent;
+use crate::retention::{Hold, Retention};
 use crate::row::Row;
+use crate::scope::ScopeFilter;
 use crate::summary::Summary;
+use crate::view::{Run, View};
 
 /// What is kept, and for how long.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Events of these kinds.
     pub categories: Vec<Category>,
     /// So long after they happened.
     pub retention: Duration,
+    /// And these whatever their age.
+    pub holds: Vec<Hold>,
+    /// Memory for rows that are in no file yet; more takes only a batch that is not sealed.
+    pub memory_bytes: u64,
+    /// The sizes of merges.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
@@ -31,6 +44,9 @@ impl Default for Settings {
         Settings {
             categories: vec![Category::Management, Category::Insight],
             retention: Duration::from_secs(90 * 24 * 3600),
+            holds: Vec::new(),
+            memory_bytes: 256 << 20,
+            limits: Limits::default(),
         }
     }
 }
@@ -44,6 +60,21 @@ pub enum HistoryError {
     /// An index can't be read.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// A table is not what was written.
+    #[error("{file} is damaged: {reason}")]
+    Damaged {
+        /// Its path in the data directory.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody knows which files are the history.
+    #[error(
+        "history/manifest.json can't be used: {0}; stop cairn and restore it from a backup together \
+         with the directory history/, or move that directory away: a new history begins, and `cairn \
+         import s3://BUCKET` fetches from the trails' buckets what they have"
+    )]
+    Manifest(String),
 }
 
 /// What health and metrics show.
@@ -57,44 +88,176 @@ pub struct Report {
     pub bytes: u64,
     /// Rows in memory.
     pub recent_rows: u64,
+    /// The memory that they take, about.
+    pub recent_bytes: u64,
+    /// Batches that were dropped from memory before they were in a file, since the start.
+    pub dropped: u64,
+    /// Merges since the start.
+    pub merges: u64,
+    /// Rows that were written by them.
+    pub merged_rows: u64,
+    /// Rows that were removed because they expired, since the start.
+    pub expired_rows: u64,
+    /// Rows from here on are kept.
+    pub horizon: Option<Timestamp>,
+    /// Files that are set aside, damaged or missing.
+    pub lost: Vec<Lost>,
+    /// Files that can't be opened now, and why.
+    pub unopened: Vec<(String, String)>,
+    /// Why the last merge or removal failed.
+    pub trouble: Option<String>,
+}
+
+/// What is counted.
+#[derive(Debug, Default)]
+struct Counters {
+    dropped: AtomicU64,
+    merges: AtomicU64,
+    merged_rows: AtomicU64,
+    expired_rows: AtomicU64,
+}
+
+/// What only one at a time may do in the background.
+#[derive(Debug, Default)]
+struct Tending {
+    calendar: Calendar,
+    /// Files in which some rows expired, and up to where they were looked at.
+    looked_at: BTreeMap<FileId, Timestamp>,
+}
+
+/// What health shows of files that are not in the view.
+#[derive(Debug, Default)]
+struct Absent {
+    lost: Vec<Lost>,
+    unopened: BTreeMap<FileId, (FileInfo, String)>,
+    trouble: Option<String>,
 }
 
 /// The history.
+///
+/// Locks are taken in this order: `tending`, `book`, then one of the others for a moment.
 #[derive(Debug)]
 pub struct History {
-    #[allow(dead_code)]
     disk: Arc<dyn Disk>,
-    settings: Settings,
-    recent: RwLock<BTreeMap<BatchId, Recent>>,
+    settings: RwLock<Arc<Settings>>,
+    /// The background's.
+    tending: Mutex<Tending>,
+    /// The manifest: whoever changes what is stored holds it until it is stored.
+    book: Mutex<Book>,
+    /// What lookups look at.
+    view: RwLock<Arc<View>>,
+    next_file: AtomicU64,
+    /// Batches that are stored and not retired; of those without rows the manifest is not told.
+    done: Mutex<BTreeSet<BatchId>>,
+    /// Batches that are retired, for the manifest to forget with its next change.
+    retired: Mutex<BTreeSet<BatchId>>,
+    absent: Mutex<Absent>,
+    /// Files that a lookup found damaged.
+    suspects: Mutex<BTreeMap<String, String>>,
+    counters: Counters,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("a panic ends the process")
 }
 
 impl History {
-    /// Finds what is on disk. `unretired` are the batches that the journal still has.
+    /// Finds what is on disk. `unretired` are the batches that the journal still has, and it is sure
+    /// that others do not come back.
     pub fn open(
         disk: Arc<dyn Disk>,
         settings: Settings,
-        _unretired: &[BatchId],
+        unretired: &[BatchId],
     ) -> Result<History, HistoryError> {
-        disk.create_directory(crate::DIRECTORY)?;
-        Ok(History { disk, settings, recent: RwLock::default() })
+        let mut book = Book::open(Arc::clone(&disk))?;
+        book.forget_lost()?;
+        let today = book.manifest().today;
+        let (done, gone) =
+            book.manifest().stored.iter().partition(|batch| unretired.contains(batch));
+        let retention = Arc::new(retention(&settings, today));
+        let history = History {
+            disk,
+            settings: RwLock::new(Arc::new(settings)),
+            tending: Mutex::new(Tending {
+                calendar: Calendar::resume(today),
+                looked_at: BTreeMap::new(),
+            }),
+            next_file: AtomicU64::new(book.manifest().next_file),
+            view: RwLock::new(Arc::new(View { retention, ..View::default() })),
+            done: Mutex::new(done),
+            retired: Mutex::new(gone),
+            absent: Mutex::default(),
+            suspects: Mutex::default(),
+            counters: Counters::default(),
+            book: Mutex::new(book),
+        };
+        let files = lock(&history.book).manifest().files.clone();
+        files.into_iter().for_each(|file| history.open_file(file));
+        Ok(history)
+    }
+
+    /// From now on these hold.
+    pub fn configure(&self, settings: Settings) {
+        *self.settings.write().expect("a panic ends the process") = Arc::new(settings);
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().expect("a panic ends the process"))
+    }
+
+    /// All runs as they are now.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().expect("a panic ends the process"))
+    }
+
+    /// Changes the view in one step.
+    fn show(&self, change: impl FnOnce(&mut View)) {
+        let mut view = self.view.write().expect("a panic ends the process");
+        change(Arc::make_mut(&mut view));
     }
 
     /// Events of a batch are durable, `first` is the place of the first of them: they are found from
     /// now on. To be called before their senders hear of it.
     pub fn committed(&self, batch: BatchId, first: u64, events: &[Event]) {
-        let mut recent = self.recent.write().expect("no reader panics");
-        let run = recent.entry(batch).or_default();
+        let categories = &self.settings().categories;
         let first = u32::try_from(first).expect("a segment holds fewer than 2^32 events");
-        for (index, event) in (first..).zip(events) {
-            if self.settings.categories.contains(&event.category) {
-                run.insert(Row::of(event, Sequence { batch, index }));
-            }
+        let kept = (first..).zip(events).filter(|(_, event)| categories.contains(&event.category));
+        let rows = kept.map(|(index, event)| Row::of(event, Sequence { batch, index })).collect();
+        self.run(batch).insert(events.len() as u64, rows);
+        self.bound_memory();
+    }
+
+    fn run(&self, batch: BatchId) -> Arc<Run> {
+        if let Some(run) = self.view().recent.get(&batch) {
+            return Arc::clone(run);
         }
+        let mut run = Arc::default();
+        self.show(|view| run = Arc::clone(view.recent.entry(batch).or_default()));
+        run
+    }
+
+    /// Drops the oldest batches when rows take too much memory: they are found again when they are in
+    /// a file. The newest one is still written to, and a segment bounds it.
+    fn bound_memory(&self) {
+        let memory_bytes = self.settings().memory_bytes;
+        let takes = |view: &View| view.recent.values().map(|run| run.bytes()).sum::<u64>();
+        if takes(&self.view()) <= memory_bytes {
+            return;
+        }
+        self.show(|view| {
+            while view.recent.len() > 1 && takes(view) > memory_bytes {
+                let (batch, run) = view.recent.pop_first().expect("there are two");
+                let (rows, bytes) = (run.heard(), run.bytes());
+                self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%batch, rows, bytes, "a batch is not found until it is in a file");
+            }
+        });
     }
 
     /// One page.
     pub fn lookup(&self, query: &Query) -> Result<Page, HistoryError> {
-        let recent = self.recent.read().expect("no writer panics");
+        let view = self.view();
         let key = query
             .attributes
             .first()
@@ -102,29 +265,32 @@ impl History {
         let newest = Sequence { batch: BatchId(u64::MAX), index: u32::MAX };
         let newest = Position { time: query.to, sequence: newest };
         let before = query.after.map_or(newest, |after| after.min(newest));
-        let is_meant = |row: &&Row| {
+        let is_meant = |row: &Found| {
             let summary = Summary::of(&row.record);
             row.position.time >= query.from
+                && view.retention.keeps(&row.scope, row.position.time)
                 && query
                     .attributes
                     .iter()
                     .all(|(attribute, value)| summary.values(*attribute).any(|one| one == value))
         };
-        let mut rows: Vec<&Row> = recent
-            .values()
-            .flat_map(|run| run.newest_first(key, &query.scopes, before))
-            .filter(is_meant)
-            .collect();
+        let mut rows: Vec<Found> = Vec::new();
+        for run in view.recent.values() {
+            let run = run.rows().read().expect("a panic ends the process");
+            let found = run.newest_first(key, &query.scopes, before);
+            rows.extend(found.cloned().map(Found::from));
+        }
+        for file in &view.files {
+            for place in file.newest_first(&[key], &query.scopes, before)? {
+                rows.push(file.row(place?.1)?);
+            }
+        }
+        rows.retain(is_meant);
         rows.sort_by_key(|row| std::cmp::Reverse(row.position));
         let is_more = rows.len() > query.limit;
         rows.truncate(query.limit);
         let next = rows.last().filter(|_| is_more).map(|row| row.position);
-        let found = |row: &Row| Found {
-            position: row.position,
-            scope: row.scope.clone(),
-            record: row.record.clone(),
-        };
-        Ok(Page { rows: rows.into_iter().map(found).collect(), next })
+        Ok(Page { rows, next })
     }
 
     /// A sealed batch of so many events becomes a file: durable when this returns, and only then the
@@ -132,29 +298,343 @@ impl History {
     /// all rows of the batch, when they are not in memory.
     pub fn store<E: From<HistoryError>>(
         &self,
-        _batch: BatchId,
-        _events: u64,
-        _read: impl FnOnce() -> Result<Vec<Row>, E>,
+        batch: BatchId,
+        events: u64,
+        read: impl FnOnce() -> Result<Vec<Row>, E>,
     ) -> Result<(), E> {
+        let mut book = lock(&self.book);
+        if self.is_stored(batch) {
+            return Ok(());
+        }
+        let mut rows = match self.view().recent.get(&batch) {
+            Some(run) if run.heard() == events => {
+                run.rows().read().expect("a panic ends the process").rows().cloned().collect()
+            }
+            _ => read()?,
+        };
+        let (categories, retention) = (&self.settings().categories, &self.view().retention);
+        rows.retain(|row| {
+            categories.contains(&row.scope.category)
+                && retention.keeps(&row.scope, row.position.time)
+        });
+        let file = self.add(&mut book, rows, |manifest| {
+            manifest.stored.insert(batch);
+        })?;
+        lock(&self.done).insert(batch);
+        self.show(|view| {
+            view.files.extend(file);
+            view.recent.remove(&batch);
+        });
         Ok(())
+    }
+
+    /// Whether a batch that is not retired is in a file, or needs none.
+    #[must_use]
+    pub fn is_stored(&self, batch: BatchId) -> bool {
+        lock(&self.done).contains(&batch)
+    }
+
+    /// Rows from elsewhere become a file: durable when this returns, and found from then on. `rows` is
+    /// given the number of their batch, which no other has.
+    pub fn import(
+        &self,
+        rows: impl FnOnce(BatchId) -> Vec<Row>,
+    ) -> Result<Option<FileInfo>, HistoryError> {
+        let mut book = lock(&self.book);
+        let batch = book.manifest().next_import;
+        let mut rows = rows(batch);
+        let retention = Arc::clone(&self.view().retention);
+        rows.retain(|row| retention.keeps(&row.scope, row.position.time));
+        let file = self.add(&mut book, rows, |manifest| {
+            manifest.next_import = BatchId(batch.0 + 1);
+        })?;
+        let info = file.as_ref().map(|file| file.info().clone());
+        self.show(|view| view.files.extend(file));
+        Ok(info)
+    }
+
+    /// Writes rows to a file that the manifest names; `None` if there are none, when nothing changes.
+    fn add(
+        &self,
+        book: &mut Book,
+        rows: Vec<Row>,
+        change: impl FnOnce(&mut crate::manifest::Manifest),
+    ) -> Result<Option<Arc<HistoryFile>>, HistoryError> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let id = self.take_file_id();
+        let written = HistoryFile::write(&self.disk, id, rows);
+        let opened = written.and_then(|info| HistoryFile::open(&self.disk, info));
+        let file = opened.inspect_err(|_| book.give_up([id]))?;
+        let info = file.info().clone();
+        self.change(book, |manifest| {
+            manifest.files.push(info);
+            change(manifest);
+        })?;
+        Ok(Some(Arc::new(file)))
+    }
+
+    /// Changes the manifest, which forgets retired batches with it.
+    fn change(
+        &self,
+        book: &mut Book,
+        change: impl FnOnce(&mut crate::manifest::Manifest),
+    ) -> Result<(), HistoryError> {
+        let retired = lock(&self.retired).clone();
+        book.change(|manifest| {
+            change(manifest);
+            manifest.next_file = self.next_file.load(Ordering::Relaxed);
+            manifest.stored.retain(|batch| !retired.contains(batch));
+        })?;
+        lock(&self.retired).retain(|batch| !retired.contains(batch));
+        Ok(())
+    }
+
+    fn take_file_id(&self) -> FileId {
+        FileId(self.next_file.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A batch is retired: it does not come again.
     pub fn retired(&self, batch: BatchId) {
-        self.recent.write().expect("no reader panics").remove(&batch);
+        self.show(|view| drop(view.recent.remove(&batch)));
+        lock(&self.done).remove(&batch);
+        lock(&self.retired).insert(batch);
     }
 
     /// Takes one step of what is to be done in the background, a merge or the removal of what has
     /// expired; false when there is nothing to do.
-    pub fn tend(&self, _now: Timestamp) -> Result<bool, HistoryError> {
+    pub fn tend(&self, now: Moment) -> Result<bool, HistoryError> {
+        let mut tending = lock(&self.tending);
+        let result = self.take_step(&mut tending, now);
+        lock(&self.absent).trouble = result.as_ref().err().map(ToString::to_string);
+        result
+    }
+
+    fn take_step(&self, tending: &mut Tending, now: Moment) -> Result<bool, HistoryError> {
+        let today = tending.calendar.look(now);
+        self.keep_calendar(today)?;
+        self.look_after_absent()?;
+        let settings = self.settings();
+        if self.remove_expired(tending)? {
+            return Ok(true);
+        }
+        let infos: Vec<FileInfo> =
+            self.view().files.iter().map(|file| file.info().clone()).collect();
+        let Some(ids) = plan::next_merge(&infos, &settings.limits, Some(today)) else {
+            return Ok(false);
+        };
+        self.rewrite(&ids)?;
+        Ok(true)
+    }
+
+    /// Rows grow old with the calendar, which is kept, so that a restart goes on with it.
+    fn keep_calendar(&self, today: Timestamp) -> Result<(), HistoryError> {
+        // To the minute: each step makes another view.
+        let minute = Timestamp::from_millis(today.as_millis().div_euclid(60_000) * 60_000);
+        let retention = retention(&self.settings(), Some(minute));
+        if *self.view().retention != retention {
+            self.show(|view| view.retention = Arc::new(retention));
+        }
+        const KEPT_EVERY: Duration = Duration::from_secs(6 * 3600);
+        let mut book = lock(&self.book);
+        let is_far = book
+            .manifest()
+            .today
+            .is_none_or(|kept| today.since(kept) >= KEPT_EVERY || kept.since(today) >= KEPT_EVERY);
+        if is_far {
+            self.change(&mut book, |manifest| manifest.today = Some(today))?;
+        }
+        Ok(())
+    }
+
+    /// What is removed and why: files without a row that is kept, and the rows of others when they are
+    /// many or have been there for long.
+    fn remove_expired(&self, tending: &mut Tending) -> Result<bool, HistoryError> {
+        let view = self.view();
+        let retention = &view.retention;
+        let is_gone = |file: &&Arc<HistoryFile>| {
+            let info = file.info();
+            retention.is_old(info.newest.time)
+                && !retention.may_hold(info.oldest.time, info.newest.time)
+        };
+        let gone: Vec<FileInfo> =
+            view.files.iter().filter(is_gone).map(|file| file.info().clone()).collect();
+        if !gone.is_empty() {
+            let ids: Vec<FileId> = gone.iter().map(|file| file.id).collect();
+            self.replace(&ids, Vec::new())?;
+            let rows = gone.iter().map(|file| u64::from(file.rows)).sum();
+            let bytes: u64 = gone.iter().map(|file| file.bytes).sum();
+            self.note_expired(rows);
+            tracing::info!(files = gone.len(), rows, bytes, horizon = ?retention.horizon.map(|horizon| horizon.to_string()), "expired files of the history are removed");
+            return Ok(true);
+        }
+        let _ = tending;
         Ok(false)
+    }
+
+    fn note_expired(&self, rows: u64) {
+        self.counters.expired_rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Merges files, without what has expired.
+    fn rewrite(&self, ids: &[FileId]) -> Result<(), HistoryError> {
+        let (view, settings) = (self.view(), self.settings());
+        let inputs = view.files.iter().filter(|file| ids.contains(&file.info().id));
+        let inputs: Vec<Arc<HistoryFile>> = inputs.cloned().collect();
+        let limits = &settings.limits;
+        let mut taken = Vec::new();
+        let mut next = || {
+            let id = self.take_file_id();
+            taken.push(id);
+            id
+        };
+        let own_days = plan::own_days(&rows_by_day(&inputs, &view.retention)?, limits);
+        let merged = merge(
+            &self.disk,
+            &inputs,
+            &mut next,
+            limits.rows_max,
+            |scope, time| view.retention.keeps(scope, time),
+            |day| own_days.contains(&day),
+        );
+        let open = |info| HistoryFile::open(&self.disk, info).map(Arc::new);
+        let opened =
+            merged.and_then(|infos| infos.into_iter().map(open).collect::<Result<Vec<_>, _>>());
+        let outputs = opened.inspect_err(|_| lock(&self.book).give_up(taken))?;
+        let rows = |files: &[Arc<HistoryFile>]| -> u64 {
+            files.iter().map(|file| u64::from(file.info().rows)).sum()
+        };
+        let (before, after) = (rows(&inputs), rows(&outputs));
+        let (files, into) = (inputs.len(), outputs.len());
+        self.replace(ids, outputs)?;
+        self.counters.merges.fetch_add(1, Ordering::Relaxed);
+        self.counters.merged_rows.fetch_add(after, Ordering::Relaxed);
+        self.note_expired(before - after);
+        let expired = before - after;
+        tracing::debug!(files, into, rows = after, expired, "files of the history are merged");
+        Ok(())
+    }
+
+    /// Some files in place of others: in the manifest first, then in the view.
+    fn replace(&self, old: &[FileId], new: Vec<Arc<HistoryFile>>) -> Result<(), HistoryError> {
+        let infos: Vec<FileInfo> = new.iter().map(|file| file.info().clone()).collect();
+        let mut book = lock(&self.book);
+        self.change(&mut book, |manifest| {
+            manifest.files.retain(|file| !old.contains(&file.id));
+            manifest.files.extend(infos);
+        })?;
+        self.show(|view| {
+            view.files.retain(|file| !old.contains(&file.info().id));
+            view.files.extend(new);
+        });
+        Ok(())
+    }
+
+    /// Opens a file, and puts it into the view; one that is damaged or missing is set aside.
+    fn open_file(&self, info: FileInfo) {
+        let error = match HistoryFile::open(&self.disk, info.clone()) {
+            Ok(file) => {
+                self.show(|view| view.files.push(Arc::new(file)));
+                return;
+            }
+            Err(error) => error,
+        };
+        let mut book = lock(&self.book);
+        let aside = match &error {
+            error if error.is_damage() => book.set_aside(&info, &error.to_string()),
+            _ => Err(error),
+        };
+        let mut absent = lock(&self.absent);
+        if let Err(error) = aside {
+            tracing::error!(file = info.id.table(), %error, "a file of the history can't be opened");
+            absent.unopened.insert(info.id, (info, error.to_string()));
+        }
+        absent.lost = book.manifest().lost.clone();
+    }
+
+    /// Tries files that could not be opened, and sets aside what lookups found damaged.
+    fn look_after_absent(&self) -> Result<(), HistoryError> {
+        let unopened = std::mem::take(&mut lock(&self.absent).unopened);
+        unopened.into_values().for_each(|(info, _)| self.open_file(info));
+        let suspects = std::mem::take(&mut *lock(&self.suspects));
+        for (path, reason) in suspects {
+            let of_path = |file: &&Arc<HistoryFile>| file.info().id.table() == path;
+            let Some(info) = self.view().files.iter().find(of_path).map(|file| file.info().clone())
+            else {
+                continue;
+            };
+            let mut book = lock(&self.book);
+            book.set_aside(&info, &reason)?;
+            self.show(|view| view.files.retain(|file| file.info().id != info.id));
+            lock(&self.absent).lost = book.manifest().lost.clone();
+        }
+        Ok(())
     }
 
     /// What health and metrics show.
     #[must_use]
     pub fn report(&self) -> Report {
-        let recent = self.recent.read().expect("no writer panics");
-        let recent_rows = recent.values().map(|run| run.rows().count() as u64).sum();
-        Report { recent_rows, ..Report::default() }
+        let view = self.view();
+        let infos = || view.files.iter().map(|file| file.info());
+        let recent = || view.recent.values();
+        let recent_rows =
+            |run: &Arc<Run>| run.rows().read().expect("a panic ends the process").rows().count();
+        let absent = lock(&self.absent);
+        let unopened = absent.unopened.values();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Report {
+            rows: infos().map(|file| u64::from(file.rows)).sum(),
+            files: view.files.len(),
+            bytes: infos().map(|file| file.bytes).sum(),
+            recent_rows: recent().map(|run| recent_rows(run) as u64).sum(),
+            recent_bytes: recent().map(|run| run.bytes()).sum(),
+            dropped: count(&self.counters.dropped),
+            merges: count(&self.counters.merges),
+            merged_rows: count(&self.counters.merged_rows),
+            expired_rows: count(&self.counters.expired_rows),
+            horizon: view.retention.horizon,
+            lost: absent.lost.clone(),
+            unopened: unopened.map(|(file, why)| (file.id.table(), why.clone())).collect(),
+            trouble: absent.trouble.clone(),
+        }
     }
+}
+
+impl HistoryError {
+    /// Whether a file will not get better by itself.
+    fn is_damage(&self) -> bool {
+        match self {
+            HistoryError::Damaged { .. } => true,
+            HistoryError::Disk(error) => error.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+}
+
+fn retention(settings: &Settings, today: Option<Timestamp>) -> Retention {
+    today.map_or_else(
+        || Retention { horizon: None, holds: settings.holds.clone() },
+        |today| Retention::at(today, settings.retention, &settings.holds),
+    )
+}
+
+/// How many rows of each day are kept.
+fn rows_by_day(
+    files: &[Arc<HistoryFile>],
+    retention: &Retention,
+) -> Result<BTreeMap<Day, u64>, HistoryError> {
+    let mut rows = BTreeMap::new();
+    let all = ScopeFilter::default();
+    let newest = Sequence { batch: BatchId(u64::MAX), index: u32::MAX };
+    let newest = Position { time: Timestamp::from_millis(i64::MAX), sequence: newest };
+    for file in files {
+        for row in file.newest_first(&[Key::ALL], &all, newest)? {
+            let (position, _) = row?;
+            if !retention.is_old(position.time) {
+                *rows.entry(Day::of(position.time)).or_default() += 1;
+            }
+        }
+    }
+    Ok(rows)
 }

@@ -43,3 +43,9 @@ pub struct Page {
     /// What the next page begins behind; `None` when there is none.
     pub next: Option<Position>,
 }
+
+impl From<crate::row::Row> for Found {
+    fn from(row: crate::row::Row) -> Found {
+        Found { position: row.position, scope: row.scope, record: row.record }
+    }
+}

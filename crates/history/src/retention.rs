@@ -1,0 +1,118 @@
+//! How long rows are kept: by when they happened, and longer where a legal hold covers them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use model::{AccountId, Timestamp};
+
+use crate::scope::Scope;
+
+/// What is kept whatever its age.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hold {
+    /// What it is called.
+    pub name: String,
+    /// Events of these accounts; of all when there are none.
+    pub accounts: BTreeSet<AccountId>,
+    /// Not older than this.
+    pub from: Option<Timestamp>,
+    /// Not newer than this.
+    pub to: Option<Timestamp>,
+}
+
+/// Which rows are kept now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Rows from here on are kept; `None` as long as nobody knows what time it is.
+    pub horizon: Option<Timestamp>,
+    /// Older ones are if one of these covers them.
+    pub holds: Vec<Hold>,
+}
+
+impl Hold {
+    /// Whether a row is held.
+    #[must_use]
+    pub fn covers(&self, scope: &Scope, time: Timestamp) -> bool {
+        self.touches(time, time)
+            && (self.accounts.is_empty() || self.accounts.contains(&scope.account))
+    }
+
+    /// Whether a row between two moments may be held.
+    fn touches(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.from.is_none_or(|begin| begin <= to) && self.to.is_none_or(|end| from <= end)
+    }
+}
+
+impl Retention {
+    /// What is kept at a moment, for so long.
+    #[must_use]
+    pub fn at(now: Timestamp, length: Duration, holds: &[Hold]) -> Retention {
+        let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+        let horizon = Timestamp::from_millis(now.as_millis().saturating_sub(length));
+        Retention { horizon: Some(horizon), holds: holds.to_vec() }
+    }
+
+    /// Whether a row of this time is older than what is kept without a hold.
+    #[must_use]
+    pub fn is_old(&self, time: Timestamp) -> bool {
+        self.horizon.is_some_and(|horizon| time < horizon)
+    }
+
+    /// Whether a row is kept.
+    #[must_use]
+    pub fn keeps(&self, scope: &Scope, time: Timestamp) -> bool {
+        !self.is_old(time) || self.holds.iter().any(|hold| hold.covers(scope, time))
+    }
+
+    /// Whether a hold may cover a row between two moments.
+    #[must_use]
+    pub fn may_hold(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.holds.iter().any(|hold| hold.touches(from, to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Category;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_row_is_kept_for_its_time_and_longer_by_a_hold() {
+        let hold = Hold {
+            name: "case 7".into(),
+            accounts: ["111111111111".parse().unwrap()].into(),
+            from: Some(at("2026-01-01T00:00:00Z")),
+            to: Some(at("2026-01-31T23:59:59Z")),
+        };
+        let ninety = Duration::from_secs(90 * 24 * 3600);
+        let retention = Retention::at(at("2026-06-01T00:00:00Z"), ninety, &[hold]);
+        for (account, time, expected) in [
+            ("222222222222", "2026-03-03T00:00:00Z", true),
+            ("222222222222", "2026-03-02T23:59:59Z", false),
+            ("111111111111", "2026-01-01T00:00:00Z", true),
+            ("111111111111", "2026-01-31T23:59:59Z", true),
+            ("111111111111", "2025-12-31T23:59:59Z", false),
+            ("111111111111", "2026-02-01T00:00:00Z", false),
+            ("222222222222", "2026-01-15T00:00:00Z", false),
+        ] {
+            let scope = Scope {
+                account: account.parse().unwrap(),
+                region: "eu-west-1".parse().unwrap(),
+                category: Category::Management,
+            };
+            assert_eq!(retention.keeps(&scope, at(time)), expected, "{account} {time}");
+        }
+        assert!(retention.may_hold(at("2025-12-01T00:00:00Z"), at("2026-01-01T00:00:00Z")));
+        assert!(!retention.may_hold(at("2025-12-01T00:00:00Z"), at("2025-12-31T00:00:00Z")));
+    }
+
+    #[test]
+    fn nothing_is_old_while_nobody_knows_the_time() {
+        assert!(!Retention::default().is_old(Timestamp::EPOCH));
+    }
+}
