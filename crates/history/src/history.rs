@@ -13,15 +13,14 @@ use crate::calendar::{Calendar, Moment};
 use crate::file::{FileId, FileInfo, HistoryFile, merge};
 use crate::index::IndexError;
 use crate::key::Key;
-use crate::lookup::{Found, Page, Query};
+use crate::lookup::{self, Page, Query, View};
 use crate::manifest::{Book, Lost};
 use crate::plan::{self, Day, Limits};
 use crate::position::{Position, Sequence};
 use crate::retention::{Hold, Retention};
 use crate::row::Row;
+use crate::runs::{Run, Runs};
 use crate::scope::ScopeFilter;
-use crate::summary::Summary;
-use crate::view::{Run, View};
 
 /// What is kept, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,8 +143,7 @@ pub struct History {
     tending: Mutex<Tending>,
     /// The manifest: whoever changes what is stored holds it until it is stored.
     book: Mutex<Book>,
-    /// What lookups look at.
-    view: RwLock<Arc<View>>,
+    runs: RwLock<Runs>,
     next_file: AtomicU64,
     /// Batches that are stored and not retired; of those without rows the manifest is not told.
     done: Mutex<BTreeSet<BatchId>>,
@@ -174,7 +172,9 @@ impl History {
         let today = book.manifest().today;
         let (done, gone) =
             book.manifest().stored.iter().partition(|batch| unretired.contains(batch));
+        let mut runs = Runs::default();
         let retention = Arc::new(retention(&settings, today));
+        drop(runs.change(|runs| runs.retention = retention));
         let history = History {
             disk,
             settings: RwLock::new(Arc::new(settings)),
@@ -183,7 +183,7 @@ impl History {
                 looked_at: BTreeMap::new(),
             }),
             next_file: AtomicU64::new(book.manifest().next_file),
-            view: RwLock::new(Arc::new(View { retention, ..View::default() })),
+            runs: RwLock::new(runs),
             done: Mutex::new(done),
             retired: Mutex::new(gone),
             absent: Mutex::default(),
@@ -205,16 +205,20 @@ impl History {
         Arc::clone(&self.settings.read().expect("a panic ends the process"))
     }
 
-    /// All runs as they are now.
+    /// What lookups see now.
     #[must_use]
     pub fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.read().expect("a panic ends the process"))
+        self.runs.read().expect("a panic ends the process").view()
     }
 
-    /// Changes the view in one step.
-    fn show(&self, change: impl FnOnce(&mut View)) {
-        let mut view = self.view.write().expect("a panic ends the process");
-        change(Arc::make_mut(&mut view));
+    /// Changes what lookups see, in one step.
+    fn show(&self, change: impl FnOnce(&mut Runs)) {
+        let before = self.runs.write().expect("a panic ends the process").change(change);
+        drop(before);
+    }
+
+    fn recent(&self, batch: BatchId) -> Option<Arc<Run>> {
+        self.runs.read().expect("a panic ends the process").recent.get(&batch).cloned()
     }
 
     /// Events of a batch are durable, `first` is the place of the first of them: they are found from
@@ -229,26 +233,25 @@ impl History {
     }
 
     fn run(&self, batch: BatchId) -> Arc<Run> {
-        if let Some(run) = self.view().recent.get(&batch) {
-            return Arc::clone(run);
-        }
-        let mut run = Arc::default();
-        self.show(|view| run = Arc::clone(view.recent.entry(batch).or_default()));
-        run
+        self.recent(batch).unwrap_or_else(|| {
+            let mut run = Arc::default();
+            self.show(|runs| run = Arc::clone(runs.recent.entry(batch).or_default()));
+            run
+        })
     }
 
     /// Drops the oldest batches when rows take too much memory: they are found again when they are in
     /// a file. The newest one is still written to, and a segment bounds it.
     fn bound_memory(&self) {
         let memory_bytes = self.settings().memory_bytes;
-        let takes = |view: &View| view.recent.values().map(|run| run.bytes()).sum::<u64>();
-        if takes(&self.view()) <= memory_bytes {
+        let taken = self.runs.read().expect("a panic ends the process").recent_bytes();
+        if taken <= memory_bytes {
             return;
         }
-        self.show(|view| {
-            while view.recent.len() > 1 && takes(view) > memory_bytes {
-                let (batch, run) = view.recent.pop_first().expect("there are two");
-                let (rows, bytes) = (run.heard(), run.bytes());
+        self.show(|runs| {
+            while runs.recent.len() > 1 && runs.recent_bytes() > memory_bytes {
+                let (batch, run) = runs.recent.pop_first().expect("there are two");
+                let (rows, bytes) = (run.len(), run.bytes());
                 self.counters.dropped.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%batch, rows, bytes, "a batch is not found until it is in a file");
             }
@@ -257,40 +260,11 @@ impl History {
 
     /// One page.
     pub fn lookup(&self, query: &Query) -> Result<Page, HistoryError> {
-        let view = self.view();
-        let key = query
-            .attributes
-            .first()
-            .map_or(Key::ALL, |(attribute, value)| Key::of(*attribute, value));
-        let newest = Sequence { batch: BatchId(u64::MAX), index: u32::MAX };
-        let newest = Position { time: query.to, sequence: newest };
-        let before = query.after.map_or(newest, |after| after.min(newest));
-        let is_meant = |row: &Found| {
-            let summary = Summary::of(&row.record);
-            row.position.time >= query.from
-                && view.retention.keeps(&row.scope, row.position.time)
-                && query
-                    .attributes
-                    .iter()
-                    .all(|(attribute, value)| summary.values(*attribute).any(|one| one == value))
-        };
-        let mut rows: Vec<Found> = Vec::new();
-        for run in view.recent.values() {
-            let run = run.rows().read().expect("a panic ends the process");
-            let found = run.newest_first(key, &query.scopes, before);
-            rows.extend(found.cloned().map(Found::from));
+        let page = lookup::run(&self.view(), query);
+        if let Err(HistoryError::Damaged { file, reason }) = &page {
+            lock(&self.suspects).insert(file.clone(), reason.clone());
         }
-        for file in &view.files {
-            for place in file.newest_first(&[key], &query.scopes, before)? {
-                rows.push(file.row(place?.1)?);
-            }
-        }
-        rows.retain(is_meant);
-        rows.sort_by_key(|row| std::cmp::Reverse(row.position));
-        let is_more = rows.len() > query.limit;
-        rows.truncate(query.limit);
-        let next = rows.last().filter(|_| is_more).map(|row| row.position);
-        Ok(Page { rows, next })
+        page
     }
 
     /// A sealed batch of so many events becomes a file: durable when this returns, and only then the
@@ -306,12 +280,8 @@ impl History {
         if self.is_stored(batch) {
             return Ok(());
         }
-        let mut rows = match self.view().recent.get(&batch) {
-            Some(run) if run.heard() == events => {
-                run.rows().read().expect("a panic ends the process").rows().cloned().collect()
-            }
-            _ => read()?,
-        };
+        let heard = self.recent(batch).filter(|run| run.heard() == events);
+        let mut rows = heard.map_or_else(read, |run| Ok(run.rows()))?;
         let (categories, retention) = (&self.settings().categories, &self.view().retention);
         rows.retain(|row| {
             categories.contains(&row.scope.category)
@@ -321,9 +291,9 @@ impl History {
             manifest.stored.insert(batch);
         })?;
         lock(&self.done).insert(batch);
-        self.show(|view| {
-            view.files.extend(file);
-            view.recent.remove(&batch);
+        self.show(|runs| {
+            runs.files.extend(file);
+            runs.recent.remove(&batch);
         });
         Ok(())
     }
@@ -349,7 +319,7 @@ impl History {
             manifest.next_import = BatchId(batch.0 + 1);
         })?;
         let info = file.as_ref().map(|file| file.info().clone());
-        self.show(|view| view.files.extend(file));
+        self.show(|runs| runs.files.extend(file));
         Ok(info)
     }
 
@@ -397,7 +367,7 @@ impl History {
 
     /// A batch is retired: it does not come again.
     pub fn retired(&self, batch: BatchId) {
-        self.show(|view| drop(view.recent.remove(&batch)));
+        self.show(|runs| drop(runs.recent.remove(&batch)));
         lock(&self.done).remove(&batch);
         lock(&self.retired).insert(batch);
     }
@@ -434,7 +404,7 @@ impl History {
         let minute = Timestamp::from_millis(today.as_millis().div_euclid(60_000) * 60_000);
         let retention = retention(&self.settings(), Some(minute));
         if *self.view().retention != retention {
-            self.show(|view| view.retention = Arc::new(retention));
+            self.show(|runs| runs.retention = Arc::new(retention));
         }
         const KEPT_EVERY: Duration = Duration::from_secs(6 * 3600);
         let mut book = lock(&self.book);
@@ -524,9 +494,9 @@ impl History {
             manifest.files.retain(|file| !old.contains(&file.id));
             manifest.files.extend(infos);
         })?;
-        self.show(|view| {
-            view.files.retain(|file| !old.contains(&file.info().id));
-            view.files.extend(new);
+        self.show(|runs| {
+            runs.files.retain(|file| !old.contains(&file.info().id));
+            runs.files.extend(new);
         });
         Ok(())
     }
@@ -535,7 +505,7 @@ impl History {
     fn open_file(&self, info: FileInfo) {
         let error = match HistoryFile::open(&self.disk, info.clone()) {
             Ok(file) => {
-                self.show(|view| view.files.push(Arc::new(file)));
+                self.show(|runs| runs.files.push(Arc::new(file)));
                 return;
             }
             Err(error) => error,
@@ -566,7 +536,7 @@ impl History {
             };
             let mut book = lock(&self.book);
             book.set_aside(&info, &reason)?;
-            self.show(|view| view.files.retain(|file| file.info().id != info.id));
+            self.show(|runs| runs.files.retain(|file| file.info().id != info.id));
             lock(&self.absent).lost = book.manifest().lost.clone();
         }
         Ok(())
@@ -575,25 +545,22 @@ impl History {
     /// What health and metrics show.
     #[must_use]
     pub fn report(&self) -> Report {
-        let view = self.view();
-        let infos = || view.files.iter().map(|file| file.info());
-        let recent = || view.recent.values();
-        let recent_rows =
-            |run: &Arc<Run>| run.rows().read().expect("a panic ends the process").rows().count();
+        let runs = self.runs.read().expect("a panic ends the process");
+        let infos = || runs.files.iter().map(|file| file.info());
         let absent = lock(&self.absent);
         let unopened = absent.unopened.values();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Report {
             rows: infos().map(|file| u64::from(file.rows)).sum(),
-            files: view.files.len(),
+            files: runs.files.len(),
             bytes: infos().map(|file| file.bytes).sum(),
-            recent_rows: recent().map(|run| recent_rows(run) as u64).sum(),
-            recent_bytes: recent().map(|run| run.bytes()).sum(),
+            recent_rows: runs.recent.values().map(|run| run.len() as u64).sum(),
+            recent_bytes: runs.recent_bytes(),
             dropped: count(&self.counters.dropped),
             merges: count(&self.counters.merges),
             merged_rows: count(&self.counters.merged_rows),
             expired_rows: count(&self.counters.expired_rows),
-            horizon: view.retention.horizon,
+            horizon: runs.retention.horizon,
             lost: absent.lost.clone(),
             unopened: unopened.map(|(file, why)| (file.id.table(), why.clone())).collect(),
             trouble: absent.trouble.clone(),

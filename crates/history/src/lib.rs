@@ -23,6 +23,7 @@ pub mod file;
 pub mod history;
 pub mod index;
 pub mod key;
+mod lists;
 pub mod lookup;
 pub mod manifest;
 pub mod plan;
@@ -30,23 +31,23 @@ pub mod position;
 pub mod recent;
 pub mod retention;
 pub mod row;
+mod runs;
 pub mod scope;
 pub mod summary;
-pub mod view;
 
 pub use calendar::Moment;
 pub use file::{FileId, FileInfo, HistoryFile};
 pub use history::{History, HistoryError, Report, Settings};
 pub use index::{Index, IndexBuilder, IndexError};
 pub use key::{Attribute, Key};
-pub use lookup::{Found, Page, Query};
+pub use lookup::{Found, Page, Query, View};
 pub use plan::Limits;
 pub use position::{Position, Sequence};
+pub use recent::Recent;
 pub use retention::Hold;
 pub use row::Row;
 pub use scope::{Scope, ScopeFilter};
 pub use summary::{ResourceName, Summary};
-pub use view::View;
 
 /// The directory of the history, in the data directory.
 pub const DIRECTORY: &str = "history";

@@ -1,11 +1,38 @@
 //! Lookups: which rows are asked for, and the pages of them, newest first.
+//!
+//! ```text
+//! memory of batch 8   ─ newest ───────────┐
+//! file 3              ─ newest ───────────┤  a heap of runs by the newest row that each has left;
+//! file 1 (not opened) ─ its first row ────┘  taken from until the page is full
+//! ```
+//!
+//! What always holds: rows come in the order of their positions, and a page begins behind the position
+//! that the one before it named, so that rows that arrive, or move from memory to a file or from file
+//! to file, between two pages change nothing about the rows that were there. A run that cannot have the
+//! next row is not touched. Keys are hashes, so each row is compared with what was asked for.
+//!
+//! The work of one call is bounded: after [`MISSES_MAX`] rows that are not meant the page ends, short or
+//! empty, and the next one goes on from there.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
-use model::Timestamp;
+use model::{BatchId, Timestamp};
 
-use crate::key::Attribute;
-use crate::position::Position;
+use crate::file::HistoryFile;
+use crate::history::HistoryError;
+use crate::key::{Attribute, Key};
+use crate::position::{Position, Sequence};
+use crate::recent::{Recent, RecentRow};
+use crate::retention::Retention;
 use crate::scope::{Scope, ScopeFilter};
+use crate::summary::Summary;
+
+/// So many rows that are not meant one call looks at. Few are ever met: rows whose keys collide, and
+/// those that a walk over several attributes shows now and then when they have little in common.
+pub const MISSES_MAX: usize = 1000;
 
 /// Which rows are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +47,7 @@ pub struct Query {
     pub to: Timestamp,
     /// Older than this one, which the page before ended with.
     pub after: Option<Position>,
-    /// So many at most.
+    /// So many at most; 0 is taken for 1.
     pub limit: usize,
 }
 
@@ -38,14 +65,196 @@ pub struct Found {
 /// Rows, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The rows.
+    /// The rows: fewer than asked for, or none, although there are more, where finding them takes
+    /// long.
     pub rows: Vec<Found>,
     /// What the next page begins behind; `None` when there is none.
     pub next: Option<Position>,
 }
 
-impl From<crate::row::Row> for Found {
-    fn from(row: crate::row::Row) -> Found {
-        Found { position: row.position, scope: row.scope, record: row.record }
+/// All runs, at one moment. Each row is in one of them.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// The files, in any order.
+    pub files: Vec<Arc<HistoryFile>>,
+    /// The memory of batches that are in no file, in any order.
+    pub recent: Vec<Arc<RwLock<Recent>>>,
+    /// Which rows are shown.
+    pub retention: Arc<Retention>,
+}
+
+/// One page of what is in a view.
+pub fn run(view: &View, query: &Query) -> Result<Page, HistoryError> {
+    run_within(view, query, MISSES_MAX)
+}
+
+/// As [`run`], with another bound of the work; at least 1.
+fn run_within(view: &View, query: &Query, misses_max: usize) -> Result<Page, HistoryError> {
+    let wanted = Wanted::of(query);
+    let recent = view.recent.iter().filter_map(|run| Run::of_recent(run, &wanted));
+    let files = view.files.iter().filter_map(|file| Run::of_file(file, &wanted));
+    let mut runs: BinaryHeap<Run<'_>> = recent.chain(files).collect();
+    let mut page = Page::default();
+    let mut misses = 0;
+    while let Some(Run { newest, rest }) = runs.pop() {
+        if newest.time < query.from {
+            break;
+        }
+        let (candidate, behind) = match rest {
+            Rest::Closed(file) => {
+                runs.extend(Run::of_rows(file_rows(file, &wanted)?)?);
+                continue;
+            }
+            Rest::Open(candidate, behind) => (candidate, behind),
+        };
+        if page.rows.len() >= wanted.limit {
+            page.next = page.rows.last().map(|row| row.position);
+            break;
+        }
+        let row = match candidate {
+            Candidate::InMemory(row) => row,
+            Candidate::InFile(file, place) => file.row(place)?,
+        };
+        if view.retention.keeps(&row.scope, row.position.time) && wanted.is_met_by(&row.record) {
+            page.rows.push(row);
+        } else {
+            misses += 1;
+            if misses >= misses_max {
+                page.next = Some(newest);
+                break;
+            }
+        }
+        runs.extend(Run::of_rows(behind)?);
+    }
+    Ok(page)
+}
+
+/// A query, made ready.
+struct Wanted<'a> {
+    query: &'a Query,
+    keys: Vec<Key>,
+    before: Position,
+    limit: usize,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(query: &'a Query) -> Wanted<'a> {
+        let keys = query.attributes.iter().map(|(attribute, value)| Key::of(*attribute, value));
+        let mut keys: Vec<Key> = keys.collect();
+        if keys.is_empty() {
+            keys.push(Key::ALL);
+        }
+        // No row has this sequence.
+        let last = Sequence { batch: BatchId(u64::MAX), index: u32::MAX };
+        let newest = Position { time: query.to, sequence: last };
+        let before = query.after.map_or(newest, |after| after.min(newest));
+        Wanted { query, keys, before, limit: query.limit.max(1) }
+    }
+
+    fn is_met_by(&self, record: &[u8]) -> bool {
+        if self.query.attributes.is_empty() {
+            return true;
+        }
+        let summary = Summary::of(record);
+        let mut attributes = self.query.attributes.iter();
+        attributes.all(|(attribute, value)| summary.values(*attribute).any(|one| one == value))
     }
 }
+
+/// A row that may be meant.
+enum Candidate<'a> {
+    InMemory(Found),
+    InFile(&'a HistoryFile, u32),
+}
+
+/// Candidates of a run, newest first.
+type Rows<'a> = Box<dyn Iterator<Item = Result<(Position, Candidate<'a>), HistoryError>> + 'a>;
+
+/// A run of which no row that is left is newer than `newest`. Ordered by that.
+struct Run<'a> {
+    newest: Position,
+    rest: Rest<'a>,
+}
+
+enum Rest<'a> {
+    /// A file that was not asked yet.
+    Closed(&'a HistoryFile),
+    /// The newest row that is left, and those behind it.
+    Open(Candidate<'a>, Rows<'a>),
+}
+
+impl<'a> Run<'a> {
+    fn of_file(file: &'a HistoryFile, wanted: &Wanted<'_>) -> Option<Run<'a>> {
+        let info = file.info();
+        let has_some = info.oldest < wanted.before && info.newest.time >= wanted.query.from;
+        let newest = info.newest.min(wanted.before);
+        has_some.then_some(Run { newest, rest: Rest::Closed(file) })
+    }
+
+    fn of_recent(run: &'a RwLock<Recent>, wanted: &'a Wanted<'_>) -> Option<Run<'a>> {
+        let rows = RecentRows { run, wanted, before: wanted.before, ready: Vec::new().into_iter() };
+        Run::of_rows(Box::new(rows)).expect("memory does not fail")
+    }
+
+    /// `None` when there are no more.
+    fn of_rows(mut rows: Rows<'a>) -> Result<Option<Run<'a>>, HistoryError> {
+        let first = rows.next().transpose()?;
+        let run = |(newest, candidate)| Run { newest, rest: Rest::Open(candidate, rows) };
+        Ok(first.map(run))
+    }
+}
+
+fn file_rows<'a>(file: &'a HistoryFile, wanted: &'a Wanted<'_>) -> Result<Rows<'a>, HistoryError> {
+    let rows = file.newest_first(&wanted.keys, &wanted.query.scopes, wanted.before)?;
+    let row = |(position, place)| (position, Candidate::InFile(file, place));
+    Ok(Box::new(rows.map(move |found| found.map(row))))
+}
+
+/// So many rows are taken from memory while its lock is held; commits wait meanwhile.
+const TAKEN_AT_ONCE: usize = 32;
+
+/// Candidates in memory. Rows may arrive between two steps; those that belong before a row that was
+/// given are not seen.
+struct RecentRows<'a, 'q> {
+    run: &'a RwLock<Recent>,
+    wanted: &'a Wanted<'q>,
+    before: Position,
+    ready: std::vec::IntoIter<Found>,
+}
+
+impl<'a> Iterator for RecentRows<'a, '_> {
+    type Item = Result<(Position, Candidate<'a>), HistoryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ready.len() == 0 {
+            let run = self.run.read().expect("no writer panics");
+            let rows = run.newest_first(&self.wanted.keys, &self.wanted.query.scopes, self.before);
+            let at_once = TAKEN_AT_ONCE.min(self.wanted.limit + 1);
+            let rows: Vec<Found> = rows.take(at_once).map(RecentRow::to_found).collect();
+            self.ready = rows.into_iter();
+        }
+        let row = self.ready.next()?;
+        self.before = row.position;
+        Some(Ok((row.position, Candidate::InMemory(row))))
+    }
+}
+
+impl Ord for Run<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.newest.cmp(&other.newest)
+    }
+}
+
+impl PartialOrd for Run<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Run<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.newest == other.newest
+    }
+}
+
+impl Eq for Run<'_> {}
