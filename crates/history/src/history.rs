@@ -120,8 +120,8 @@ struct Counters {
 #[derive(Debug, Default)]
 struct Tending {
     calendar: Calendar,
-    /// Files in which some rows expired, and up to where they were looked at.
-    looked_at: BTreeMap<FileId, Timestamp>,
+    /// Files with rows that may have expired, and what was kept when they were looked at.
+    looked_at: BTreeMap<FileId, Arc<Retention>>,
 }
 
 /// What health shows of files that are not in the view.
@@ -418,33 +418,47 @@ impl History {
         Ok(())
     }
 
-    /// What is removed and why: files without a row that is kept, and the rows of others when they are
-    /// many or have been there for long.
+    /// Removes files of which no row is kept, at once; of one with others too the rows are removed when
+    /// that pays.
     fn remove_expired(&self, tending: &mut Tending) -> Result<bool, HistoryError> {
         let view = self.view();
         let retention = &view.retention;
-        let is_gone = |file: &&Arc<HistoryFile>| {
-            let info = file.info();
-            retention.is_old(info.newest.time)
-                && !retention.may_hold(info.oldest.time, info.newest.time)
-        };
+        let is_gone = |file: &&Arc<HistoryFile>| retention.has_expired(file.info());
         let gone: Vec<FileInfo> =
             view.files.iter().filter(is_gone).map(|file| file.info().clone()).collect();
         if !gone.is_empty() {
             let ids: Vec<FileId> = gone.iter().map(|file| file.id).collect();
             self.replace(&ids, Vec::new())?;
             let rows = gone.iter().map(|file| u64::from(file.rows)).sum();
-            let bytes: u64 = gone.iter().map(|file| file.bytes).sum();
-            self.note_expired(rows);
-            tracing::info!(files = gone.len(), rows, bytes, horizon = ?retention.horizon.map(|horizon| horizon.to_string()), "expired files of the history are removed");
+            self.note_expired(gone.len(), rows, gone.iter().map(|file| file.bytes).sum());
             return Ok(true);
         }
-        let _ = tending;
+        tending.looked_at.retain(|id, _| view.files.iter().any(|file| file.info().id == *id));
+        for file in &view.files {
+            let id = file.info().id;
+            let last = tending.looked_at.get(&id);
+            if !retention.is_old(file.info().oldest.time)
+                || last.is_some_and(|last| !retention.is_worth_a_look(last))
+            {
+                continue;
+            }
+            let expired = retention.expired_in(file)?;
+            tending.looked_at.insert(id, Arc::clone(retention));
+            if retention.pays(&expired, file.info()) {
+                self.rewrite(&[id])?;
+                return Ok(true);
+            }
+        }
         Ok(false)
     }
 
-    fn note_expired(&self, rows: u64) {
+    fn note_expired(&self, files: usize, rows: u64, bytes: u64) {
+        if rows == 0 {
+            return;
+        }
         self.counters.expired_rows.fetch_add(rows, Ordering::Relaxed);
+        let horizon = self.view().retention.horizon.map(|horizon| horizon.to_string());
+        tracing::info!(files, rows, bytes, horizon, "expired rows of the history are removed");
     }
 
     /// Merges files, without what has expired.
@@ -475,14 +489,17 @@ impl History {
         let rows = |files: &[Arc<HistoryFile>]| -> u64 {
             files.iter().map(|file| u64::from(file.info().rows)).sum()
         };
-        let (before, after) = (rows(&inputs), rows(&outputs));
+        let bytes = |files: &[Arc<HistoryFile>]| -> u64 {
+            files.iter().map(|file| file.info().bytes).sum()
+        };
+        let (rows_before, rows_after) = (rows(&inputs), rows(&outputs));
+        let freed = bytes(&inputs).saturating_sub(bytes(&outputs));
         let (files, into) = (inputs.len(), outputs.len());
         self.replace(ids, outputs)?;
         self.counters.merges.fetch_add(1, Ordering::Relaxed);
-        self.counters.merged_rows.fetch_add(after, Ordering::Relaxed);
-        self.note_expired(before - after);
-        let expired = before - after;
-        tracing::debug!(files, into, rows = after, expired, "files of the history are merged");
+        self.counters.merged_rows.fetch_add(rows_after, Ordering::Relaxed);
+        tracing::debug!(files, into, rows = rows_after, "files of the history are merged");
+        self.note_expired(files, rows_before.saturating_sub(rows_after), freed);
         Ok(())
     }
 

@@ -3,9 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use model::{AccountId, Timestamp};
+use model::{AccountId, BatchId, Timestamp};
 
-use crate::scope::Scope;
+use crate::file::{FileInfo, HistoryFile};
+use crate::history::HistoryError;
+use crate::key::Key;
+use crate::position::{Position, Sequence};
+use crate::scope::{Scope, ScopeFilter};
+
+/// How far time goes on before a file with expired rows is looked at again.
+const LOOK_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Rows that expired so long ago are removed however few they are.
+const LEFT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What is kept whatever its age.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +36,15 @@ pub struct Retention {
     pub horizon: Option<Timestamp>,
     /// Older ones are if one of these covers them.
     pub holds: Vec<Hold>,
+}
+
+/// Rows of a file that expired and that nothing holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// How many.
+    pub rows: u64,
+    /// When the oldest of them happened.
+    pub oldest: Option<Timestamp>,
 }
 
 impl Hold {
@@ -64,11 +82,66 @@ impl Retention {
         !self.is_old(time) || self.holds.iter().any(|hold| hold.covers(scope, time))
     }
 
+    /// Whether no row of a file is kept.
+    #[must_use]
+    pub fn has_expired(&self, file: &FileInfo) -> bool {
+        self.is_old(file.newest.time) && !self.may_hold(file.oldest.time, file.newest.time)
+    }
+
+    /// Whether a file that was looked at with other eyes may have many more rows to remove.
+    #[must_use]
+    pub fn is_worth_a_look(&self, last: &Retention) -> bool {
+        let passed = self.horizon.zip(last.horizon).map(|(now, last)| now.since(last));
+        self.holds != last.holds || passed.is_none_or(|passed| passed >= LOOK_EVERY)
+    }
+
+    /// Counts the rows of a file that expired and that nothing holds.
+    pub fn expired_in(&self, file: &HistoryFile) -> Result<Expired, HistoryError> {
+        let Some(horizon) = self.horizon else { return Ok(Expired::default()) };
+        let mut held = BTreeSet::new();
+        for hold in &self.holds {
+            let accounts = Some(hold.accounts.clone()).filter(|accounts| !accounts.is_empty());
+            let scopes = ScopeFilter { accounts, ..ScopeFilter::default() };
+            for row in file.newest_first(&[Key::ALL], &scopes, before(horizon))? {
+                let (position, place) = row?;
+                if hold.from.is_some_and(|from| position.time < from) {
+                    break;
+                }
+                if hold.touches(position.time, position.time) {
+                    held.insert(place);
+                }
+            }
+        }
+        let mut expired = Expired::default();
+        for row in file.newest_first(&[Key::ALL], &ScopeFilter::default(), before(horizon))? {
+            let (position, place) = row?;
+            if !held.contains(&place) {
+                expired.rows += 1;
+                expired.oldest = Some(position.time);
+            }
+        }
+        Ok(expired)
+    }
+
+    /// Whether to write a file anew for its expired rows: when they are half of it, or old.
+    #[must_use]
+    pub fn pays(&self, expired: &Expired, file: &FileInfo) -> bool {
+        let left_for = self.horizon.zip(expired.oldest).map(|(now, oldest)| now.since(oldest));
+        expired.rows > 0
+            && (expired.rows * 2 >= u64::from(file.rows)
+                || left_for.is_some_and(|left_for| left_for >= LEFT_FOR))
+    }
+
     /// Whether a hold may cover a row between two moments.
     #[must_use]
     pub fn may_hold(&self, from: Timestamp, to: Timestamp) -> bool {
         self.holds.iter().any(|hold| hold.touches(from, to))
     }
+}
+
+/// The position before all rows of a moment.
+fn before(time: Timestamp) -> Position {
+    Position { time, sequence: Sequence { batch: BatchId(0), index: 0 } }
 }
 
 #[cfg(test)]
