@@ -1,7 +1,7 @@
 //! Whatever ends a process, at whatever operation of its disk: no row is lost, none is doubled.
 #![allow(clippy::unwrap_used)]
 
-mod support;
+mod world;
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use cairn_history::{History, HistoryError, Moment};
 use disk::SimulatedDisk;
 use disk::simulated::{Fault, Operation};
 use model::{BatchId, Event};
-use support::{DAY, Journal, all, at, dice, event, open, settings, start, tend};
+use world::{DAY, Journal, all, at, dice, event, open, settings, start, tend};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const BATCHES: u64 = 24;
@@ -63,7 +63,7 @@ fn finish(history: &History, journal: &mut Journal) {
     // After a start the calendar catches up with the time that it was not there.
     tend(history, Moment { uptime: now.uptime + DAY, ..now }).unwrap();
     let expected = journal.expected(&settings(), now.wall);
-    support::check(&all(history).unwrap(), &expected);
+    world::check(&all(history).unwrap(), &expected);
     assert!(!expected.is_empty());
 }
 
