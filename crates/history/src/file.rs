@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use disk::Disk;
-use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::Tail;
 use crate::history::HistoryError;
+use crate::index::{Index, IndexBuilder, IndexError};
 use crate::key::Key;
 use crate::lookup::Found;
-use crate::plan::Day;
+use crate::pages::PageCache;
 use crate::position::Position;
 use crate::row::{Row, keys};
 use crate::scope::{Scope, ScopeFilter};
 use crate::summary::Summary;
+use crate::table::{Packing, Scan, Table, TableWriter};
 
 /// The number of a file, never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,20 +35,16 @@ pub struct FileInfo {
     pub oldest: Position,
     /// Its size, with the index.
     pub bytes: u64,
+    /// The end of its table, by which all of it is checked.
+    pub tail: Tail,
 }
 
 /// A file that is open.
 #[derive(Debug)]
 pub struct HistoryFile {
     info: FileInfo,
-    rows: Vec<Row>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Line {
-    position: Position,
-    scope: Scope,
-    record: String,
+    table: Table,
+    index: Index,
 }
 
 impl FileId {
@@ -72,33 +69,38 @@ impl HistoryFile {
         mut rows: Vec<Row>,
     ) -> Result<FileInfo, HistoryError> {
         rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.position));
-        let lines: Vec<Line> = rows
-            .iter()
-            .map(|row| Line {
-                position: row.position,
-                scope: row.scope.clone(),
-                record: String::from_utf8_lossy(&row.record).into_owned(),
-            })
-            .collect();
-        let bytes = serde_json::to_vec(&lines).expect("rows always serialize");
-        disk::replace(&**disk, &id.table(), &bytes)?;
-        let (newest, oldest) = (rows[0].position, rows[rows.len() - 1].position);
-        let count = u32::try_from(rows.len()).expect("fewer than 2^32 rows");
-        Ok(FileInfo { id, rows: count, newest, oldest, bytes: bytes.len() as u64 })
+        let mut writer = FileWriter::create(disk, id, Packing::Quick)?;
+        for row in &rows {
+            writer.push(row.position, &row.scope, &row.record)?;
+        }
+        writer.finish()
     }
 
-    /// Opens a file that the manifest names.
-    pub fn open(disk: &Arc<dyn Disk>, info: FileInfo) -> Result<HistoryFile, HistoryError> {
-        let bytes = disk::read(&**disk, &info.id.table())?;
-        let lines: Vec<Line> = serde_json::from_slice(&bytes).map_err(|error| {
-            HistoryError::Damaged { file: info.id.table(), reason: error.to_string() }
-        })?;
-        let row = |line: Line| Row {
-            position: line.position,
-            scope: line.scope,
-            record: Bytes::from(line.record),
+    /// Opens a file that the manifest names. An index that is gone or damaged is made again; a table
+    /// that is, is an error.
+    pub fn open(
+        disk: &Arc<dyn Disk>,
+        info: FileInfo,
+        cache: &Arc<PageCache>,
+    ) -> Result<HistoryFile, HistoryError> {
+        let table = Table::open(&**disk, info.id, info.tail, cache)?;
+        if table.rows() != info.rows {
+            let what = format!("it has {} rows, expected {}", table.rows(), info.rows);
+            return Err(HistoryError::Damaged { path: info.id.table(), what });
+        }
+        let path = info.id.index();
+        let index = match Index::open(&**disk, &path) {
+            Ok(index) if index.rows() == info.rows => index,
+            Err(IndexError::Disk(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error.into());
+            }
+            _ => {
+                tracing::warn!(index = path, "an index is gone or damaged and is made again");
+                index_again(&**disk, &table, &path)?;
+                Index::open(&**disk, &path)?
+            }
         };
-        Ok(HistoryFile { info, rows: lines.into_iter().map(row).collect() })
+        Ok(HistoryFile { info, table, index })
     }
 
     /// What the manifest says of it.
@@ -116,19 +118,24 @@ impl HistoryFile {
         before: Position,
     ) -> Result<impl Iterator<Item = Result<(Position, u32), HistoryError>> + 'a, HistoryError>
     {
-        let found = (0..).zip(&self.rows).filter(move |(_, row)| {
-            let has = keys(&Summary::of(&row.record), &row.record);
-            row.position < before
-                && scopes.includes(&row.scope)
-                && wanted.iter().all(|key| has.contains(key))
-        });
-        Ok(found.map(|(place, row)| Ok((row.position, place))))
+        let rows = self.index.newest_first(wanted, scopes, before)?;
+        Ok(rows.map(|row| row.map_err(HistoryError::from)))
     }
 
     /// A row, by its place in the file.
     pub fn row(&self, place: u32) -> Result<Found, HistoryError> {
-        let Row { position, scope, record } = self.rows[place as usize].clone();
-        Ok(Found { position, scope, record })
+        let (position, scope) = self.table.head(place)?;
+        Ok(Found { position, scope, record: self.table.record(place)? })
+    }
+
+    /// All rows, newest first.
+    pub fn rows(&self) -> impl Iterator<Item = Result<Row, HistoryError>> + '_ {
+        let row = |(position, scope, record)| Row { position, scope, record };
+        self.scan().map(move |read| read.map(row))
+    }
+
+    pub(crate) fn scan(&self) -> Scan<'_> {
+        self.table.scan()
     }
 
     /// Removes a file and its index; those that are gone are as good.
@@ -145,26 +152,57 @@ impl HistoryFile {
     }
 }
 
-/// Merges files into new ones of at most `rows_max` rows each: durable when it returns. The rows of a
-/// day that `has_own` go to files of that day alone, those of all other days share theirs. Rows of
-/// which `keep` says no are left out; there may be none left. Memory does not grow with the files.
-pub fn merge(
-    disk: &Arc<dyn Disk>,
-    inputs: &[Arc<HistoryFile>],
-    mut next: impl FnMut() -> FileId,
-    rows_max: u32,
-    keep: impl Fn(&Scope, Timestamp) -> bool,
-    has_own: impl Fn(Day) -> bool,
-) -> Result<Vec<FileInfo>, HistoryError> {
-    let mut rows: Vec<Row> = inputs.iter().flat_map(|file| file.rows.clone()).collect();
-    rows.retain(|row| keep(&row.scope, row.position.time));
-    let own = |row: &Row| Some(Day::of(row.position.time)).filter(|day| has_own(*day));
-    rows.sort_by_key(|row| (own(row), std::cmp::Reverse(row.position)));
-    let mut infos = Vec::new();
-    for of_day in rows.chunk_by(|one, two| own(one) == own(two)) {
-        for part in of_day.chunks(rows_max as usize) {
-            infos.push(HistoryFile::write(disk, next(), part.to_vec())?);
-        }
+/// A file that is being written, with its index.
+pub(crate) struct FileWriter {
+    disk: Arc<dyn Disk>,
+    id: FileId,
+    table: TableWriter,
+    index: IndexBuilder,
+}
+
+impl FileWriter {
+    pub(crate) fn create(
+        disk: &Arc<dyn Disk>,
+        id: FileId,
+        packing: Packing,
+    ) -> Result<FileWriter, HistoryError> {
+        let table = TableWriter::create(disk, id.table(), packing)?;
+        Ok(FileWriter { disk: Arc::clone(disk), id, table, index: IndexBuilder::new() })
     }
-    Ok(infos)
+
+    /// Takes a row that is older than the one before it.
+    pub(crate) fn push(
+        &mut self,
+        position: Position,
+        scope: &Scope,
+        record: &[u8],
+    ) -> Result<(), HistoryError> {
+        self.table.push(position, scope, record)?;
+        self.index.push(position, scope, &keys(&Summary::of(record), record));
+        Ok(())
+    }
+
+    /// Makes it durable.
+    pub(crate) fn finish(self) -> Result<FileInfo, HistoryError> {
+        let table = self.table.finish()?;
+        let index_bytes = self.index.finish(&*self.disk, &self.id.index())?;
+        Ok(FileInfo {
+            id: self.id,
+            rows: table.rows,
+            newest: table.newest,
+            oldest: table.oldest,
+            bytes: table.bytes + index_bytes,
+            tail: table.tail,
+        })
+    }
+}
+
+fn index_again(disk: &dyn Disk, table: &Table, path: &str) -> Result<(), HistoryError> {
+    let mut index = IndexBuilder::new();
+    for row in table.scan() {
+        let (position, scope, record) = row?;
+        index.push(position, &scope, &keys(&Summary::of(&record), &record));
+    }
+    index.finish(disk, path)?;
+    Ok(())
 }

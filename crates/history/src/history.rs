@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use disk::Disk;
 use model::{BatchId, Category, Event, Timestamp};
+use parquet::errors::ParquetError;
 
 use crate::calendar::{Calendar, Moment};
-use crate::file::{FileId, FileInfo, HistoryFile, merge};
+use crate::file::{FileId, FileInfo, HistoryFile};
 use crate::index::IndexError;
 use crate::key::Key;
 use crate::lookup::{self, Page, Query, View};
-use crate::manifest::{Book, Lost};
+use crate::manifest::{Book, Lost, Manifest};
+use crate::merge::merge;
+use crate::pages::PageCache;
 use crate::plan::{self, Day, Limits};
 use crate::position::{Position, Sequence};
 use crate::retention::{Hold, Retention};
@@ -33,6 +36,8 @@ pub struct Settings {
     pub holds: Vec<Hold>,
     /// Memory for rows that are in no file yet; more takes only a batch that is not sealed.
     pub memory_bytes: u64,
+    /// Memory for pages of files.
+    pub cache_bytes: usize,
     /// The sizes of merges.
     pub limits: Limits,
 }
@@ -45,6 +50,7 @@ impl Default for Settings {
             retention: Duration::from_secs(90 * 24 * 3600),
             holds: Vec::new(),
             memory_bytes: 256 << 20,
+            cache_bytes: 64 << 20,
             limits: Limits::default(),
         }
     }
@@ -59,13 +65,19 @@ pub enum HistoryError {
     /// An index can't be read.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// A table is not what was written.
-    #[error("{file} is damaged: {reason}")]
+    /// A table does not say what was written: its file is of no use.
+    #[error("the history file {path} is damaged: {what}")]
     Damaged {
-        /// Its path in the data directory.
-        file: String,
+        /// Which.
+        path: String,
         /// What is wrong with it.
-        reason: String,
+        what: String,
+    },
+    /// A record that can't be kept, and that no front door lets in.
+    #[error("the record at {position:?} is not UTF-8 text")]
+    NoText {
+        /// Which.
+        position: Position,
     },
     /// Nobody knows which files are the history.
     #[error(
@@ -138,6 +150,7 @@ struct Absent {
 #[derive(Debug)]
 pub struct History {
     disk: Arc<dyn Disk>,
+    cache: Arc<PageCache>,
     settings: RwLock<Arc<Settings>>,
     /// The background's.
     tending: Mutex<Tending>,
@@ -177,6 +190,7 @@ impl History {
         drop(runs.change(|runs| runs.retention = retention));
         let history = History {
             disk,
+            cache: PageCache::new(settings.cache_bytes),
             settings: RwLock::new(Arc::new(settings)),
             tending: Mutex::new(Tending {
                 calendar: Calendar::resume(today),
@@ -261,8 +275,8 @@ impl History {
     /// One page.
     pub fn lookup(&self, query: &Query) -> Result<Page, HistoryError> {
         let page = lookup::run(&self.view(), query);
-        if let Err(HistoryError::Damaged { file, reason }) = &page {
-            lock(&self.suspects).insert(file.clone(), reason.clone());
+        if let Err(HistoryError::Damaged { path, what }) = &page {
+            lock(&self.suspects).insert(path.clone(), what.clone());
         }
         page
     }
@@ -328,14 +342,14 @@ impl History {
         &self,
         book: &mut Book,
         rows: Vec<Row>,
-        change: impl FnOnce(&mut crate::manifest::Manifest),
+        change: impl FnOnce(&mut Manifest),
     ) -> Result<Option<Arc<HistoryFile>>, HistoryError> {
         if rows.is_empty() {
             return Ok(None);
         }
         let id = self.take_file_id();
         let written = HistoryFile::write(&self.disk, id, rows);
-        let opened = written.and_then(|info| HistoryFile::open(&self.disk, info));
+        let opened = written.and_then(|info| HistoryFile::open(&self.disk, info, &self.cache));
         let file = opened.inspect_err(|_| book.give_up([id]))?;
         let info = file.info().clone();
         self.change(book, |manifest| {
@@ -349,7 +363,7 @@ impl History {
     fn change(
         &self,
         book: &mut Book,
-        change: impl FnOnce(&mut crate::manifest::Manifest),
+        change: impl FnOnce(&mut Manifest),
     ) -> Result<(), HistoryError> {
         let retired = lock(&self.retired).clone();
         book.change(|manifest| {
@@ -482,7 +496,7 @@ impl History {
             |scope, time| view.retention.keeps(scope, time),
             |day| own_days.contains(&day),
         );
-        let open = |info| HistoryFile::open(&self.disk, info).map(Arc::new);
+        let open = |info| HistoryFile::open(&self.disk, info, &self.cache).map(Arc::new);
         let opened =
             merged.and_then(|infos| infos.into_iter().map(open).collect::<Result<Vec<_>, _>>());
         let outputs = opened.inspect_err(|_| lock(&self.book).give_up(taken))?;
@@ -520,7 +534,7 @@ impl History {
 
     /// Opens a file, and puts it into the view; one that is damaged or missing is set aside.
     fn open_file(&self, info: FileInfo) {
-        let error = match HistoryFile::open(&self.disk, info.clone()) {
+        let error = match HistoryFile::open(&self.disk, info.clone(), &self.cache) {
             Ok(file) => {
                 self.show(|runs| runs.files.push(Arc::new(file)));
                 return;
@@ -586,6 +600,19 @@ impl History {
 }
 
 impl HistoryError {
+    /// What went wrong with a table: the disk, or else its bytes.
+    pub(crate) fn of_table(path: &str, error: ParquetError) -> HistoryError {
+        let damaged = |what: String| HistoryError::Damaged { path: path.to_owned(), what };
+        match error {
+            ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+                Ok(error) => HistoryError::Disk(*error),
+                Err(cause) => damaged(cause.to_string()),
+            },
+            ParquetError::General(what) => damaged(what),
+            error => damaged(error.to_string()),
+        }
+    }
+
     /// Whether a file will not get better by itself.
     fn is_damage(&self) -> bool {
         match self {

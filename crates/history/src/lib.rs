@@ -18,7 +18,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod blocks;
 pub mod calendar;
+mod columns;
 pub mod file;
 pub mod history;
 pub mod index;
@@ -26,22 +28,29 @@ pub mod key;
 mod lists;
 pub mod lookup;
 pub mod manifest;
+mod merge;
+pub mod pages;
 pub mod plan;
 pub mod position;
 pub mod recent;
 pub mod retention;
 pub mod row;
 mod runs;
+pub mod schema;
 pub mod scope;
 pub mod summary;
+mod table;
 
+pub use blocks::Tail;
 pub use calendar::Moment;
 pub use file::{FileId, FileInfo, HistoryFile};
 pub use history::{History, HistoryError, Report, Settings};
 pub use index::{Index, IndexBuilder, IndexError};
 pub use key::{Attribute, Key};
 pub use lookup::{Found, Page, Query, View};
-pub use plan::Limits;
+pub use merge::merge;
+pub use pages::PageCache;
+pub use plan::{Day, Limits};
 pub use position::{Position, Sequence};
 pub use recent::Recent;
 pub use retention::Hold;
