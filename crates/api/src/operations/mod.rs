@@ -11,6 +11,7 @@ mod insight_selectors;
 mod list_trails;
 mod log_group;
 mod logging;
+mod lookup_events;
 mod members;
 mod organization;
 mod public_keys;
