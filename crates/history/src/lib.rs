@@ -34,6 +34,7 @@ pub mod plan;
 pub mod position;
 pub mod recent;
 pub mod retention;
+pub mod resources;
 pub mod row;
 mod runs;
 pub mod schema;

@@ -31,5 +31,5 @@ pub use ids::{
 pub use key::LogFileName;
 pub use log_file::{Destination, LogFile};
 pub use notice::Notice;
-pub use record::{Envelope, InvalidRecord, Oddity};
+pub use record::{Envelope, InvalidRecord, Oddity, UserIdentity};
 pub use time::Timestamp;

@@ -90,6 +90,8 @@ pub(crate) struct Members<'a> {
     pub annotation: Option<&'a RawValue>,
     #[serde(borrow)]
     pub time_window: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub insight_details: Option<&'a RawValue>,
 }
 
 /// One entry of a record's `resources`, as far as selectors read it.
@@ -99,6 +101,25 @@ pub struct Resource<'a> {
     pub kind: Option<Cow<'a, str>>,
     /// `ARN`, or where a listing has only that, `ARNPrefix`.
     pub arn: Option<Cow<'a, str>>,
+}
+
+/// Who acted: the texts of `userIdentity`, as far as lookups show them. What is empty is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserIdentity<'a> {
+    /// `type`, such as `IAMUser`.
+    pub kind: Option<Cow<'a, str>>,
+    /// `principalId`; of a session, that of the role, a colon and the session's name.
+    pub principal_id: Option<Cow<'a, str>>,
+    /// `arn`.
+    pub arn: Option<Cow<'a, str>>,
+    /// `accountId`.
+    pub account_id: Option<Cow<'a, str>>,
+    /// `accessKeyId`, which signed the call.
+    pub access_key_id: Option<Cow<'a, str>>,
+    /// `userName`.
+    pub user_name: Option<Cow<'a, str>>,
+    /// `onBehalfOf.userId`: a user of IAM Identity Center.
+    pub on_behalf_of: Option<Cow<'a, str>>,
 }
 
 /// Text that is not one CloudTrail record.
@@ -283,6 +304,42 @@ impl<'a> Envelope<'a> {
         self.flag(self.members.read_only)
     }
 
+    /// Who acted: `userIdentity`.
+    #[must_use]
+    pub fn user_identity(&self) -> UserIdentity<'a> {
+        self.members.user_identity.map(UserIdentity::of).unwrap_or_default()
+    }
+
+    /// The JSON text of `requestParameters`.
+    #[must_use]
+    pub fn request_parameters(&self) -> Option<&'a str> {
+        self.members.request_parameters.map(RawValue::get)
+    }
+
+    /// The JSON text of `responseElements`.
+    #[must_use]
+    pub fn response_elements(&self) -> Option<&'a str> {
+        self.members.response_elements.map(RawValue::get)
+    }
+
+    /// The JSON text of `serviceEventDetails`.
+    #[must_use]
+    pub fn service_event_details(&self) -> Option<&'a str> {
+        self.members.service_event_details.map(RawValue::get)
+    }
+
+    /// A text of `additionalEventData`.
+    #[must_use]
+    pub fn additional_text(&self, name: &str) -> Option<Cow<'a, str>> {
+        member(self.members.additional_event_data?, name).and_then(string)
+    }
+
+    /// A text of `insightDetails`, which say what an Insight is about.
+    #[must_use]
+    pub fn insight_text(&self, name: &str) -> Option<Cow<'a, str>> {
+        member(self.members.insight_details?, name).and_then(string)
+    }
+
     /// `userIdentity.arn`.
     #[must_use]
     pub fn user_arn(&self) -> Option<Cow<'a, str>> {
@@ -379,27 +436,27 @@ fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Reads a member's name without keeping it: whether it is this one.
+/// Reads a member's name without keeping it: which of these it is.
 #[derive(Clone, Copy)]
-struct IsName<'n>(&'n str);
+struct WhichName<'n>(&'n [&'n str]);
 
-impl<'de> DeserializeSeed<'de> for IsName<'_> {
-    type Value = bool;
+impl<'de> DeserializeSeed<'de> for WhichName<'_> {
+    type Value = Option<usize>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for IsName<'_> {
-    type Value = bool;
+impl Visitor<'_> for WhichName<'_> {
+    type Value = Option<usize>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(name == self.0)
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().position(|known| *known == name))
     }
 }
 
@@ -425,37 +482,68 @@ impl<'de, T: FnMut(Resource<'de>) -> bool> Visitor<'de> for AnyResource<T> {
 
 impl<'a> Resource<'a> {
     fn of(entry: &'a RawValue) -> Resource<'a> {
-        let text = |name| member(entry, name).and_then(string);
-        Resource { kind: text("type"), arn: text("ARN").or_else(|| text("ARNPrefix")) }
+        let [kind, arn, prefix] =
+            members_of(entry, ["type", "ARN", "ARNPrefix"]).map(|found| found.and_then(string));
+        Resource { kind, arn: arn.or(prefix) }
+    }
+}
+
+impl<'a> UserIdentity<'a> {
+    fn of(identity: &'a RawValue) -> UserIdentity<'a> {
+        let names =
+            ["type", "principalId", "arn", "accountId", "accessKeyId", "userName", "onBehalfOf"];
+        let [kind, principal_id, arn, account_id, access_key_id, user_name, on_behalf_of] =
+            members_of(identity, names);
+        // Some members are there and empty when there is nothing to say.
+        let text =
+            |found: Option<&'a RawValue>| found.and_then(string).filter(|text| !text.is_empty());
+        UserIdentity {
+            kind: text(kind),
+            principal_id: text(principal_id),
+            arn: text(arn),
+            account_id: text(account_id),
+            access_key_id: text(access_key_id),
+            user_name: text(user_name),
+            on_behalf_of: text(on_behalf_of.and_then(|object| member(object, "userId"))),
+        }
     }
 }
 
 /// A member of a JSON object, borrowed from it; of a repeated one, the last.
 fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
-    struct Find<'n>(&'n str);
-    impl<'de> Visitor<'de> for Find<'_> {
-        type Value = Option<&'de RawValue>;
+    let [found] = members_of(object, [name]);
+    found
+}
+
+/// Members of a JSON object, found in one walk. Of an object that is broken, none.
+fn members_of<'a, const N: usize>(
+    object: &'a RawValue,
+    names: [&str; N],
+) -> [Option<&'a RawValue>; N] {
+    struct Find<'n, const N: usize>([&'n str; N]);
+    impl<'de, const N: usize> Visitor<'de> for Find<'_, N> {
+        type Value = [Option<&'de RawValue>; N];
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
             formatter.write_str("an object")
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut found = None;
-            while let Some(is_it) = map.next_key_seed(IsName(self.0))? {
+            let mut found = [None; N];
+            while let Some(which) = map.next_key_seed(WhichName(&self.0))? {
                 let value: &'de RawValue = map.next_value()?;
-                if is_it {
-                    found = Some(value);
+                if let Some(which) = which {
+                    found[which] = Some(value);
                 }
             }
             Ok(found)
         }
     }
     if !object.get().starts_with('{') {
-        return None;
+        return [None; N];
     }
     let mut deserializer = serde_json::Deserializer::from_str(object.get());
-    deserializer.deserialize_map(Find(name)).ok().flatten()
+    deserializer.deserialize_map(Find(names)).unwrap_or([None; N])
 }
 
 /// What a value looks like, without showing it: values may be secrets.
