@@ -12,6 +12,7 @@ pub mod config;
 pub mod consume;
 pub mod digest_keys;
 pub mod doctor;
+pub mod export;
 pub mod health;
 pub mod http;
 pub mod http_client;
