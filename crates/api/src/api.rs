@@ -57,6 +57,23 @@ impl<S: Site> Api<S> {
         }
     }
 
+    /// Makes the record of a LookupEvents that is answered elsewhere: as a download, in one go.
+    ///
+    /// # Errors
+    /// It could not be recorded.
+    pub async fn record_lookup(
+        &self,
+        caller: &Caller,
+        request: &Request,
+        members: &Value,
+        result: Result<(), Exception>,
+    ) -> Result<(), Exception> {
+        let (now, id) = (self.site.now(), self.site.draw());
+        let (operation, members) = ("LookupEvents", members.clone());
+        let call = Call { caller, request, operation, members, now, id };
+        self.record(&call, &result.map(|()| Value::Null)).await
+    }
+
     fn call<'a>(
         &'a self,
         caller: &'a Caller,

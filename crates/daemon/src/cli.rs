@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
 use crate::{
-    account, consume, doctor, prove, put, salvage, serve_command, trail_explain, validate,
+    account, consume, doctor, lookup, prove, put, salvage, serve_command, trail_explain, validate,
 };
 
 /// Records API activity and delivers it as AWS CloudTrail does.
@@ -33,6 +33,9 @@ enum Command {
         after_help = "Examples:\n  cairn put events.ndjson\n  cairn put 111111111111_CloudTrail_eu-west-1_20260309T1405Z_aB3dE6gH9jK2mN5p.json.gz\n  generate | cairn put -\n\nTakes one record a line, {\"Records\":[…]} or an array, gzip or not. Sending a file again is safe:\nwhat is recorded is recognised. Exit code 1: some records were refused."
     )]
     Put(put::Put),
+    /// Find events in the history, and show or store them
+    #[command(after_help = lookup::AFTER_HELP)]
+    Lookup(Box<lookup::Lookup>),
     /// Read records from the log files that a queue announces
     #[command(
         after_help = "Examples:\n  cairn consume --queue audit --idle-polls 1 | jq .eventName\n  cairn consume --queue https://sqs.eu-west-1.amazonaws.com/111111111111/audit\n\nWrites one record a line to stdout. A message is deleted after its records were written. Works\non queues behind CloudTrail's own topics too. Credentials, Region and endpoint are the AWS SDK's."
@@ -126,6 +129,7 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve_command::run(&serve).await,
             Command::Put(put) => put.run().await,
+            Command::Lookup(lookup) => lookup.run().await,
             Command::Consume(consume) => consume.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Salvage(salvage) => salvage.run(),

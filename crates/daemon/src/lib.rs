@@ -19,6 +19,7 @@ pub mod http_client;
 mod interrupt;
 pub mod ledger;
 pub mod logging;
+pub mod lookup;
 pub mod metrics;
 pub mod parts;
 pub mod pipeline;

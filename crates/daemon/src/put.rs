@@ -5,7 +5,6 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use aws_credential_types::Credentials;
@@ -13,7 +12,6 @@ use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, header};
-use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::cli::Verdict;
@@ -151,7 +149,7 @@ impl Sender<'_> {
             let told: Answer = serde_json::from_slice(answer.body()).unwrap_or_default();
             let reason = told.error.unwrap_or_else(|| "the daemon is busy".into());
             let _ = writeln!(std::io::stderr(), "cairn put: {reason}; trying again");
-            tokio::time::sleep(retry_after(&answer)).await;
+            tokio::time::sleep(http_client::retry_after(answer.headers())).await;
         }
         bail!("the daemon stayed busy; send the rest again later")
     }
@@ -163,7 +161,7 @@ impl Sender<'_> {
         let mut request =
             request.with_context(|| format!("--endpoint {endpoint:?} is not a URL"))?;
         if let Some(credentials) = &self.credentials {
-            request = signing::signed(request, credentials, region, wall_clock())?;
+            request = signing::signed(request, credentials, signing::EVENTS, region, wall_clock())?;
         } else {
             let account = account.as_ref().map_or("cairn-put", model::AccountId::as_str);
             let scope = format!(
@@ -179,11 +177,8 @@ impl Sender<'_> {
         let status = answer.status();
         let text = || String::from_utf8_lossy(answer.body());
         if status == StatusCode::FORBIDDEN {
-            let told: Denied = serde_json::from_slice(answer.body()).unwrap_or_default();
-            let advice = match &self.credentials {
-                None => "no AWS credentials were found, so that nothing was signed: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to a key of `cairn account create-key`".into(),
-                Some(found) => format!("signed with access key {}; `cairn account show` lists the daemon's", found.access_key_id()),
-            };
+            let told: http_client::Told = serde_json::from_slice(answer.body()).unwrap_or_default();
+            let advice = signing::advice(self.credentials.as_ref());
             bail!("{}: {} ({advice})", told.kind, told.message);
         }
         if status != StatusCode::OK && status != StatusCode::BAD_REQUEST {
@@ -192,14 +187,6 @@ impl Sender<'_> {
         serde_json::from_slice(answer.body())
             .with_context(|| format!("{status}: not an answer of Cairn: {}", text()))
     }
-}
-
-/// The answer to a caller who is not proven, or may not do what it asks for.
-#[derive(Debug, Default, Deserialize)]
-struct Denied {
-    #[serde(rename = "__type")]
-    kind: String,
-    message: String,
 }
 
 /// One file on its way, part by part.
@@ -346,14 +333,6 @@ fn show_refusals(name: &str, totals: &Answer) {
     if let Some(error) = &totals.error {
         let _ = writeln!(out, "{name}: {error}; what came before was sent");
     }
-}
-
-fn retry_after(answer: &Response<Bytes>) -> Duration {
-    let seconds = answer
-        .headers()
-        .get(header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(2).min(60))
 }
 
 /// A line on the terminal that says how far a long file is.

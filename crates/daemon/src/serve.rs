@@ -34,6 +34,7 @@ use crate::config::{Auth, Settings};
 use crate::digest_keys;
 use crate::health::{Snapshot, Watch};
 use crate::http::connections::{self, Connections};
+use crate::http::history::{Downloads, RecordLookup};
 use crate::http::room::{ROOM_BYTES, Room};
 use crate::http::whole::UNPROVEN_BYTES;
 use crate::http::{self, Site};
@@ -196,6 +197,8 @@ where
             keys: Arc::clone(&keys),
             history: Arc::clone(&history),
         };
+        let api = Arc::new(Api::new(api_site, settings.quotas.clone()));
+        let close_door = watch::Sender::new(false);
         let site = Arc::new(Site {
             parts: parts.clone(),
             intake: intake.clone(),
@@ -208,7 +211,8 @@ where
             unproven: Room::new(UNPROVEN_BYTES),
             drains: Semaphore::new(http::DRAINS_MAX),
             connections: Connections::new(connections::connections_max(), Arc::clone(&metrics)),
-            api: cloudtrail(Api::new(api_site, settings.quotas.clone())),
+            api: cloudtrail(Arc::clone(&api)),
+            downloads: Downloads::new(history, record_lookup(api), close_door.subscribe()),
             metrics,
             look: Arc::clone(&look),
         });
@@ -227,7 +231,7 @@ where
             look,
             status,
             tasks: JoinSet::new(),
-            close_door: watch::Sender::new(false),
+            close_door,
             stop_pipeline: watch::Sender::new(false),
         };
         daemon.spawn_pipeline(pipeline, journal);
@@ -410,11 +414,18 @@ async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// The API as the listener calls it.
-fn cloudtrail(api: Api<ApiSite>) -> http::CloudTrail {
-    let api = Arc::new(api);
+fn cloudtrail(api: Arc<Api<ApiSite>>) -> http::CloudTrail {
     Arc::new(move |caller, request| {
         let api = Arc::clone(&api);
         async move { api.answer(&caller, &request).await }.boxed()
+    })
+}
+
+/// How downloads are recorded: as calls of the API.
+fn record_lookup(api: Arc<Api<ApiSite>>) -> RecordLookup {
+    Arc::new(move |caller, request, members, result| {
+        let api = Arc::clone(&api);
+        async move { api.record_lookup(&caller, &request, &members, result).await }.boxed()
     })
 }
 

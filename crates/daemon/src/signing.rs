@@ -15,7 +15,9 @@ use model::{Region, Timestamp};
 use crate::aws;
 
 /// The service that audit events are signed for.
-const SERVICE: &str = "cloudtrail-data";
+pub const EVENTS: &str = "cloudtrail-data";
+/// The service that calls of CloudTrail's own API are signed for.
+pub const API: &str = "cloudtrail";
 
 /// The credentials of the environment; `None` where there are none.
 pub async fn credentials() -> Option<Credentials> {
@@ -23,10 +25,20 @@ pub async fn credentials() -> Option<Credentials> {
     provider.provide_credentials().await.ok()
 }
 
-/// Signs a request.
+/// What a caller can do whose signature, or lack of one, was refused.
+#[must_use]
+pub fn advice(credentials: Option<&Credentials>) -> String {
+    match credentials {
+        None => "no AWS credentials were found, so that nothing was signed: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to a key of `cairn account create-key`".into(),
+        Some(found) => format!("signed with access key {}; `cairn account show` lists the daemon's", found.access_key_id()),
+    }
+}
+
+/// Signs a request to a service, with what AWS's SDKs would find.
 pub fn signed(
     mut request: Request<Bytes>,
     credentials: &Credentials,
+    service: &str,
     region: &Region,
     now: Timestamp,
 ) -> anyhow::Result<Request<Bytes>> {
@@ -35,7 +47,7 @@ pub fn signed(
     let parameters = SigningParams::builder()
         .identity(&identity)
         .region(region.as_str())
-        .name(SERVICE)
+        .name(service)
         .time(SystemTime::UNIX_EPOCH + since_1970)
         .settings(SigningSettings::default())
         .build()

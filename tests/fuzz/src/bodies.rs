@@ -17,6 +17,7 @@ use bytes::Bytes;
 use daemon::health::Snapshot;
 use daemon::http::auth::Auth;
 use daemon::http::connections::Connections;
+use daemon::http::history::Downloads;
 use daemon::http::room::Room;
 use daemon::http::splitter::{BrokenStream, Piece, RECORD_BYTES_MAX, Splitter};
 use daemon::http::{DRAINS_MAX, Site, bulk, put_audit_events};
@@ -25,6 +26,7 @@ use daemon::parts::Parts;
 use disk::{Disk, SimulatedDisk};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use history::History;
 use http_body_util::BodyExt;
 use model::{Event, Sender, Timestamp};
 use producer::segment::Contents;
@@ -336,8 +338,16 @@ impl World {
         let definitions = Definitions { channels: vec![channel()], ..Definitions::default() };
         let (clock, entropy) = (Arc::new(|| NOW), Arc::new(|| 7));
         let metrics = Arc::new(Metrics::default());
+        let kept = history::Settings::default();
+        let history = History::open(Arc::new(disk.clone()), kept, &[]).expect("an empty disk");
+        let downloads = Downloads::new(
+            Arc::new(history),
+            Arc::new(|_, _, _, _| unreachable!("the bodies are of other routes")),
+            watch::Sender::new(false).subscribe(),
+        );
         let site = Site {
             auth: Auth::Localstack,
+            downloads,
             room: Room::new(64 << 20),
             unproven: Room::new(0),
             drains: Semaphore::new(DRAINS_MAX),

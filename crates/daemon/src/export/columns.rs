@@ -62,8 +62,30 @@ const fn column(name: &'static str, cell: Cell) -> Column {
     Column { name, cell }
 }
 
-/// Members, as they are written.
+/// The members of a record, as they are written.
+#[derive(Debug, Default)]
+pub struct Fields<'a> {
+    record: Members<'a>,
+    identity: Members<'a>,
+}
+
 type Members<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
+
+impl<'a> Fields<'a> {
+    /// Of a record; none of what is no record.
+    #[must_use]
+    pub fn of(record: &'a [u8]) -> Fields<'a> {
+        let record = members(record);
+        let identity = record.get("userIdentity").map(|raw| members(raw.get().as_bytes()));
+        Fields { identity: identity.unwrap_or_default(), record }
+    }
+
+    /// A member's text; of what is no text, its JSON; empty where there is none.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        text(&self.record, name)
+    }
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,16 +97,14 @@ struct Resource<'a> {
 
 /// The cells of a record's row, one for each column.
 pub fn cells(record: &[u8]) -> impl Iterator<Item = String> {
-    let members = members(record);
-    let identity = members.get("userIdentity").map(|raw| self::members(raw.get().as_bytes()));
-    let (identity, summary) = (identity.unwrap_or_default(), Summary::of(record));
+    let (fields, summary) = (Fields::of(record), Summary::of(record));
     let cells = ALL.map(|column| match column.cell {
         Cell::Username => summary.username.as_deref().unwrap_or_default().to_owned(),
         Cell::AccessKey => summary.access_key_id.as_deref().unwrap_or_default().to_owned(),
         Cell::ReadOnly => summary.read_only.map(|is| is.to_string()).unwrap_or_default(),
         Cell::Resources => resources(&summary),
-        Cell::Member(name) => text(&members, name),
-        Cell::Identity(name) => text(&identity, name),
+        Cell::Member(name) => fields.text(name),
+        Cell::Identity(name) => text(&fields.identity, name),
     });
     cells.into_iter()
 }

@@ -119,8 +119,26 @@ mod tests {
 
     fn hostile_cell() -> impl Strategy<Value = String> {
         let parts = proptest::sample::select(vec![
-            "=", "+", "-", "@", "\t", "\r", "\n", "\"", ",", ";", "'", " ", "＝", "＠", "\u{feff}",
-            "cmd|' /c calc'!A1", "1", "é", "東京", "",
+            "=",
+            "+",
+            "-",
+            "@",
+            "\t",
+            "\r",
+            "\n",
+            "\"",
+            ",",
+            ";",
+            "'",
+            " ",
+            "＝",
+            "＠",
+            "\u{feff}",
+            "cmd|' /c calc'!A1",
+            "1",
+            "é",
+            "東京",
+            "",
         ]);
         let made = proptest::collection::vec(parts, 0..6).prop_map(|parts| parts.concat());
         prop_oneof![made, any::<String>()]

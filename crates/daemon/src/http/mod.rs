@@ -5,6 +5,7 @@
 //! | `POST /` | CloudTrail's own API ([`cloudtrail`]) |
 //! | `POST /PutAuditEvents` | CloudTrail's own API for audit events ([`put_audit_events`]) |
 //! | `POST /v1/events` | CloudTrail records in bulk ([`bulk`]) |
+//! | `GET /v1/history` | events of the history, as JSON or CSV ([`history`]) |
 //! | `GET /healthz` | 200 while the process runs |
 //! | `GET /readyz` | 200 while events are recorded and delivered; 503 with the reasons otherwise |
 //! | `GET /metrics` | Prometheus |
@@ -16,6 +17,7 @@ pub mod cloudtrail;
 pub mod connections;
 pub mod guard;
 mod guests;
+pub mod history;
 mod input;
 pub mod ops;
 pub mod patience;
@@ -50,6 +52,7 @@ use trails::Definitions;
 
 use self::auth::Auth;
 use self::connections::Connections;
+use self::history::Downloads;
 use self::room::{NoRoom, Room, RoomState};
 use crate::health::Snapshot;
 use crate::metrics::Metrics;
@@ -89,6 +92,8 @@ pub struct Site {
     pub drains: Semaphore,
     /// The connections.
     pub connections: Arc<Connections>,
+    /// Downloads of the history.
+    pub downloads: Arc<Downloads>,
     /// What health and metrics look at.
     pub look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
 }
@@ -108,6 +113,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/", post(cloudtrail::handle))
         .route("/PutAuditEvents", post(put_audit_events::handle))
         .route("/v1/events", post(bulk::handle))
+        .route(history::PATH, get(history::handle))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics));
@@ -158,7 +164,7 @@ async fn stamp(mut request: Request, next: Next, hex: String) -> Response {
 
 async fn not_found(request: Request) -> Response {
     let message = format!(
-        "{} {} is no route of this version; see POST /, POST /PutAuditEvents, POST /v1/events, GET /healthz, GET /readyz, GET /metrics",
+        "{} {} is no route of this version; see POST /, POST /PutAuditEvents, POST /v1/events, GET /v1/history, GET /healthz, GET /readyz, GET /metrics",
         request.method(),
         request.uri().path(),
     );

@@ -7,12 +7,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accounts::{Accounts, KeyPlace, Owner, Store};
+use api::Exception;
 use axum::Router;
 use disk::{Disk, SimulatedDisk};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::FutureExt;
+use history::History;
 use model::AccountId;
 use producer::{Desk, Intake, Journal, Now, Writer};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -22,6 +26,7 @@ use trails::{Channel, Definitions, TrailSet};
 
 use super::auth::Auth;
 use super::connections::{Connections, HEAD_BYTES_MAX, HEAD_MAX, attend, serve};
+use super::history::{Downloads, RecordLookup};
 use super::patience::{BYTES_PER_SECOND, LIMIT};
 use super::permits::Peer;
 use super::room::{CALL_BYTES, NoRoom, RESERVE_BYTES, ROOM_BYTES, Room};
@@ -36,28 +41,58 @@ const JOURNAL: producer::JournalSettings = producer::JournalSettings {
     quota_bytes: 64 << 20,
     window_events: 100_000,
 };
-const MIB: usize = 1 << 20;
+pub(super) const MIB: usize = 1 << 20;
 /// What never ends ends here.
 const TOO_LONG: Duration = Duration::from_secs(600);
 
 /// A listener whose journal works when it is told to.
-struct World {
-    site: Arc<Site>,
+pub(super) struct World {
+    pub(super) site: Arc<Site>,
     desk: Arc<Mutex<Desk>>,
     tasks: JoinSet<()>,
-    close: watch::Sender<bool>,
+    pub(super) close: watch::Sender<bool>,
+    pub(super) history: Arc<History>,
+    pub(super) recorded: Arc<Mutex<Recorded>>,
+    defined: watch::Sender<Arc<Definitions>>,
+}
+
+/// Downloads that were recorded, and whether more can be.
+#[derive(Default)]
+pub(super) struct Recorded {
+    pub(super) calls: Vec<(Value, Result<(), Exception>)>,
+    pub(super) is_full: bool,
+}
+
+fn recorder(recorded: &Arc<Mutex<Recorded>>) -> RecordLookup {
+    let recorded = Arc::clone(recorded);
+    Arc::new(move |_, _, members, result| {
+        let mut recorded = recorded.lock().unwrap();
+        let answer = match recorded.is_full {
+            true => Err(Exception::unavailable("the journal takes no events now")),
+            false => {
+                recorded.calls.push((members, result));
+                Ok(())
+            }
+        };
+        async move { answer }.boxed()
+    })
 }
 
 /// One end of a connection.
-struct Client<I = DuplexStream>(I);
+pub(super) struct Client<I = DuplexStream>(pub(super) I);
 
 impl World {
-    fn new(connections_max: usize, room_bytes: usize) -> World {
+    pub(super) fn new(connections_max: usize, room_bytes: usize) -> World {
         let disk = Arc::new(SimulatedDisk::new()) as Arc<dyn Disk>;
         let clock = Arc::new(Now::default);
         let parts = Parts { disk: Arc::clone(&disk), clock, entropy: Arc::new(|| 7) };
         let random = Box::new(|| 7);
         let trails = Arc::new(TrailSet::default());
+        let history = History::open(Arc::clone(&disk), history::Settings::default(), &[]).unwrap();
+        let history = Arc::new(history);
+        let recorded = Arc::default();
+        let (record, close) = (recorder(&recorded), watch::Sender::new(false));
+        let downloads = Downloads::new(Arc::clone(&history), record, close.subscribe());
         let journal = Journal::open(disk, JOURNAL, trails, parts.now().wall, random).unwrap();
         let writer = Writer::new(journal, Duration::from_secs(300));
         let (intake, desk, state) = Intake::open(writer);
@@ -83,7 +118,8 @@ impl World {
         let (region, name) = ("us-east-1".parse().unwrap(), "app".parse().unwrap());
         let channel = Channel::configured(account(1), region, name, "Custom".into());
         let definitions = Definitions { channels: vec![channel], ..Definitions::default() };
-        let definitions = watch::channel(Arc::new(definitions)).1;
+        let defined = watch::Sender::new(Arc::new(definitions));
+        let definitions = defined.subscribe();
         let look = Arc::new(look);
         let drains = Semaphore::new(DRAINS_MAX);
         let api: super::CloudTrail = Arc::new(|_, _| unreachable!("no test calls it"));
@@ -99,6 +135,7 @@ impl World {
             unproven,
             drains,
             connections,
+            downloads,
             look,
         };
         let desk = Arc::new(Mutex::new(desk));
@@ -106,19 +143,27 @@ impl World {
             site: Arc::new(site),
             desk,
             tasks: JoinSet::new(),
-            close: watch::Sender::new(false),
+            close,
+            history,
+            recorded,
+            defined,
         }
     }
 
+    /// Other definitions come into force.
+    pub(super) fn define(&self, definitions: Definitions) {
+        self.defined.send_replace(Arc::new(definitions));
+    }
+
     /// Whose callers must sign.
-    fn signed(mut self, accounts: Accounts) -> World {
+    pub(super) fn signed(mut self, accounts: Accounts) -> World {
         let site = Arc::get_mut(&mut self.site).expect("nobody uses it yet");
         site.auth = Auth::Sigv4(watch::Sender::new(Arc::new(accounts)).subscribe());
         self
     }
 
     /// A connection whose buffers hold so much.
-    fn connect_with(&mut self, buffer_bytes: usize) -> Client {
+    pub(super) fn connect_with(&mut self, buffer_bytes: usize) -> Client {
         let routes = router(Arc::clone(&self.site));
         self.connect_from("127.0.0.1", routes, buffer_bytes)
     }
@@ -132,7 +177,7 @@ impl World {
         Client(near)
     }
 
-    fn connect(&mut self) -> Client {
+    pub(super) fn connect(&mut self) -> Client {
         self.connect_with(64 << 10)
     }
 
@@ -170,12 +215,12 @@ impl World {
 }
 
 impl<I: AsyncReadExt + AsyncWriteExt + Unpin> Client<I> {
-    async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
     /// All that comes until the other side closes.
-    async fn hear(&mut self) -> String {
+    pub(super) async fn hear(&mut self) -> String {
         let mut heard = Vec::new();
         // A connection that is cut says no more than what it said.
         let hearing = tokio::time::timeout(TOO_LONG, self.0.read_to_end(&mut heard));
@@ -184,19 +229,19 @@ impl<I: AsyncReadExt + AsyncWriteExt + Unpin> Client<I> {
     }
 
     /// The head of an answer, and its body as far as it came with it.
-    async fn hear_some(&mut self) -> String {
+    pub(super) async fn hear_some(&mut self) -> String {
         let mut some = vec![0; 4096];
         let length = self.0.read(&mut some).await.unwrap();
         String::from_utf8(some[..length].to_vec()).unwrap()
     }
 
-    async fn call(&mut self, request: &str) -> String {
+    pub(super) async fn call(&mut self, request: &str) -> String {
         self.send(request).await;
         self.hear().await
     }
 }
 
-fn get(path: &str) -> String {
+pub(super) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 }
 
@@ -432,7 +477,7 @@ async fn a_newcomer_is_turned_away_with_503_when_all_are_at_work_and_they_are_an
             );
             assert!(head.contains("x-amzn-errortype: ThrottlingException"), "{head}");
             assert!(head.contains(&format!("Content-Length: {}", body.len())), "{answer}");
-            serde_json::from_str::<serde_json::Value>(body).unwrap();
+            serde_json::from_str::<Value>(body).unwrap();
         }
         // Calls that are under way when the door closes are answered.
         drop(close);

@@ -1,0 +1,244 @@
+//! Downloads that are under way: how many, and how each goes on.
+//!
+//! A download looks up a page when its client has taken the one before, so that it holds one page and
+//! nothing else, and holds up nobody however slow its client is; [`super::super::patience`] ends a client
+//! that does not read. Pages are looked up and written off the async threads, [`TURNS_MAX`] at a time.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use api::{Caller, Exception};
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use futures_util::stream::try_unfold;
+use history::{History, HistoryError, Query};
+use model::AccountId;
+use serde_json::Value;
+use tokio::sync::{Semaphore, watch};
+
+use super::query::Asked;
+use crate::export::Writer;
+
+/// Downloads at a time; half of them for one account.
+pub(super) const DOWNLOADS_MAX: usize = 16;
+/// Pages that are looked up at a time.
+const TURNS_MAX: usize = 2;
+/// Rows of a page.
+pub(super) const ROWS_MAX: usize = 512;
+/// Of a page of large records.
+const ROWS_MIN: usize = 16;
+/// What a download holds of its records, and one record more.
+pub(super) const PAGE_BYTES: usize = 1 << 20;
+
+/// Makes the record of a download that is begun or refused: LookupEvents with these members.
+pub type RecordLookup = Arc<
+    dyn Fn(
+            Caller,
+            api::Request,
+            Value,
+            Result<(), Exception>,
+        ) -> BoxFuture<'static, Result<(), Exception>>
+        + Send
+        + Sync,
+>;
+
+/// The downloads of a daemon.
+pub struct Downloads {
+    history: Arc<History>,
+    record: RecordLookup,
+    stopping: watch::Receiver<bool>,
+    places: Mutex<HashMap<AccountId, usize>>,
+    turns: Semaphore,
+}
+
+/// A place for a download; given back when dropped.
+pub(super) struct Place {
+    downloads: Arc<Downloads>,
+    account: AccountId,
+}
+
+/// A download.
+pub(super) struct Download {
+    downloads: Arc<Downloads>,
+    _place: Place,
+    pages: Option<Pages>,
+    /// A page that is not sent yet.
+    ready: Option<Bytes>,
+}
+
+/// What is still to come of a download.
+struct Pages {
+    query: Query,
+    /// Rows that it may still have.
+    left: u64,
+    /// Rows that the next page has at most.
+    rows: usize,
+    writer: Writer,
+    is_begun: bool,
+}
+
+/// Why no page can be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unread {
+    /// The history can't be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The daemon stops.
+    #[error("the daemon stops; try again when it is back")]
+    Stopping,
+    /// There is a bug.
+    #[error("a page could not be made")]
+    Panicked,
+}
+
+impl Downloads {
+    /// Of this history, none yet; they are broken off when `stopping` says so.
+    #[must_use]
+    pub fn new(
+        history: Arc<History>,
+        record: RecordLookup,
+        stopping: watch::Receiver<bool>,
+    ) -> Arc<Downloads> {
+        let turns = Semaphore::new(TURNS_MAX);
+        Arc::new(Downloads { history, record, stopping, places: Mutex::default(), turns })
+    }
+
+    /// How many are under way.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().values().sum()
+    }
+
+    /// A place for a download of an account, if there is one.
+    pub(super) fn enter(self: &Arc<Downloads>, account: &AccountId) -> Option<Place> {
+        let mut places = self.lock();
+        let of_account = places.get(account).copied().unwrap_or_default();
+        let all: usize = places.values().sum();
+        if all >= DOWNLOADS_MAX || of_account >= DOWNLOADS_MAX / 2 {
+            return None;
+        }
+        places.insert(account.clone(), of_account + 1);
+        Some(Place { downloads: Arc::clone(self), account: account.clone() })
+    }
+
+    pub(super) async fn record(
+        &self,
+        caller: &Caller,
+        call: api::Request,
+        members: Value,
+        result: Result<(), Exception>,
+    ) -> Result<(), Exception> {
+        (self.record)(caller.clone(), call, members, result).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, usize>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut places = self.downloads.lock();
+        if let Some(count) = places.get_mut(&self.account) {
+            *count -= 1;
+            if *count == 0 {
+                places.remove(&self.account);
+            }
+        }
+    }
+}
+
+impl Download {
+    /// Nothing is looked up yet.
+    pub(super) fn new(
+        downloads: Arc<Downloads>,
+        place: Place,
+        query: Query,
+        asked: &Asked,
+    ) -> Download {
+        let pages = Pages {
+            query,
+            left: asked.limit.unwrap_or(u64::MAX),
+            rows: ROWS_MAX,
+            writer: Writer::new(asked.format),
+            is_begun: false,
+        };
+        Download { downloads, _place: place, pages: Some(pages), ready: None }
+    }
+
+    /// Has the next page ready, if there is one.
+    pub(super) async fn look(&mut self) -> Result<(), Unread> {
+        while self.ready.is_none()
+            && let Some(mut pages) = self.pages.take()
+        {
+            if *self.downloads.stopping.borrow() {
+                return Err(Unread::Stopping);
+            }
+            let turn = self.downloads.turns.acquire().await.expect("it is never closed");
+            let history = Arc::clone(&self.downloads.history);
+            let looked = tokio::task::spawn_blocking(move || {
+                let page = pages.next(&history)?;
+                Ok::<_, HistoryError>((page, pages))
+            });
+            let (page, pages) = looked.await.map_err(|_| Unread::Panicked)??;
+            drop(turn);
+            self.pages = (!page.is_last).then_some(pages);
+            self.ready = (!page.bytes.is_empty()).then_some(page.bytes);
+        }
+        Ok(())
+    }
+
+    /// All pages, the one that is ready first. Ends with an error when there is no whole answer.
+    pub(super) fn chunks(self) -> impl Stream<Item = io::Result<Bytes>> {
+        try_unfold(self, async |mut download| {
+            if let Err(unread) = download.look().await {
+                tracing::warn!(error = %unread, "a download of the history is broken off");
+                return Err(io::Error::other(unread.to_string()));
+            }
+            Ok(download.ready.take().map(|page| (page, download)))
+        })
+    }
+}
+
+/// A page, as it is sent.
+struct Written {
+    bytes: Bytes,
+    is_last: bool,
+}
+
+impl Pages {
+    fn next(&mut self, history: &History) -> Result<Written, HistoryError> {
+        let mut out = Vec::new();
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.writer.begin(&mut out);
+        }
+        self.query.limit = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.rows);
+        let page = history.lookup(&self.query)?;
+        let (mut bytes, mut rows) = (0, 0);
+        for row in &page.rows {
+            if bytes > PAGE_BYTES {
+                break;
+            }
+            self.writer.record(&row.record, &mut out);
+            self.query.after = Some(row.position);
+            bytes += row.record.len();
+            rows += 1;
+        }
+        self.left -= rows as u64;
+        let is_cut = rows < page.rows.len();
+        let has_more = is_cut || page.next.is_some();
+        if !is_cut {
+            self.query.after = page.next.or(self.query.after);
+        }
+        // As many as fit, if they go on as they were.
+        let mean = bytes.checked_div(rows).unwrap_or_default().max(1);
+        self.rows = (PAGE_BYTES / mean).clamp(ROWS_MIN, ROWS_MAX);
+        let is_last = self.left == 0 || !has_more;
+        if is_last {
+            self.writer.end(&mut out);
+        }
+        Ok(Written { bytes: out.into(), is_last })
+    }
+}

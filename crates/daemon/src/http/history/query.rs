@@ -1,0 +1,253 @@
+//! What a download asks for, from the query of its URL.
+
+use std::collections::BTreeSet;
+
+use api::{Caller, Exception};
+use axum::extract::Query as Pairs;
+use axum::http::Uri;
+use history::{Attribute, Query, ScopeFilter};
+use model::{AccountId, Category, Region, Timestamp};
+use serde_json::{Map, Value, json};
+use trails::Definitions;
+
+use crate::export::Format;
+use crate::lookup::terms;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) format: Format,
+    pub(super) limit: Option<u64>,
+    attributes: Vec<(Attribute, String)>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    accounts: Named<AccountId>,
+    regions: Named<Region>,
+    categories: Named<Category>,
+}
+
+/// Which of several are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Named<T> {
+    /// The caller's.
+    Own,
+    All,
+    These(BTreeSet<T>),
+}
+
+impl Asked {
+    /// Reads a query. What is not known is refused: a filter that is misspelt would show too much.
+    pub(super) fn read(uri: &Uri) -> Result<Asked, Exception> {
+        let pairs = Pairs::<Vec<(String, String)>>::try_from_uri(uri);
+        let Pairs(pairs) =
+            pairs.map_err(|error| invalid(format!("the query is not readable: {error}")))?;
+        let mut asked = Asked {
+            format: Format::Ndjson,
+            limit: None,
+            attributes: Vec::new(),
+            from: None,
+            to: None,
+            accounts: Named::Own,
+            regions: Named::Own,
+            categories: Named::Own,
+        };
+        let mut seen = BTreeSet::new();
+        for (name, value) in &pairs {
+            // Of a signature in the URL.
+            if name.to_ascii_lowercase().starts_with("x-amz-") {
+                continue;
+            }
+            let is_attribute = asked.take(name, value)?;
+            if !seen.insert(name) && !is_attribute {
+                return Err(invalid(format!("{name} stands twice in the query")));
+            }
+        }
+        if let (Some(from), Some(to)) = (asked.from, asked.to)
+            && from > to
+        {
+            let message = format!("from ({from}) is later than to ({to})");
+            return Err(Exception::new("InvalidTimeRangeException", message));
+        }
+        Ok(asked)
+    }
+
+    /// Takes a parameter; true if it is an attribute's.
+    fn take(&mut self, name: &str, value: &str) -> Result<bool, Exception> {
+        match name {
+            "format" => {
+                self.format = Format::from_name(value).ok_or_else(|| {
+                    invalid(format!("format is {value:?}; expected ndjson, json or csv"))
+                })?;
+            }
+            "limit" => {
+                let limit = value.parse().ok().filter(|limit| *limit > 0);
+                let message = || format!("limit is {value:?}; expected a number from 1");
+                self.limit = Some(
+                    limit.ok_or_else(|| Exception::new("InvalidMaxResultsException", message()))?,
+                );
+            }
+            "from" => self.from = Some(moment(name, value)?),
+            "to" => self.to = Some(moment(name, value)?),
+            "accounts" => {
+                self.accounts = named(name, value, "ids of 12 digits", |id| id.parse().ok())?
+            }
+            "regions" => {
+                let region = |name: &str| name.parse().ok();
+                self.regions = named(name, value, "Regions such as eu-west-1", region)?;
+            }
+            "categories" => {
+                self.categories = named(name, value, terms::CATEGORIES, terms::category)?;
+            }
+            _ => {
+                self.take_attribute(name, value)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn take_attribute(&mut self, name: &str, value: &str) -> Result<(), Exception> {
+        let Some(attribute) = terms::attribute(name) else {
+            return Err(invalid(format!(
+                "{name:?} is no parameter; known are format, from, to, accounts, regions, categories, limit, and the attributes {}",
+                Attribute::ALL.map(Attribute::name).join(", ")
+            )));
+        };
+        let refused = |message| Exception::new("InvalidLookupAttributesException", message);
+        terms::check_value(attribute, value).map_err(refused)?;
+        if self.attributes.len() >= terms::ATTRIBUTES_MAX {
+            let message = format!("at most {} attributes are taken", terms::ATTRIBUTES_MAX);
+            return Err(refused(message));
+        }
+        self.attributes.push((attribute, value.to_owned()));
+        Ok(())
+    }
+
+    /// The members of the LookupEvents that asks for the same, for its record.
+    pub(super) fn members(&self) -> Value {
+        let mut members = Map::new();
+        let mut add = |name: &str, value: Option<Value>| {
+            members.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        let attributes: Vec<Value> = self
+            .attributes
+            .iter()
+            .map(|(key, value)| json!({ "AttributeKey": key.name(), "AttributeValue": value }))
+            .collect();
+        add("MatchAll", (attributes.len() > 1).then(|| true.into()));
+        add("LookupAttributes", (!attributes.is_empty()).then(|| attributes.into()));
+        add("StartTime", self.from.map(|from| from.to_iso_seconds().into()));
+        add("EndTime", self.to.map(|to| to.to_iso_seconds().into()));
+        add("AccountIds", self.accounts.words(AccountId::as_str));
+        add("Regions", self.regions.words(Region::as_str));
+        add("EventCategories", self.categories.words(|category| category.name()));
+        add("MaxResults", self.limit.map(Value::from));
+        add("DownloadFormat", Some(self.format.name().into()));
+        Value::Object(members)
+    }
+
+    /// Whose events they are, if the caller may see them.
+    pub(super) fn scopes(
+        &self,
+        caller: &Caller,
+        definitions: &Definitions,
+    ) -> Result<ScopeFilter, Exception> {
+        let own = &caller.account;
+        let denied = |what: &str| {
+            let message = format!(
+                "account {own} may not see events of {what}; only the management account of an organization and its delegated administrators see those of its other accounts"
+            );
+            Err(Exception::new("AccessDeniedException", message))
+        };
+        let accounts = match &self.accounts {
+            Named::Own => BTreeSet::from([own.clone()]),
+            Named::These(accounts) => {
+                // Who may write for an account may read what it wrote.
+                let may_see = |account: &&AccountId| definitions.may_send(own, account);
+                if let Some(foreign) = accounts.iter().find(|account| !may_see(account)) {
+                    return denied(&format!("account {foreign}"));
+                }
+                accounts.clone()
+            }
+            Named::All => {
+                let organization = definitions.organization.as_ref();
+                let administers = |management| definitions.may_send(own, management);
+                match organization.filter(|one| administers(&one.management_account)) {
+                    None => return denied("all accounts"),
+                    Some(one) => {
+                        one.members.iter().chain([&one.management_account]).cloned().collect()
+                    }
+                }
+            }
+        };
+        Ok(ScopeFilter {
+            accounts: Some(accounts),
+            regions: self.regions.or(&caller.region),
+            categories: self.categories.or(&Category::Management),
+        })
+    }
+
+    /// The query, from its beginning.
+    pub(super) fn query(&self, scopes: ScopeFilter) -> Query {
+        Query {
+            scopes,
+            attributes: self.attributes.clone(),
+            from: self.from.unwrap_or_else(|| Timestamp::from_millis(i64::MIN)),
+            to: self.to.unwrap_or_else(|| Timestamp::from_millis(i64::MAX)),
+            after: None,
+            limit: 0,
+        }
+    }
+}
+
+impl<T: Ord + Clone> Named<T> {
+    /// As a filter; this one where none is named.
+    fn or(&self, own: &T) -> Option<BTreeSet<T>> {
+        match self {
+            Named::Own => Some(BTreeSet::from([own.clone()])),
+            Named::All => None,
+            Named::These(these) => Some(these.clone()),
+        }
+    }
+
+    /// As the API names them.
+    fn words<'a>(&'a self, word: impl Fn(&'a T) -> &'a str) -> Option<Value> {
+        match self {
+            Named::Own => None,
+            Named::All => Some(json!(["ALL"])),
+            Named::These(these) => Some(these.iter().map(word).collect()),
+        }
+    }
+}
+
+fn named<T: Ord>(
+    name: &str,
+    value: &str,
+    expected: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Named<T>, Exception> {
+    if value.eq_ignore_ascii_case("all") {
+        return Ok(Named::All);
+    }
+    let read = |word: &str| {
+        read(word).ok_or_else(|| {
+            invalid(format!(
+                "{name}: {word:?} is none; expected {expected}, with commas between, or all"
+            ))
+        })
+    };
+    Ok(Named::These(value.split(',').map(read).collect::<Result<_, _>>()?))
+}
+
+fn moment(name: &str, value: &str) -> Result<Timestamp, Exception> {
+    terms::moment(value).ok_or_else(|| {
+        let message = format!(
+            "{name} is {value:?}; expected a moment such as 2026-03-09T14:05:00Z, or a day; in a URL + is written %2B"
+        );
+        Exception::new("InvalidTimeRangeException", message)
+    })
+}
+
+fn invalid(message: String) -> Exception {
+    Exception::new("ValidationException", message)
+}
