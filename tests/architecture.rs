@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["model", "disk", "sigv4"],
     &["trails", "outbox", "accounts", "keyring"],
-    &["producer", "delivery", "notifier", "history", "integrity"],
+    &["producer", "delivery", "notifier", "history", "tail", "integrity"],
     &["consumer", "api"],
     &["daemon"],
 ];
 
 /// Crates that know nothing of the network, of async, or of clocks.
-const PURE: &[&str] = &["model", "disk", "sigv4", "trails", "outbox", "accounts", "history"];
+const PURE: &[&str] = &["model", "disk", "sigv4", "trails", "outbox", "accounts", "history", "tail"];
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

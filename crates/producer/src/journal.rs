@@ -241,6 +241,12 @@ impl Journal {
         Journal { listener: Some(listener), ..self }
     }
 
+    /// The newest batch that there was; all to come have higher numbers.
+    #[must_use]
+    pub fn last_batch(&self) -> BatchId {
+        self.last_batch
+    }
+
     /// Puts an event in line for the next commit, unless it is known. May commit, seal and begin a
     /// segment when the open one is full.
     pub fn stage(&mut self, event: &Event, now: Timestamp) -> Result<Outcome, JournalError> {

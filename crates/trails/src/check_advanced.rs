@@ -36,10 +36,28 @@ pub(crate) fn check(
     selectors: &[AdvancedEventSelector],
     form: Form,
 ) -> Result<(), InvalidSelector> {
-    if !(1..=VALUES_MAX).contains(&selectors.len()) {
-        return Err(InvalidSelector::AdvancedCount);
-    }
+    check_count(selectors)?;
     selectors.iter().try_for_each(|selector| check_one(selector, form))?;
+    check_values_count(selectors)
+}
+
+/// Checks selectors that are no trail's: how many there are, and that their fields are known and have
+/// values; not what goes together.
+pub(crate) fn check_words(selectors: &[AdvancedEventSelector]) -> Result<(), InvalidSelector> {
+    check_count(selectors)?;
+    let mut fields = selectors.iter().flat_map(|selector| &selector.field_selectors);
+    fields.try_for_each(|field| parse(field).map(drop))?;
+    check_values_count(selectors)
+}
+
+fn check_count(selectors: &[AdvancedEventSelector]) -> Result<(), InvalidSelector> {
+    match (1..=VALUES_MAX).contains(&selectors.len()) {
+        true => Ok(()),
+        false => Err(InvalidSelector::AdvancedCount),
+    }
+}
+
+fn check_values_count(selectors: &[AdvancedEventSelector]) -> Result<(), InvalidSelector> {
     let fields = selectors.iter().flat_map(|selector| &selector.field_selectors);
     match fields.flat_map(FieldSelector::values).count() {
         count if count > VALUES_MAX => Err(InvalidSelector::TooManyValues(count)),

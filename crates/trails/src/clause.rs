@@ -161,7 +161,8 @@ fn read_or_write<'a>(kind: ReadWriteType) -> Option<Condition<'a>> {
     }
 }
 
-fn advanced(number: usize, selector: &AdvancedEventSelector) -> Clause<'_> {
+/// The clause of an advanced selector.
+pub(crate) fn advanced(number: usize, selector: &AdvancedEventSelector) -> Clause<'_> {
     let mut conditions: Vec<_> = selector.field_selectors.iter().map(Condition::of).collect();
     conditions.sort_by_key(|condition| match condition.field {
         None | Some(Field::EventCategory) => 0,
