@@ -79,6 +79,13 @@ enum Kind {
     Lost(Vec<(u64, Missed)>),
 }
 
+/// A place among the readers; given back when dropped.
+#[derive(Debug)]
+pub struct Seat {
+    hub: Arc<Hub>,
+    number: u64,
+}
+
 /// The hub of an installation.
 #[derive(Debug)]
 pub struct Hub {
@@ -91,8 +98,11 @@ pub struct Hub {
 struct State {
     /// The last event that was committed.
     last: Place,
-    tails: Vec<(AccountId, Arc<Queue>)>,
-    next_number: u64,
+    /// Who has a seat.
+    seats: Vec<(u64, AccountId)>,
+    next_seat: u64,
+    /// Of these, who reads.
+    tails: Vec<Arc<Queue>>,
     inbox: VecDeque<Group>,
     inbox_bytes: usize,
     distributor: Option<Waker>,
@@ -105,8 +115,9 @@ impl Hub {
     pub fn new(limits: Limits, last: Place) -> Arc<Hub> {
         let state = State {
             last,
+            seats: Vec::new(),
+            next_seat: 0,
             tails: Vec::new(),
-            next_number: 0,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             distributor: None,
@@ -141,26 +152,23 @@ impl Hub {
         }
     }
 
-    /// A reader of an account comes: it hears of what is committed from now on.
-    pub fn follow(self: &Arc<Hub>, account: &AccountId, filter: Filter) -> Result<Tail, NoPlace> {
+    /// A seat for a reader of an account, if one is free.
+    pub fn seat(self: &Arc<Hub>, account: &AccountId) -> Result<Seat, NoPlace> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(NoPlace::Closed);
         }
-        if state.tails.len() >= self.limits.tails_max {
+        if state.seats.len() >= self.limits.tails_max {
             return Err(NoPlace::Full(self.limits.tails_max));
         }
-        let of_account = state.tails.iter().filter(|(owner, _)| owner == account).count();
+        let of_account = state.seats.iter().filter(|(_, owner)| owner == account).count();
         if of_account >= self.limits.tails_per_account_max {
             return Err(NoPlace::OfAccount(self.limits.tails_per_account_max));
         }
-        let number = state.next_number;
-        state.next_number += 1;
-        let queue = Queue::new(number, filter, state.last, self.limits.queue_bytes);
-        let queue = Arc::new(queue);
-        state.tails.push((account.clone(), Arc::clone(&queue)));
-        drop(state);
-        Ok(Tail::new(Arc::clone(self), queue))
+        let number = state.next_seat;
+        state.next_seat += 1;
+        state.seats.push((number, account.clone()));
+        Ok(Seat { hub: Arc::clone(self), number })
     }
 
     /// The next group that is to be distributed; `None` when the hub is closed. For one caller.
@@ -181,8 +189,7 @@ impl Hub {
     /// the group's end is reached when this is false. For one caller, which goes through the groups in
     /// their order.
     pub fn distribute(&self, group: &Group, begin: usize, count: usize) -> bool {
-        let tails: Vec<Arc<Queue>> =
-            self.lock().tails.iter().map(|(_, queue)| Arc::clone(queue)).collect();
+        let tails = self.lock().tails.clone();
         match &group.0 {
             Kind::Lost(lost) => {
                 for (number, missed) in lost {
@@ -236,8 +243,7 @@ impl Hub {
         state.is_closed = true;
         state.inbox.clear();
         state.inbox_bytes = 0;
-        let tails: Vec<_> = state.tails.iter().map(|(_, queue)| Arc::clone(queue)).collect();
-        let distributor = state.distributor.take();
+        let (tails, distributor) = (state.tails.clone(), state.distributor.take());
         drop(state);
         tails.iter().for_each(|tail| tail.close());
         if let Some(distributor) = distributor {
@@ -250,16 +256,29 @@ impl Hub {
     pub fn report(&self) -> Report {
         let state = self.lock();
         Report {
-            tails: state.tails.len(),
+            tails: state.seats.len(),
             tails_max: self.limits.tails_max,
             missed: self.missed.load(Ordering::Relaxed),
             inbox_bytes: state.inbox_bytes,
         }
     }
 
-    pub(crate) fn leave(&self, number: u64) {
+    /// A reader takes its seat. It hears of what is committed from now on.
+    fn follow(&self, number: u64, filter: Filter) -> Arc<Queue> {
         let mut state = self.lock();
-        state.tails.retain(|(_, queue)| queue.number != number);
+        let queue = Queue::new(number, filter, state.last, self.limits.queue_bytes);
+        let queue = Arc::new(queue);
+        if state.is_closed {
+            queue.close();
+        }
+        state.tails.push(Arc::clone(&queue));
+        queue
+    }
+
+    fn leave(&self, number: u64) {
+        let mut state = self.lock();
+        state.seats.retain(|(seat, _)| *seat != number);
+        state.tails.retain(|tail| tail.number != number);
         if state.tails.is_empty() {
             state.inbox.clear();
             state.inbox_bytes = 0;
@@ -271,6 +290,21 @@ impl Hub {
     }
 }
 
+impl Seat {
+    /// Begins to read: what is committed from now on.
+    #[must_use]
+    pub fn follow(self, filter: Filter) -> Tail {
+        let queue = self.hub.follow(self.number, filter);
+        Tail::new(self, queue)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.hub.leave(self.number);
+    }
+}
+
 impl State {
     /// There is no room in the inbox: each reader is to hear how many events of its scope are lost.
     /// They are not compared with the rest of its filter, for which there is no time.
@@ -279,7 +313,7 @@ impl State {
             self.inbox.push_back(Group(Kind::Lost(Vec::new())));
         }
         let Some(Group(Kind::Lost(lost))) = self.inbox.back_mut() else { return };
-        for (_, tail) in &self.tails {
+        for tail in &self.tails {
             let scope = tail.filter.scope();
             for (index, event) in (first..).zip(events).filter(|(_, event)| scope.includes(event)) {
                 let place = Place { batch, index };

@@ -24,7 +24,7 @@ pub mod queue;
 pub mod term;
 
 pub use filter::{Filter, InvalidFilter, Scope};
-pub use hub::{Group, Hub, Limits, NoPlace, Report};
+pub use hub::{Group, Hub, Limits, NoPlace, Report, Seat};
 pub use line::Subject;
 pub use place::Place;
 pub use queue::{Item, Missed, Tail};

@@ -1,7 +1,6 @@
 //! The queue of one reader: bounded in bytes. What finds no room is counted where it would stand.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -9,7 +8,7 @@ use bytes::Bytes;
 use model::Timestamp;
 
 use crate::filter::Filter;
-use crate::hub::Hub;
+use crate::hub::Seat;
 use crate::place::Place;
 
 /// What a line holds besides its bytes.
@@ -39,9 +38,10 @@ pub struct Missed {
     pub place: Place,
 }
 
-/// A reader's end of its queue; gives up its place when dropped.
+/// A reader's end of its queue; gives up its seat when dropped.
+#[derive(Debug)]
 pub struct Tail {
-    hub: Arc<Hub>,
+    _seat: Seat,
     queue: Arc<Queue>,
 }
 
@@ -161,8 +161,8 @@ impl State {
 }
 
 impl Tail {
-    pub(crate) fn new(hub: Arc<Hub>, queue: Arc<Queue>) -> Tail {
-        Tail { hub, queue }
+    pub(crate) fn new(seat: Seat, queue: Arc<Queue>) -> Tail {
+        Tail { _seat: seat, queue }
     }
 
     /// The next item; `None` when the hub is closed and all is told.
@@ -200,18 +200,6 @@ impl Tail {
     pub fn seen(&self) -> Option<Place> {
         let state = self.queue.lock();
         state.items.is_empty().then_some(state.seen)
-    }
-}
-
-impl Drop for Tail {
-    fn drop(&mut self) {
-        self.hub.leave(self.queue.number);
-    }
-}
-
-impl fmt::Debug for Tail {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Tail").field("queue", &self.queue).finish_non_exhaustive()
     }
 }
 
