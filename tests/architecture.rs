@@ -16,7 +16,8 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Crates that know nothing of the network, of async, or of clocks.
-const PURE: &[&str] = &["model", "disk", "sigv4", "trails", "outbox", "accounts", "history", "tail"];
+const PURE: &[&str] =
+    &["model", "disk", "sigv4", "trails", "outbox", "accounts", "history", "tail"];
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -54,6 +54,12 @@ impl Credential {
             .map_err(|_| TokenRefused::Invalid)?;
         if now >= session.expires { Err(TokenRefused::Expired) } else { Ok(()) }
     }
+
+    /// Whether it is a session that is over, for a call that lasts.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.session.as_ref().is_some_and(|session| now >= session.expires)
+    }
 }
 
 /// What is kept of a session token. It has 384 random bits: nobody finds it from its hash.

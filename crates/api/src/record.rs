@@ -19,15 +19,21 @@ use crate::exception::Exception;
 use crate::wire::{Request, with_small_letter};
 
 /// What a call was, and what became of it.
-pub(crate) struct Told<'a> {
-    pub(crate) caller: &'a Caller,
-    pub(crate) request: &'a Request,
-    pub(crate) operation: &'a str,
+pub struct Told<'a> {
+    /// Who called.
+    pub caller: &'a Caller,
+    /// The call, as it came.
+    pub request: &'a Request,
+    /// The operation's name.
+    pub operation: &'a str,
     /// The members of the call; `None` of one whose caller may not see what they name.
-    pub(crate) parameters: Option<&'a Value>,
-    pub(crate) result: &'a Result<Value, Exception>,
-    pub(crate) event_id: Uuid,
-    pub(crate) now: Timestamp,
+    pub parameters: Option<&'a Value>,
+    /// What was answered.
+    pub result: &'a Result<Value, Exception>,
+    /// The record's `eventID`.
+    pub event_id: Uuid,
+    /// When it was answered.
+    pub now: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -83,7 +89,8 @@ impl Serialize for Identity {
 
 impl Told<'_> {
     /// The record's bytes.
-    pub(crate) fn record(&self) -> Bytes {
+    #[must_use]
+    pub fn record(&self) -> Bytes {
         let exception = self.result.as_ref().err();
         let read_only = is_read_only(self.operation);
         let elements = self.result.as_ref().ok().filter(|_| !read_only);

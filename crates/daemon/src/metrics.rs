@@ -68,6 +68,10 @@ enum Name {
     CallsWaiting,
     CallBytes,
     CallBytesMax,
+    Tails,
+    TailsMax,
+    TailMissed,
+    TailInboxBytes,
     SpillBytes,
     SpillItems,
     SpillSetAside,
@@ -133,6 +137,16 @@ impl Name {
             Name::CallsWaiting => ("cairn_calls_waiting", "Of these, calls that wait for memory"),
             Name::CallBytes => ("cairn_call_bytes", "Memory that calls hold"),
             Name::CallBytesMax => ("cairn_call_bytes_max", "Memory that calls may hold"),
+            Name::Tails => ("cairn_tails", "Readers that follow events live"),
+            Name::TailsMax => ("cairn_tails_max", "Readers that may"),
+            Name::TailMissed => (
+                "cairn_tail_missed_events",
+                "Events that such readers were too slow for, and were told so, since the start",
+            ),
+            Name::TailInboxBytes => (
+                "cairn_tail_inbox_bytes",
+                "Bytes of events that are still to be compared with the readers' filters",
+            ),
             Name::SpillBytes => {
                 ("cairn_parked_bytes", "Bytes parked for a destination that refuses")
             }
@@ -328,7 +342,11 @@ fn journal(registry: &mut Registry, snapshot: &Snapshot) {
 }
 
 fn incoming(registry: &mut Registry, snapshot: &Snapshot, pressure: &Pressure) {
+    gauge(registry, Name::TailMissed, pressure.tails.missed);
     for (name, value) in [
+        (Name::Tails, pressure.tails.tails),
+        (Name::TailsMax, pressure.tails.tails_max),
+        (Name::TailInboxBytes, pressure.tails.inbox_bytes),
         (Name::QueueCalls, snapshot.queue.calls),
         (Name::QueueCallsMax, snapshot.queue.calls_max),
         (Name::QueueBytes, snapshot.queue.bytes),

@@ -23,6 +23,7 @@ use notifier::logs::{LogSender, LogSink};
 use notifier::{Notifier, Topic};
 use outbox::{Outbox, RetrySettings};
 use producer::{Committed, Intake, Journal, JournalState, Now, Writer};
+use tail::{Hub, Place};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -36,6 +37,7 @@ use crate::health::{Snapshot, Watch};
 use crate::http::connections::{self, Connections};
 use crate::http::history::{Downloads, RecordLookup};
 use crate::http::room::{ROOM_BYTES, Room};
+use crate::http::tail::Tails;
 use crate::http::whole::UNPROVEN_BYTES;
 use crate::http::{self, Site};
 use crate::ledger::Ledger;
@@ -75,6 +77,7 @@ pub struct Daemon<S, T> {
     changes: Changes,
     look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
     status: Arc<StatusBook>,
+    tails: Arc<Hub>,
     tasks: JoinSet<&'static str>,
     close_door: watch::Sender<bool>,
     stop_pipeline: watch::Sender<bool>,
@@ -120,7 +123,8 @@ where
         custody: Custody,
     ) -> anyhow::Result<Daemon<S, T>> {
         let keys = digest_keys::open(&parts, settings.digests.key_validity, custody)?;
-        let (registry, changes, history, intake, journal) = open_journal(settings, &parts)?;
+        let Opened { registry, changes, history, tails, intake, journal } =
+            open_journal(settings, &parts)?;
         let retry = RetrySettings {
             give_up_after: settings.delivery.retry_for,
             ..RetrySettings::default()
@@ -212,7 +216,12 @@ where
             drains: Semaphore::new(http::DRAINS_MAX),
             connections: Connections::new(connections::connections_max(), Arc::clone(&metrics)),
             api: cloudtrail(Arc::clone(&api)),
-            downloads: Downloads::new(history, record_lookup(api), close_door.subscribe()),
+            downloads: Downloads::new(
+                Arc::clone(&history),
+                record_lookup(api),
+                close_door.subscribe(),
+            ),
+            tails: Tails::new(Arc::clone(&tails), history),
             metrics,
             look: Arc::clone(&look),
         });
@@ -230,6 +239,7 @@ where
             changes,
             look,
             status,
+            tails: Arc::clone(&tails),
             tasks: JoinSet::new(),
             close_door,
             stop_pipeline: watch::Sender::new(false),
@@ -239,6 +249,7 @@ where
             daemon.spawn_ops_door(listener, &site);
         }
         daemon.spawn_door(listener, site);
+        daemon.spawn("tails", http::tail::distribute(tails));
         daemon.spawn("digest keys", digest_keys::tend(keys, parts));
         if let Some(roster) = roster {
             daemon.spawn("accounts", roster.follow());
@@ -301,6 +312,8 @@ where
     /// Stops: no event that was acknowledged is lost, and most are delivered.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.close_door.send_replace(true);
+        // They would go on for ever.
+        self.tails.close();
         if tokio::time::timeout(CALLS_MAX, self.joined("listener")).await.is_err() {
             tracing::warn!(
                 "some calls did not end in time; they are cut off when all is delivered"
@@ -429,10 +442,17 @@ fn record_lookup(api: Arc<Api<ApiSite>>) -> RecordLookup {
     })
 }
 
-fn open_journal(
-    settings: &Settings,
-    parts: &Parts,
-) -> anyhow::Result<(Registry, Changes, Arc<History>, Intake, watch::Receiver<JournalState>)> {
+/// The journal, and what stands around it.
+struct Opened {
+    registry: Registry,
+    changes: Changes,
+    history: Arc<History>,
+    tails: Arc<Hub>,
+    intake: Intake,
+    journal: watch::Receiver<JournalState>,
+}
+
+fn open_journal(settings: &Settings, parts: &Parts) -> anyhow::Result<Opened> {
     let now = parts.now().wall;
     let mut registry = Registry::open(Arc::clone(&parts.disk))?;
     let journal = journal_settings(settings);
@@ -446,14 +466,17 @@ fn open_journal(
     let unretired = journal.state().unretired();
     let kept = history::Settings::default();
     let history = Arc::new(History::open(Arc::clone(&parts.disk), kept, &unretired)?);
-    let listening = Arc::clone(&history);
+    let tails = Hub::new(tail::Limits::default(), Place::end_of(journal.last_batch()));
+    let listening = (Arc::clone(&history), Arc::clone(&tails));
     let journal = journal.with_listener(Box::new(move |Committed { batch, first, events }| {
-        listening.committed(batch, first, &events);
+        // A tail begins with what the history has, and goes on with what the hub is told of.
+        listening.0.committed(batch, first, &events);
+        listening.1.committed(batch, first, events);
     }));
     let clock = Arc::clone(&parts.clock);
     let writer = Writer::new(journal, settings.delivery.interval);
-    let (intake, state) = Intake::start(writer, move || clock())?;
-    Ok((registry, changes, history, intake, state))
+    let (intake, journal) = Intake::start(writer, move || clock())?;
+    Ok(Opened { registry, changes, history, tails, intake, journal })
 }
 
 fn open_digests<S: ObjectStore>(

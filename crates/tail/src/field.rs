@@ -181,11 +181,7 @@ impl Field {
         }
     }
 
-    fn any_member(
-        &self,
-        subject: &Subject<'_>,
-        test: &mut dyn FnMut(Found<'_>) -> bool,
-    ) -> bool {
+    fn any_member(&self, subject: &Subject<'_>, test: &mut dyn FnMut(Found<'_>) -> bool) -> bool {
         subject.record().is_some_and(|record| any_below(record, &self.steps, test))
     }
 }
@@ -264,15 +260,21 @@ mod tests {
     fn a_mistake_is_told_with_what_may_be_meant() {
         check(
             "evntName",
-            &expect![[r#"field "evntName" is unknown: write eventName; .evntName is a member of your own"#]],
+            &expect![[
+                r#"field "evntName" is unknown: write eventName; .evntName is a member of your own"#
+            ]],
         );
         check(
             "bucketName",
-            &expect![[r#"field "bucketName" is unknown: write requestParameters.bucketName; .bucketName is a member of your own"#]],
+            &expect![[
+                r#"field "bucketName" is unknown: write requestParameters.bucketName; .bucketName is a member of your own"#
+            ]],
         );
         check(
             "userIdentity..arn",
-            &expect![[r#"field "userIdentity..arn" has an empty part; write it as userIdentity.arn"#]],
+            &expect![[
+                r#"field "userIdentity..arn" has an empty part; write it as userIdentity.arn"#
+            ]],
         );
         check("", &expect![[r#"field "" has an empty part; write it as userIdentity.arn"#]]);
         let error = Field::parse("qqqqqqqq").unwrap_err().to_string();

@@ -74,7 +74,11 @@ pub struct Group(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Events { batch: BatchId, first: u32, events: Vec<Event> },
+    Events {
+        batch: BatchId,
+        first: u32,
+        events: Vec<Event>,
+    },
     /// By reader.
     Lost(Vec<(u64, Missed)>),
 }

@@ -100,8 +100,10 @@ mod tests {
 
     #[test]
     fn a_record_of_several_lines_becomes_one_line() {
-        let sender =
-            Sender { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
+        let sender = Sender {
+            account: "111122223333".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
         let record = "{\r\n  \"eventName\" : \"A\\nB\",\n  \"n\":1.0E3}";
         let event = Event::from_record(record.into(), &sender).unwrap().event;
         let place = Place { batch: BatchId(0x19a_01c2_b3d4), index: 17 };

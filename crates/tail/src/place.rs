@@ -57,7 +57,9 @@ mod tests {
         let place = Place { batch: BatchId(0x19a_01c2_b3d4), index: 17 };
         assert_eq!(place.to_string(), "0000019a01c2b3d4.17");
         assert_eq!("0000019a01c2b3d4.17".parse(), Ok(place));
-        for text in ["", ".", "19a.17", "0000019a01c2b3d4.", "0000019a01c2b3d4.-1", "+000019a01c2b3d4.1"] {
+        for text in
+            ["", ".", "19a.17", "0000019a01c2b3d4.", "0000019a01c2b3d4.-1", "+000019a01c2b3d4.1"]
+        {
             assert_eq!(text.parse::<Place>(), Err(InvalidPlace), "{text:?}");
         }
         assert!("0000019a01c2b3d4.4294967296".parse::<Place>().is_err());

@@ -84,13 +84,8 @@ impl Missed {
 
 impl Queue {
     pub(crate) fn new(number: u64, filter: Filter, after: Place, bytes_max: usize) -> Queue {
-        let state = State {
-            items: VecDeque::new(),
-            bytes: 0,
-            seen: after,
-            is_closed: false,
-            reader: None,
-        };
+        let state =
+            State { items: VecDeque::new(), bytes: 0, seen: after, is_closed: false, reader: None };
         Queue { number, filter, after, bytes_max, state: Mutex::new(state) }
     }
 

@@ -147,8 +147,10 @@ mod tests {
         "resources":[{"ARN":"arn:aws:s3:::logs/1"},{"ARN":"arn:aws:s3:::logs","type":"AWS::S3::Bucket"}]}"#;
 
     fn holds(term: &str, record: &str) -> bool {
-        let sender =
-            Sender { account: "111111111111".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
+        let sender = Sender {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
         let event = Event::from_record(record.to_owned().into(), &sender).unwrap().event;
         let place = Place { batch: BatchId(1), index: 0 };
         term.parse::<Term>().unwrap().holds(&Subject::new(&event, place))

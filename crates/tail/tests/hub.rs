@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use model::{AccountId, BatchId, Event, Sender};
 use cairn_tail::{Filter, Hub, Item, Limits, NoPlace, Place, Scope, Tail};
+use model::{AccountId, BatchId, Event, Sender};
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -67,7 +67,8 @@ fn nobody_listens_and_nothing_is_kept() {
 #[test]
 fn a_reader_is_woken_for_what_it_wants_and_for_nothing_else() {
     let hub = hub(Limits::default());
-    let (mut tail, woken) = (hub.seat(&account(1)).unwrap().follow(filter(&["eventName=B"])), Arc::default());
+    let (mut tail, woken) =
+        (hub.seat(&account(1)).unwrap().follow(filter(&["eventName=B"])), Arc::default());
     assert_eq!(poll(&mut tail, &woken), Poll::Pending);
     hub.committed(BatchId(5), 0, vec![event("A"), event("A")]);
     distribute(&hub);

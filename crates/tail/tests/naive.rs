@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use cairn_tail::{Filter, Group, Hub, Item, Limits, Place, Scope, Tail};
 use model::{AccountId, BatchId, Category, Event, Sender};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use cairn_tail::{Filter, Group, Hub, Item, Limits, Place, Scope, Tail};
 
 const ACCOUNTS: [&str; 2] = ["111111111111", "222222222222"];
 const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
@@ -65,8 +65,26 @@ fn term() -> impl Strategy<Value = Written> {
         "userIdentity.arn",
     ];
     let values = [
-        "*", "Get*", "*Object", "*e*", "Delete", "Delete*", "s3", "kms.amazonaws.com", "*.com", "s*",
-        "AccessDenied", "*N*", "arn:a", "arn:*c", "1", "log", "log*", "111111111111", "2*", "Data",
+        "*",
+        "Get*",
+        "*Object",
+        "*e*",
+        "Delete",
+        "Delete*",
+        "s3",
+        "kms.amazonaws.com",
+        "*.com",
+        "s*",
+        "AccessDenied",
+        "*N*",
+        "arn:a",
+        "arn:*c",
+        "1",
+        "log",
+        "log*",
+        "111111111111",
+        "2*",
+        "Data",
     ];
     let values = prop::sample::select(values.map(str::to_owned).to_vec());
     (prop::sample::select(fields.to_vec()), any::<bool>(), prop::collection::vec(values, 1..4))
@@ -86,7 +104,8 @@ struct Wanted {
 fn wanted() -> impl Strategy<Value = Wanted> {
     let account = prop::option::of(prop::sample::select(ACCOUNTS.to_vec()));
     let region = prop::option::of(prop::sample::select(REGIONS.to_vec()));
-    let category = prop::option::of(prop::sample::select(vec![Category::Management, Category::Data]));
+    let category =
+        prop::option::of(prop::sample::select(vec![Category::Management, Category::Data]));
     let terms = prop::collection::vec(term(), 0..3);
     let names = prop::collection::vec(prop::sample::select(NAMES.to_vec()), 1..3);
     let barred = prop::collection::vec(prop::sample::select(vec!["Get", "Delete"]), 0..2);

@@ -52,8 +52,10 @@ mod tests {
     }
 
     fn check(json: &str, takes: bool) {
-        let sender =
-            Sender { account: "111111111111".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
+        let sender = Sender {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
         let record = r#"{"eventName":"DeleteBucket","eventSource":"s3.amazonaws.com"}"#;
         let event = Event::from_record(record.into(), &sender).unwrap().event;
         let selection = selection(json).unwrap();

@@ -20,6 +20,7 @@ use daemon::http::connections::Connections;
 use daemon::http::history::Downloads;
 use daemon::http::room::Room;
 use daemon::http::splitter::{BrokenStream, Piece, RECORD_BYTES_MAX, Splitter};
+use daemon::http::tail::Tails;
 use daemon::http::{DRAINS_MAX, Site, bulk, put_audit_events};
 use daemon::metrics::Metrics;
 use daemon::parts::Parts;
@@ -28,10 +29,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use history::History;
 use http_body_util::BodyExt;
-use model::{Event, Sender, Timestamp};
+use model::{BatchId, Event, Sender, Timestamp};
 use producer::segment::Contents;
 use producer::{Desk, Intake, Journal, JournalSettings, JournalState, Now, Writer, frame, segment};
 use serde_json::Value;
+use tail::{Hub, Limits, Place};
 use tokio::sync::{Semaphore, watch};
 use trails::{Channel, Definitions};
 
@@ -352,6 +354,11 @@ impl World {
             unproven: Room::new(0),
             drains: Semaphore::new(DRAINS_MAX),
             connections: Connections::new(1, Arc::clone(&metrics)),
+            tails: {
+                let hub = Hub::new(Limits::default(), Place::end_of(BatchId(0)));
+                let history = History::open(Arc::new(disk.clone()), Default::default(), &[]);
+                Tails::new(hub, Arc::new(history.expect("an empty disk")))
+            },
             parts: Parts { disk: Arc::new(disk.clone()), clock, entropy },
             intake,
             api: Arc::new(|_, _| unreachable!("the bodies are of other routes")),

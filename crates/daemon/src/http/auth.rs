@@ -67,6 +67,17 @@ impl Auth {
         matches!(self, Auth::Localstack)
     }
 
+    /// A caller who was proven some time ago, as it is now: with the policies that it has by now.
+    /// `None` when its access key is gone, or its session over.
+    pub(super) fn again(&self, caller: &Caller, now: Timestamp) -> Option<Caller> {
+        let Auth::Sigv4(accounts) = self else { return Some(caller.clone()) };
+        let known = Arc::clone(&accounts.borrow());
+        let credential = known.find(&caller.access_key).filter(|found| !found.is_over(now))?;
+        let (region, access_key) = (caller.region.clone(), caller.access_key.clone());
+        Some(Caller::new(credential.principal.clone(), region, access_key))
+            .filter(|again| again.account == caller.account)
+    }
+
     /// What a request says of its caller, as far as that makes sense.
     pub(super) fn claim<'a>(
         &'a self,

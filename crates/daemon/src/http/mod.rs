@@ -6,6 +6,7 @@
 //! | `POST /PutAuditEvents` | CloudTrail's own API for audit events ([`put_audit_events`]) |
 //! | `POST /v1/events` | CloudTrail records in bulk ([`bulk`]) |
 //! | `GET /v1/history` | events of the history, as JSON or CSV ([`history`]) |
+//! | `GET /v1/tail` | events live, as they are recorded ([`tail`]) |
 //! | `GET /healthz` | 200 while the process runs |
 //! | `GET /readyz` | 200 while events are recorded and delivered; 503 with the reasons otherwise |
 //! | `GET /metrics` | Prometheus |
@@ -25,6 +26,7 @@ pub mod permits;
 pub mod put_audit_events;
 pub mod room;
 pub mod splitter;
+pub mod tail;
 #[cfg(test)]
 mod tests;
 pub mod whole;
@@ -54,6 +56,7 @@ use self::auth::Auth;
 use self::connections::Connections;
 use self::history::Downloads;
 use self::room::{NoRoom, Room, RoomState};
+use self::tail::Tails;
 use crate::health::Snapshot;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
@@ -94,6 +97,8 @@ pub struct Site {
     pub connections: Arc<Connections>,
     /// Downloads of the history.
     pub downloads: Arc<Downloads>,
+    /// Who follows events live.
+    pub tails: Tails,
     /// What health and metrics look at.
     pub look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
 }
@@ -105,6 +110,8 @@ pub struct Pressure {
     pub connections: (usize, usize),
     /// Calls, and the memory that they hold.
     pub room: RoomState,
+    /// Who follows events live.
+    pub tails: ::tail::Report,
 }
 
 /// All routes.
@@ -114,6 +121,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/PutAuditEvents", post(put_audit_events::handle))
         .route("/v1/events", post(bulk::handle))
         .route(history::PATH, get(history::handle))
+        .route("/v1/tail", get(tail::handle))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics));
@@ -164,7 +172,7 @@ async fn stamp(mut request: Request, next: Next, hex: String) -> Response {
 
 async fn not_found(request: Request) -> Response {
     let message = format!(
-        "{} {} is no route of this version; see POST /, POST /PutAuditEvents, POST /v1/events, GET /v1/history, GET /healthz, GET /readyz, GET /metrics",
+        "{} {} is no route of this version; see POST /, POST /PutAuditEvents, POST /v1/events, GET /v1/history, GET /v1/tail, GET /healthz, GET /readyz, GET /metrics",
         request.method(),
         request.uri().path(),
     );
@@ -276,7 +284,7 @@ impl Site {
             true => self.room.state(),
             false => self.room.state().and(self.unproven.state()),
         };
-        Pressure { connections: self.connections.state(), room }
+        Pressure { connections: self.connections.state(), room, tails: self.tails.report() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::tail::{Hub, Place};
 use accounts::{Accounts, KeyPlace, Owner, Store};
 use api::Exception;
 use axum::Router;
@@ -30,6 +31,7 @@ use super::history::{Downloads, RecordLookup};
 use super::patience::{BYTES_PER_SECOND, LIMIT};
 use super::permits::Peer;
 use super::room::{CALL_BYTES, NoRoom, RESERVE_BYTES, ROOM_BYTES, Room};
+use super::tail::Tails;
 use super::whole::UNPROVEN_BYTES;
 use super::{DRAINS_MAX, Site, ops_router, router};
 use crate::health::Snapshot;
@@ -124,6 +126,9 @@ impl World {
         let drains = Semaphore::new(DRAINS_MAX);
         let api: super::CloudTrail = Arc::new(|_, _| unreachable!("no test calls it"));
         let (auth, unproven) = (Auth::Localstack, Room::new(UNPROVEN_BYTES));
+        let hub = Hub::new(::tail::Limits::default(), Place::end_of(model::BatchId(0)));
+        let kept = history::Settings::default();
+        let history = Arc::new(History::open(Arc::clone(&parts.disk), kept, &[]).unwrap());
         let site = Site {
             parts,
             intake,
@@ -136,6 +141,7 @@ impl World {
             drains,
             connections,
             downloads,
+            tails: Tails::new(hub, Arc::clone(&history)),
             look,
         };
         let desk = Arc::new(Mutex::new(desk));

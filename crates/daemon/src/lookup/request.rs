@@ -178,21 +178,33 @@ mod tests {
         check(&[], &expect!["format=csv"]);
         check(
             &["event-name=DeleteBucket", "readOnly=false", "--username", "amy+b&c=d é"],
-            &expect!["format=csv&EventName=DeleteBucket&ReadOnly=false&Username=amy%2Bb%26c%3Dd%20%C3%A9"],
+            &expect![
+                "format=csv&EventName=DeleteBucket&ReadOnly=false&Username=amy%2Bb%26c%3Dd%20%C3%A9"
+            ],
         );
-        check(&["--since", "2h", "--all-regions", "--limit", "7"], &expect!["format=csv&from=2026-03-09T12%3A05%3A00Z&regions=all&limit=7"]);
+        check(
+            &["--since", "2h", "--all-regions", "--limit", "7"],
+            &expect!["format=csv&from=2026-03-09T12%3A05%3A00Z&regions=all&limit=7"],
+        );
         check(
             &["--from", "2026-03-08", "--to", "2026-03-09T01:00:00+01:00", "--accounts", "ALL"],
-            &expect!["format=csv&from=2026-03-08T00%3A00%3A00Z&to=2026-03-09T00%3A00%3A00Z&accounts=all"],
+            &expect![
+                "format=csv&from=2026-03-08T00%3A00%3A00Z&to=2026-03-09T00%3A00%3A00Z&accounts=all"
+            ],
         );
         check(
             &["--region", "eu-west-1,us-east-1", "--category", "data,networkactivity"],
             &expect!["format=csv&regions=eu-west-1%2Cus-east-1&categories=Data%2CNetworkActivity"],
         );
-        check(&["--region", "eu-west-1", "--read-only", "true"], &expect!["format=csv&ReadOnly=true"]);
+        check(
+            &["--region", "eu-west-1", "--read-only", "true"],
+            &expect!["format=csv&ReadOnly=true"],
+        );
         check(
             &["--resource-name", "a", "--resource-name", "b", "--resource-type", "AWS::S3::Bucket"],
-            &expect!["format=csv&ResourceName=a&ResourceName=b&ResourceType=AWS%3A%3AS3%3A%3ABucket"],
+            &expect![
+                "format=csv&ResourceName=a&ResourceName=b&ResourceType=AWS%3A%3AS3%3A%3ABucket"
+            ],
         );
     }
 }

@@ -203,36 +203,48 @@ mod tests {
 
     #[test]
     fn elsewhere_lines_are_whole_and_plain() {
-        check(&Screen::none(), false, &expect![[r#"
+        check(
+            &Screen::none(),
+            false,
+            &expect![[r#"
             TIME (UTC)           USER                EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
             2026-03-09 14:05:00  amy                 ListBuckets                               s3      us-east-1  192.0.2.1
             2026-03-09 14:04:00  bob                 DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
             2026-03-09 14:03:00  žluťoučký\u{1b}[2J  CreateUser                                iam     us-east-1  AWS Internal
             noon                 -                   AVeryLongNameOfAnEventThatNobodyWouldWa…
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_terminal_has_colour_and_an_end() {
         let screen = Screen { is_terminal: true, rows: 24, columns: 60, is_coloured: true };
-        check(&screen, false, &expect![[r#"
+        check(
+            &screen,
+            false,
+            &expect![[r#"
             ␛[2mTIME (UTC)           USER                EVENT             …␛[0m
             2026-03-09 14:05:00  amy                 ListBuckets       …
             ␛[31m2026-03-09 14:04:00  bob                 DeleteBucket      …␛[0m
             ␛[1m2026-03-09 14:03:00  žluťoučký\u{1b}[2J  CreateUser        …␛[0m
             noon                 -                   AVeryLongNameOfAnE…
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn accounts_are_told_apart_where_there_are_several() {
-        check(&Screen::none(), true, &expect![[r#"
+        check(
+            &Screen::none(),
+            true,
+            &expect![[r#"
             TIME (UTC)           ACCOUNT       USER                EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
             2026-03-09 14:05:00  111122223333  amy                 ListBuckets                               s3      us-east-1  192.0.2.1
             2026-03-09 14:04:00  444455556666  bob                 DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
             2026-03-09 14:03:00  111122223333  žluťoučký\u{1b}[2J  CreateUser                                iam     us-east-1  AWS Internal
             noon                               -                   AVeryLongNameOfAnEventThatNobodyWouldWa…
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
