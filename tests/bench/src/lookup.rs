@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use disk::RealDisk;
+use history::calendar::Moment;
 use history::{History, HistoryError, Settings};
 use model::{BatchId, Timestamp};
 
@@ -133,7 +134,7 @@ fn fill(data: &Path, past: &Past) -> Result<()> {
     let disk = Arc::new(RealDisk::open(data)?);
     let history = History::open(disk, Settings::default(), &[])?;
     let begun = now();
-    let end = past.end.plus(Duration::from_secs(1));
+    let moment = || Moment { wall: past.end.plus(Duration::from_secs(1)), uptime: begun.elapsed() };
     for first in (0..past.events).step_by(usize::try_from(BATCH_EVENTS)?) {
         let numbers = first..(first + BATCH_EVENTS).min(past.events);
         let batch = BatchId(u64::try_from(past.event(first).time.as_millis())?);
@@ -144,13 +145,13 @@ fn fill(data: &Path, past: &Past) -> Result<()> {
             Ok(rows.collect())
         })?;
         history.retired(batch);
-        while history.tend(end)? {}
+        while history.tend(moment())? {}
         if first / BATCH_EVENTS % 25 == 24 {
             let stored = first + BATCH_EVENTS;
             say(&format!("{stored} events in {:.0} s", begun.elapsed().as_secs_f64()));
         }
     }
-    while history.tend(end)? {}
+    while history.tend(moment())? {}
     let seconds = begun.elapsed().as_secs_f64();
     let report = history.report();
     ensure!(report.rows == past.events, "{} of {} events are kept", report.rows, past.events);
