@@ -1,8 +1,9 @@
 //! The way of a call: parse, authorize, plan, check, record, change, answer.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use model::{Timestamp, TrailArn};
+use model::{AccountId, Region, Timestamp, TrailArn};
 use serde_json::Value;
 use trails::Definitions;
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use crate::authorize;
 use crate::caller::Caller;
 use crate::context::{Context, Quotas};
 use crate::exception::Exception;
+use crate::lookup::Lookup;
 use crate::operation::{Check, Handler, Operation, Run, Table, WirePlan};
 use crate::operations;
 use crate::record::Told;
@@ -18,12 +20,19 @@ use crate::site::{Change, Site};
 use crate::throttle::Throttle;
 use crate::wire::{self, Answer, Request};
 
+/// So many seconds' changes may come at once.
+const CHANGES_FILL_IN: Duration = Duration::from_secs(10);
+/// So many seconds' lookups may come at once.
+const LOOKUPS_FILL_IN: Duration = Duration::from_secs(1);
+
 /// The API on a site.
 pub struct Api<S> {
     site: S,
     operations: Table,
     quotas: Quotas,
-    throttle: Throttle,
+    changes: Throttle<AccountId>,
+    /// Where there is a rate.
+    lookups: Option<Throttle<(AccountId, Region)>>,
 }
 
 /// A call whose operation and members are known.
@@ -32,6 +41,8 @@ struct Call<'a> {
     request: &'a Request,
     operation: &'static str,
     members: Value,
+    /// The members that are times.
+    times: &'static [&'static str],
     now: Timestamp,
     /// The id of what the call makes.
     id: Uuid,
@@ -44,15 +55,17 @@ impl<S: Site> Api<S> {
     /// The API of a site.
     #[must_use]
     pub fn new(site: S, quotas: Quotas) -> Api<S> {
-        let throttle = Throttle::new(quotas.changes_per_second);
-        Api { site, operations: operations::table(), quotas, throttle }
+        let changes = Throttle::new(quotas.changes_per_second, CHANGES_FILL_IN);
+        let rate = Some(quotas.lookups_per_second).filter(|rate| *rate > 0);
+        let lookups = rate.map(|rate| Throttle::new(rate, LOOKUPS_FILL_IN));
+        Api { site, operations: operations::table(), quotas, changes, lookups }
     }
 
     /// Answers a call. It must be driven to its end: dropped in the midst of a change, it may leave
     /// what is stored ahead of what is in force.
     pub async fn answer(&self, caller: &Caller, request: &Request) -> Answer {
         match self.call(caller, request) {
-            Ok((call, operation)) => Answer::of(&self.run(&call, operation).await),
+            Ok((call, operation)) => self.run(&call, operation).await,
             Err(exception) => Answer::refused(&exception),
         }
     }
@@ -70,7 +83,8 @@ impl<S: Site> Api<S> {
     ) -> Result<(), Exception> {
         let (now, id) = (self.site.now(), self.site.draw());
         let (operation, members) = ("LookupEvents", members.clone());
-        let call = Call { caller, request, operation, members, now, id };
+        let times = self.operations[operation].times;
+        let call = Call { caller, request, operation, members, times, now, id };
         self.record(&call, &result.map(|()| Value::Null)).await
     }
 
@@ -84,14 +98,16 @@ impl<S: Site> Api<S> {
             self.operations.get_key_value(name).ok_or_else(wire::unknown_operation)?;
         let members = wire::members(&request.body)?;
         let (now, id) = (self.site.now(), self.site.draw());
-        Ok((Call { caller, request, operation, members, now, id }, found))
+        let times = found.times;
+        Ok((Call { caller, request, operation, members, times, now, id }, found))
     }
 
-    async fn run(&self, call: &Call<'_>, operation: &Operation) -> Result<Value, Exception> {
+    async fn run(&self, call: &Call<'_>, operation: &Operation) -> Answer {
         let authorized =
             check_target(call, operation).and_then(|()| self.authorize(call, operation));
         let result = match (authorized, &operation.handler) {
-            (Ok(()), Handler::Change(run)) => return self.change(call, run).await,
+            (Ok(()), Handler::Change(run)) => return Answer::of(&self.change(call, run).await),
+            (Ok(()), Handler::Lookup(run)) => return self.look_up(call, run).await,
             (Ok(()), Handler::Read(run)) => {
                 self.apply(call, run, &self.site.definitions(), &Keys::new())
             }
@@ -102,7 +118,27 @@ impl<S: Site> Api<S> {
             (Err(exception), _) => Err(exception),
         };
         self.note(call, &result).await;
-        result
+        Answer::of(&result)
+    }
+
+    async fn look_up(&self, call: &Call<'_>, run: &Run<Lookup>) -> Answer {
+        let found = match self.plan_lookup(call, run) {
+            Ok(lookup) => self.site.lookup(lookup).await,
+            Err(exception) => Err(exception),
+        };
+        // Reads are recorded without what they found.
+        let result = found.as_ref().map(|_| Value::Null).map_err(Exception::clone);
+        self.note(call, &result).await;
+        Answer::of_text(found)
+    }
+
+    fn plan_lookup(&self, call: &Call<'_>, run: &Run<Lookup>) -> Result<Lookup, Exception> {
+        let Caller { account, region, .. } = call.caller;
+        let whose = (account.clone(), region.clone());
+        if self.lookups.as_ref().is_some_and(|rate| !rate.take(&whose, self.site.uptime())) {
+            return Err(Exception::throttled("Rate exceeded"));
+        }
+        self.apply(call, run, &self.site.definitions(), &Keys::new())
     }
 
     /// Whether the caller's policies allow it. What is no input is refused before.
@@ -168,7 +204,7 @@ impl<S: Site> Api<S> {
         call: &Call<'_>,
         run: &Run<WirePlan>,
     ) -> Result<(S::Change<'a>, WirePlan), Exception> {
-        if !self.throttle.take(&call.caller.account, self.site.uptime()) {
+        if !self.changes.take(&call.caller.account, self.site.uptime()) {
             return Err(Exception::throttled("Rate exceeded"));
         }
         let planned = self.apply(call, run, &self.site.definitions(), &Keys::new())?;
@@ -217,7 +253,8 @@ impl<S: Site> Api<S> {
         let (event_id, now) = (self.site.draw(), self.site.now());
         let is_denied = |exception: &Exception| exception.code == authorize::ACCESS_DENIED;
         let parameters = (!result.as_ref().is_err_and(is_denied)).then_some(members);
-        let told = Told { caller, request, operation, parameters, result, event_id, now };
+        let times = call.times;
+        let told = Told { caller, request, operation, parameters, times, result, event_id, now };
         self.site.record(&caller.account, &caller.region, told.record()).await
     }
 }

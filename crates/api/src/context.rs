@@ -42,10 +42,18 @@ pub struct Quotas {
     pub tags: usize,
     /// Changes a second; ten times as many at once.
     pub changes_per_second: u32,
+    /// Lookups a second in a Region, and as many at once; 0 is as many as come. AWS has 2.
+    pub lookups_per_second: u32,
 }
 
 impl Default for Quotas {
     fn default() -> Quotas {
-        Quotas { trails_per_region: 5, channels: 25, tags: 50, changes_per_second: 10 }
+        Quotas {
+            trails_per_region: 5,
+            channels: 25,
+            tags: 50,
+            changes_per_second: 10,
+            lookups_per_second: 0,
+        }
     }
 }

@@ -10,12 +10,15 @@ use trails::{Definitions, LogGroup, Trail};
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::exception::Exception;
+use crate::lookup::Lookup;
 use crate::wire;
 
 /// The input of an operation.
 pub trait Input: DeserializeOwned {
     /// The member that holds the tags that a call gives, of which policies ask.
     const TAGS: Option<&'static str> = None;
+    /// The members that are times, which records tell as texts.
+    const TIMES: &'static [&'static str] = &[];
 
     /// The ARN of what it acts on, for policies; `*` where there is none.
     fn resource(&self, _caller: &Caller) -> String {
@@ -80,6 +83,8 @@ type Resources = Box<dyn Fn(&Caller, &Value) -> Result<Vec<String>, Exception> +
 pub(crate) enum Handler {
     /// It answers from what is known.
     Read(Run<Value>),
+    /// It answers from the history.
+    Lookup(Run<Lookup>),
     /// It changes what is defined.
     Change(Run<WirePlan>),
     /// Cairn has it not.
@@ -92,6 +97,8 @@ pub(crate) struct Operation {
     pub(crate) resources: Resources,
     /// The member that holds the tags that a call gives.
     pub(crate) tags: Option<&'static str>,
+    /// The members that records tell as texts.
+    pub(crate) times: &'static [&'static str],
 }
 
 /// Operations by their names.
@@ -104,7 +111,15 @@ pub(crate) fn read<I: Input, O: Serialize>(
     let run = move |context: &Context<'_>, input: &Value| {
         Ok(wire::output(&run(context, &wire::input::<I>(input)?)?))
     };
-    Operation { handler: Handler::Read(Box::new(run)), resources: resources::<I>(), tags: I::TAGS }
+    operation::<I>(Handler::Read(Box::new(run)))
+}
+
+/// An operation that answers from the history.
+pub(crate) fn lookup<I: Input>(
+    run: impl Fn(&Context<'_>, &I) -> Result<Lookup, Exception> + Send + Sync + 'static,
+) -> Operation {
+    let run = move |context: &Context<'_>, input: &Value| run(context, &wire::input::<I>(input)?);
+    operation::<I>(Handler::Lookup(Box::new(run)))
 }
 
 /// An operation that changes what is defined.
@@ -115,17 +130,17 @@ pub(crate) fn change<I: Input, O: Serialize>(
         let Plan { definitions, output, checks } = run(context, &wire::input::<I>(input)?)?;
         Ok(Plan { definitions, output: wire::output(&output), checks })
     };
-    Operation {
-        handler: Handler::Change(Box::new(run)),
-        resources: resources::<I>(),
-        tags: I::TAGS,
-    }
+    operation::<I>(Handler::Change(Box::new(run)))
+}
+
+fn operation<I: Input>(handler: Handler) -> Operation {
+    Operation { handler, resources: resources::<I>(), tags: I::TAGS, times: I::TIMES }
 }
 
 /// An operation that Cairn has not.
 pub(crate) fn unsupported() -> Operation {
     let resources: Resources = Box::new(|_, _| Ok(vec!["*".into()]));
-    Operation { handler: Handler::Unsupported, resources, tags: None }
+    Operation { handler: Handler::Unsupported, resources, tags: None, times: &[] }
 }
 
 fn resources<I: Input>() -> Resources {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::authorize::ACCESS_DENIED;
 use crate::caller::Caller;
 use crate::exception::Exception;
-use crate::wire::{Request, with_small_letter};
+use crate::wire::{self, Request, with_small_letter};
 
 /// What a call was, and what became of it.
 pub struct Told<'a> {
@@ -28,6 +28,8 @@ pub struct Told<'a> {
     pub operation: &'a str,
     /// The members of the call; `None` of one whose caller may not see what they name.
     pub parameters: Option<&'a Value>,
+    /// Those that are times: they are told as texts.
+    pub times: &'static [&'static str],
     /// What was answered.
     pub result: &'a Result<Value, Exception>,
     /// The record's `eventID`.
@@ -105,7 +107,12 @@ impl Told<'_> {
             user_agent: self.request.user_agent.as_deref().map(limits::short),
             error_code: exception.map(|exception| error_code(exception.code)),
             error_message: exception.map(|exception| limits::short(&exception.message)),
-            request_parameters: self.parameters.map_or(Value::Null, elements_of),
+            request_parameters: self.parameters.map_or(Value::Null, |members| {
+                if self.times.is_empty() {
+                    return elements_of(members);
+                }
+                elements_of(&with_texts(members, self.times))
+            }),
             response_elements: elements.map_or(Value::Null, elements_of),
             request_id: &self.request.request_id,
             event_id: self.event_id.to_string(),
@@ -129,6 +136,18 @@ fn is_read_only(operation: &str) -> bool {
 /// Records say `AccessDenied` where the wire says `AccessDeniedException`.
 fn error_code(code: &str) -> &str {
     if code == ACCESS_DENIED { "AccessDenied" } else { code }
+}
+
+/// The members, and of them those that are times as `2026-05-04T03:02:01Z`.
+fn with_texts(members: &Value, times: &[&str]) -> Value {
+    let mut members = members.clone();
+    for name in times {
+        let Some(member) = members.get_mut(name) else { continue };
+        if let Ok(Some(time)) = wire::time(&*member) {
+            *member = time.to_iso_seconds().into();
+        }
+    }
+    members
 }
 
 /// An object with small first letters; nothing, where it is empty; a mark, where it is too long.

@@ -11,6 +11,7 @@ use trails::Definitions;
 use uuid::Uuid;
 
 use crate::exception::Exception;
+use crate::lookup::Lookup;
 use crate::operation::Check;
 
 /// How a trail's deliveries fare, as GetTrailStatus tells it; named as there.
@@ -64,6 +65,9 @@ pub trait Site: Send + Sync {
 
     /// Tries outside what a plan needs. Of a key it returns the ARN.
     fn check(&self, check: &Check) -> impl Future<Output = Result<Option<String>, Problem>> + Send;
+
+    /// Answers a lookup from the history ([`Lookup::answer`]), off the threads that serve.
+    fn lookup(&self, lookup: Lookup) -> impl Future<Output = Result<Vec<u8>, Exception>> + Send;
 
     /// Makes the record of a call durable, filed under this account and Region.
     fn record(

@@ -207,6 +207,14 @@ impl Answer {
         }
     }
 
+    /// The same, of an output that is text already.
+    pub(crate) fn of_text(result: Result<Vec<u8>, Exception>) -> Answer {
+        match result {
+            Ok(body) => Answer { status: 200, body },
+            Err(exception) => Answer::refused(&exception),
+        }
+    }
+
     /// The answer to a call that is refused.
     #[must_use]
     pub fn refused(exception: &Exception) -> Answer {

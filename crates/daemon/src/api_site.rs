@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Check, Exception, Problem, Site, TrailStatus};
+use api::{Check, Exception, Lookup, Problem, Site, TrailStatus};
 use bytes::Bytes;
 use history::History;
 use keyring::{KeyRing, PublishedKey};
 use model::{AccountId, Event, Region, Sender, Timestamp, TrailArn};
 use producer::intake::{Refusal, WAIT_MAX};
 use producer::{Intake, JournalState};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use trails::Definitions;
 use uuid::Uuid;
 
@@ -39,8 +39,9 @@ pub struct ApiSite {
     /// The keys that sign digests.
     pub keys: Arc<KeyRing>,
     /// The history of all events.
-    #[allow(dead_code)]
     pub history: Arc<History>,
+    /// Lookups that may run at a time.
+    pub lookups: Semaphore,
 }
 
 impl Site for ApiSite {
@@ -78,6 +79,22 @@ impl Site for ApiSite {
             self.status.proved(&trail.arn, trail.topic.as_ref());
         }
         Ok(found)
+    }
+
+    async fn lookup(&self, lookup: Lookup) -> Result<Vec<u8>, Exception> {
+        let turn = tokio::time::timeout(WAIT_MAX, self.lookups.acquire()).await;
+        let _turn = turn.map_err(|_| {
+            let message = "Too much is looked up at a time. Try again in a moment.";
+            Exception::throttled(message)
+        })?;
+        let history = Arc::clone(&self.history);
+        let answer = move || lookup.answer(|query| history.lookup(query));
+        let answer = tokio::task::spawn_blocking(answer).await;
+        let answer = answer.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        answer.map_err(|error| {
+            tracing::error!(%error, "a lookup failed");
+            Exception::internal()
+        })
     }
 
     async fn record(

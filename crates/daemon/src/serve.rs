@@ -200,6 +200,7 @@ where
             status: Arc::clone(&status),
             keys: Arc::clone(&keys),
             history: Arc::clone(&history),
+            lookups: Semaphore::new(lookups_max()),
         };
         let api = Arc::new(Api::new(api_site, settings.quotas.clone()));
         let close_door = watch::Sender::new(false);
@@ -419,6 +420,12 @@ where
             }
         }
     }
+}
+
+/// Lookups that run at a time: so many keep all cores busy, and more would only take memory. Intake has
+/// threads of its own.
+fn lookups_max() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
 }
 
 async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -27,10 +27,10 @@ use ::trails::{Definitions, TrailDefinition};
 use model::TrailArn;
 
 use crate::context::Context;
-use crate::operation::{Table, change, read, unsupported};
+use crate::operation::{Table, change, lookup, read, unsupported};
 
 /// Operations that Cairn has not (yet): each answers with `UnsupportedOperationException`.
-const UNSUPPORTED: [&str; 31] = [
+const UNSUPPORTED: [&str; 30] = [
     "CancelQuery",
     "CreateDashboard",
     "CreateEventDataStore",
@@ -51,7 +51,6 @@ const UNSUPPORTED: [&str; 31] = [
     "ListInsightsData",
     "ListInsightsMetricData",
     "ListQueries",
-    "LookupEvents",
     "RestoreEventDataStore",
     "SearchSampleQueries",
     "StartDashboardRefresh",
@@ -87,6 +86,7 @@ pub(crate) fn table() -> Table {
         ("ListPublicKeys", read(public_keys::list)),
         ("ListTags", read(tags::list)),
         ("ListTrails", read(list_trails::list)),
+        ("LookupEvents", lookup(lookup_events::plan)),
         ("PutEventConfiguration", change(event_configuration::put)),
         ("PutEventSelectors", change(event_selectors::put)),
         ("PutInsightSelectors", change(insight_selectors::put)),
@@ -124,6 +124,7 @@ mod tests {
             let tells = ["Describe", "Get", "List"].iter().any(|verb| name.starts_with(verb));
             match operation.handler {
                 Handler::Read(_) => assert!(tells, "{name}"),
+                Handler::Lookup(_) => assert!(name.starts_with("Lookup"), "{name}"),
                 Handler::Change(_) => assert!(!tells, "{name}"),
                 Handler::Unsupported => assert!(UNSUPPORTED.contains(&name), "{name}"),
             }

@@ -16,6 +16,7 @@ mod isolation;
 mod list;
 mod log_groups;
 mod logging;
+mod lookup_events;
 mod organization;
 mod policies;
 mod public_keys;

@@ -10,11 +10,12 @@ use std::time::Duration;
 use accounts::{Policy, PolicyKind, User};
 use bytes::Bytes;
 use cairn_api::{
-    Answer, Api, Caller, Change, Check, Exception, Quotas, Request, Site, TrailStatus,
+    Answer, Api, Caller, Change, Check, Exception, Lookup, Quotas, Request, Site, TrailStatus,
 };
 use disk::SimulatedDisk;
+use history::{Found, Page, Query, Row, Sequence, Summary};
 use keyring::{PublicKey, PublishedKey};
-use model::{AccountId, Region, Timestamp, TrailArn};
+use model::{AccountId, BatchId, Event, Region, Sender, Timestamp, TrailArn};
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 use trails::{Definitions, Organization, Origin, Registry, Tag, Trail, TrailDefinition};
@@ -42,6 +43,7 @@ pub struct Outside {
     meeting: Mutex<Option<Arc<Barrier>>>,
     statuses: Mutex<BTreeMap<TrailArn, TrailStatus>>,
     public_keys: Mutex<Vec<(Region, PublishedKey)>>,
+    history: Mutex<Vec<Row>>,
     happened: Mutex<Vec<Happened>>,
     is_journal_full: Mutex<bool>,
     does_disk_fail: Mutex<bool>,
@@ -89,6 +91,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl World {
     pub fn new() -> World {
+        World::with_quotas(Quotas::default())
+    }
+
+    pub fn with_quotas(quotas: Quotas) -> World {
         let registry = Registry::open(Arc::new(SimulatedDisk::default())).unwrap();
         let outside = Arc::new(Outside {
             registry: Mutex::new(registry),
@@ -98,6 +104,7 @@ impl World {
             meeting: Mutex::default(),
             statuses: Mutex::default(),
             public_keys: Mutex::default(),
+            history: Mutex::default(),
             happened: Mutex::default(),
             is_journal_full: Mutex::default(),
             does_disk_fail: Mutex::default(),
@@ -106,7 +113,7 @@ impl World {
             drawn: AtomicU64::default(),
             now: AtomicI64::new(NOW),
         });
-        let api = Arc::new(Api::new(MemorySite(Arc::clone(&outside)), Quotas::default()));
+        let api = Arc::new(Api::new(MemorySite(Arc::clone(&outside)), quotas));
         World { outside, api }
     }
 
@@ -205,6 +212,15 @@ impl World {
         lock(&self.outside.public_keys).push((region.parse().unwrap(), key));
     }
 
+    /// An event is in the history from now on. Its place is the order of these calls.
+    pub fn happen(&self, account: &str, region: &str, record: &Value) {
+        let mut history = lock(&self.outside.history);
+        let sender = Sender { account: account.parse().unwrap(), region: region.parse().unwrap() };
+        let event = Event::from_record(record.to_string().into(), &sender).unwrap().event;
+        let index = u32::try_from(history.len()).unwrap();
+        history.push(Row::of(&event, Sequence { batch: BatchId(1), index }));
+    }
+
     /// The journal takes nothing from now on.
     pub fn fill_journal(&self) {
         *lock(&self.outside.is_journal_full) = true;
@@ -264,6 +280,29 @@ impl World {
         client.caller.principal.user = Some(user);
         client
     }
+}
+
+/// A page of a list, the slow and obvious way.
+fn page(history: &[Row], query: &Query) -> Page {
+    let is_meant = |row: &&Row| {
+        let summary = Summary::of(&row.record);
+        let mut attributes = query.attributes.iter();
+        query.scopes.includes(&row.scope)
+            && (query.from..=query.to).contains(&row.position.time)
+            && query.after.is_none_or(|after| row.position < after)
+            && attributes
+                .all(|(attribute, value)| summary.values(*attribute).any(|one| one == value))
+    };
+    let mut meant: Vec<&Row> = history.iter().filter(is_meant).collect();
+    meant.sort_by_key(|row| std::cmp::Reverse(row.position));
+    let is_more = meant.len() > query.limit;
+    meant.truncate(query.limit);
+    let next = meant.last().filter(|_| is_more).map(|row| row.position);
+    let found = |row: &Row| {
+        let Row { position, scope, record } = row.clone();
+        Found { position, scope, record }
+    };
+    Page { rows: meant.into_iter().map(found).collect(), next }
 }
 
 impl Client {
@@ -392,6 +431,11 @@ impl Site for MemorySite {
             Some(problem) => Err(problem.clone()),
             None => Ok(found),
         }
+    }
+
+    async fn lookup(&self, lookup: Lookup) -> Result<Vec<u8>, Exception> {
+        let history = lock(&self.0.history);
+        lookup.answer(|query| Ok(page(&history, query)))
     }
 
     async fn record(

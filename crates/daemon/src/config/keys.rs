@@ -247,6 +247,13 @@ pub(super) const CHANGES_PER_SECOND: Key<u32> = Key {
     kind: Kind { form: Form::Integer, expected: "a whole number", parse: values::count },
     meaning: "Changes that an account may make by the API in a second; ten times as many at once.",
 };
+pub(super) const LOOKUPS_PER_SECOND: Key<u32> = Key {
+    name: "quotas.lookups_per_second",
+    default: "0",
+    limits: Some(["0", "10_000"]),
+    kind: Kind { form: Form::Integer, expected: "a whole number", parse: values::count },
+    meaning: "Lookups of events that an account may make in a Region in a second; 0 is as many as come. AWS allows 2.",
+};
 pub(super) const LOG_FORMAT: Key<LogFormat> = Key {
     name: "log.format",
     default: "\"auto\"",
@@ -268,7 +275,7 @@ pub(super) const LOG_LEVEL: Key<LogLevel> = Key {
 
 /// Every scalar key, in the order of the sample file.
 #[must_use]
-pub fn all() -> [About; 22] {
+pub fn all() -> [About; 23] {
     [
         DATA_DIR.about(),
         LISTEN.about(),
@@ -290,6 +297,7 @@ pub fn all() -> [About; 22] {
         CHANNELS.about(),
         TAGS.about(),
         CHANGES_PER_SECOND.about(),
+        LOOKUPS_PER_SECOND.about(),
         LOG_FORMAT.about(),
         LOG_LEVEL.about(),
     ]

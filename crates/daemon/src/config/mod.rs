@@ -288,6 +288,7 @@ fn quotas(section: &mut Reader<'_, '_>) -> Quotas {
         channels: section.scalar_or_default(&keys::CHANNELS),
         tags: section.scalar_or_default(&keys::TAGS),
         changes_per_second: section.scalar_or_default(&keys::CHANGES_PER_SECOND),
+        lookups_per_second: section.scalar_or_default(&keys::LOOKUPS_PER_SECOND),
     }
 }
 

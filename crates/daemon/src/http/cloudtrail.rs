@@ -10,13 +10,14 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use producer::intake::WAIT_MAX;
 
 use super::auth::Scope;
 use super::permits::{source_ip, text};
-use super::room::CALL_BYTES;
+use super::room::{CALL_BYTES, Held, NoRoom};
 use super::whole::{self, Measure, NotTaken, Whole};
 use super::{RETRY_AFTER, RequestId, Site, no_room, refuse};
 
@@ -64,10 +65,36 @@ pub async fn handle(
     // What the call holds is its own: it goes on without a caller.
     let call = async move {
         let answer = call.await;
-        drop(held);
-        answer
+        held.keep(CALL_BYTES);
+        (answer, held)
     };
-    respond(to_its_end(call.boxed()).await)
+    match to_its_end(call.boxed()).await {
+        Some((answer, held)) => respond_to(&site, answer, held),
+        None => respond(Answer::refused(&Exception::internal())),
+    }
+}
+
+/// A long answer holds its memory until its reader has it: a reader may be slow.
+fn respond_to(site: &Site, answer: Answer, mut held: Held) -> Response {
+    if answer.body.len() <= CALL_BYTES {
+        return respond(answer);
+    }
+    match held.try_hold(answer.body.len()) {
+        true => respond_holding(answer, Some(held)),
+        false => no_room(site, NoRoom),
+    }
+}
+
+/// The bytes of an answer, and the memory that they take.
+struct Holding {
+    body: Vec<u8>,
+    _held: Option<Held>,
+}
+
+impl AsRef<[u8]> for Holding {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 async fn refused(site: &Site, body: Body, error: &NotTaken) -> Response {
@@ -84,16 +111,22 @@ async fn refused(site: &Site, body: Body, error: &NotTaken) -> Response {
     refuse(site, body, respond(Answer::refused(&exception))).await
 }
 
-/// Drives a call to its end though its caller goes away: a change must not stop half-way.
-async fn to_its_end(call: BoxFuture<'static, Answer>) -> Answer {
+/// Drives a call to its end though its caller goes away: a change must not stop half-way. `None` when
+/// it panicked.
+async fn to_its_end<T: Send + 'static>(call: BoxFuture<'static, T>) -> Option<T> {
     #[allow(clippy::disallowed_methods)] // it is awaited here, and outlives nothing but its caller
-    let answer = tokio::spawn(call).await;
-    answer.unwrap_or_else(|_| Answer::refused(&Exception::internal()))
+    let ended = tokio::spawn(call).await;
+    ended.ok()
 }
 
 fn respond(answer: Answer) -> Response {
+    respond_holding(answer, None)
+}
+
+fn respond_holding(answer: Answer, held: Option<Held>) -> Response {
     let status = StatusCode::from_u16(answer.status).expect("exceptions have statuses of HTTP");
-    let mut response = (status, answer.body).into_response();
+    let body = Bytes::from_owner(Holding { body: answer.body, _held: held });
+    let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(wire::CONTENT_TYPE));
     if status == StatusCode::SERVICE_UNAVAILABLE {

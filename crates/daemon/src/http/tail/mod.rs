@@ -272,6 +272,7 @@ impl Site {
             request: &request,
             operation: OPERATION,
             parameters: (!is_denied).then_some(parameters.unwrap_or(&unread)),
+            times: &[],
             result,
             event_id: uuid::Builder::from_random_bytes(drawn).into_uuid(),
             now: self.parts.now().wall,
