@@ -15,7 +15,7 @@ SHORT = "CloudTrail_20131101."
 JSON = "application/x-amz-json-1.1"
 
 
-class Wire(Case):
+class Requests(Case):
     def post(self, operation, content=b"{}", prefix=LONG, region=HOME):
         """A signed request; gives status, headers and text of the answer."""
         content = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -40,6 +40,8 @@ class Wire(Case):
         self.assertLessEqual(set(refusal), {"__type", "message"})
         return refusal.get("message")
 
+
+class Wire(Requests):
     def test_both_prefixes_of_the_target_are_taken(self):
         for prefix in [LONG, SHORT]:
             with self.subTest(prefix):

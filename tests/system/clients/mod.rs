@@ -4,4 +4,5 @@
 mod moto;
 pub mod python;
 mod sdk;
+mod sdk_lookup;
 mod suites;

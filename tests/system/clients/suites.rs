@@ -72,6 +72,17 @@ async fn boto3_and_the_aws_command_line_list_public_keys() {
 }
 
 #[tokio::test]
+async fn boto3_and_the_aws_command_line_look_up_events() {
+    run("boto3_lookup").await;
+}
+
+/// The same, when no batch becomes a file meanwhile.
+#[tokio::test]
+async fn boto3_and_the_aws_command_line_look_up_events_in_memory() {
+    run_with_interval("boto3_lookup", "1h").await;
+}
+
+#[tokio::test]
 async fn the_aws_command_line_manages_trails() {
     run("aws_cli").await;
 }
@@ -83,13 +94,19 @@ async fn calls_and_answers_are_aws_json_on_the_wire() {
 
 /// Runs one of them to its good end.
 async fn run(suite: &'static str) {
+    run_with_interval(suite, "1s").await;
+}
+
+async fn run_with_interval(suite: &'static str, interval: &str) {
     let Some(_) = LocalStack::find().await else { return };
     let proxy = Proxy::start().await;
     deny(&proxy);
     let members = MEMBERS;
-    let site = Site::new(&format!(
+    let site = Site::new("");
+    let organization = format!(
         "[organization]\nid = \"o-abc123defg\"\nmanagement_account = {MANAGEMENT:?}\nmembers = {members:?}\n"
-    ));
+    );
+    site.configure_with_interval(interval, &organization);
     let keys = make_keys(&site).await;
     let daemon = site.start_on(proxy.endpoint()).await;
     let program = Program {
