@@ -28,6 +28,7 @@ mod duplicates;
 mod faults;
 mod integrity;
 mod log_groups;
+mod lookup;
 mod missing_bucket;
 mod notices;
 mod overload;

@@ -69,8 +69,23 @@ impl Signer {
         SystemTime::now()
     }
 
+    /// Signs a GET.
+    pub fn get(&self, url: &str) -> SignedRequest {
+        self.sign("GET", url, &[], b"")
+    }
+
     /// Signs a POST with these headers besides `Host`.
     pub fn post(&self, url: &str, headers: &[(&str, &str)], body: &[u8]) -> SignedRequest {
+        self.sign("POST", url, headers, body)
+    }
+
+    fn sign(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> SignedRequest {
         let Key { id, secret, token } = &self.key;
         let identity = Credentials::new(id, secret, token.clone(), None, "tests").into();
         let shift = Duration::from_secs(self.shift_seconds.unsigned_abs());
@@ -90,7 +105,7 @@ impl Signer {
             None => SignableBody::Bytes(body),
         };
         let given = headers.iter().copied();
-        let signable = SignableRequest::new("POST", url, given, signed_body).unwrap();
+        let signable = SignableRequest::new(method, url, given, signed_body).unwrap();
         let (instructions, signature) = sign(signable, &parameters.into()).unwrap().into_parts();
         let (added, query) = instructions.into_parts();
         let mut headers: Vec<(String, String)> =
