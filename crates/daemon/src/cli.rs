@@ -10,7 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
 use crate::{
-    account, consume, doctor, lookup, prove, put, salvage, serve_command, trail_explain, validate,
+    account, consume, doctor, lookup, prove, put, salvage, serve_command, tail_command,
+    trail_explain, validate,
 };
 
 /// Records API activity and delivers it as AWS CloudTrail does.
@@ -36,6 +37,9 @@ enum Command {
     /// Find events in the history, and show or store them
     #[command(after_help = lookup::AFTER_HELP)]
     Lookup(Box<lookup::Lookup>),
+    /// Follow events live, as they are recorded
+    #[command(after_help = tail_command::AFTER_HELP)]
+    Tail(Box<tail_command::Tail>),
     /// Read records from the log files that a queue announces
     #[command(
         after_help = "Examples:\n  cairn consume --queue audit --idle-polls 1 | jq .eventName\n  cairn consume --queue https://sqs.eu-west-1.amazonaws.com/111111111111/audit\n\nWrites one record a line to stdout. A message is deleted after its records were written. Works\non queues behind CloudTrail's own topics too. Credentials, Region and endpoint are the AWS SDK's."
@@ -130,6 +134,7 @@ impl Cli {
             Command::Serve(serve) => serve_command::run(&serve).await,
             Command::Put(put) => put.run().await,
             Command::Lookup(lookup) => lookup.run().await,
+            Command::Tail(tail) => tail.run().await,
             Command::Consume(consume) => consume.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Salvage(salvage) => salvage.run(),

@@ -33,6 +33,7 @@ pub mod serve_command;
 pub mod set_up;
 pub mod signing;
 pub mod status;
+pub mod tail_command;
 pub mod trail_explain;
 mod unpack;
 pub mod validate;

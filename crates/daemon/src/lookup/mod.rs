@@ -8,7 +8,7 @@
 
 mod place;
 mod progress;
-mod request;
+pub(crate) mod request;
 mod screen;
 mod table;
 mod tally;
@@ -396,7 +396,7 @@ fn filter(text: &str) -> Result<(Attribute, String), String> {
     Ok((attribute, value.to_owned()))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "expected a duration such as 30m, 2h or 7d".into())
 }
 
@@ -405,11 +405,11 @@ fn moment(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "expected a time such as 2026-03-09T14:05:00Z, or a day".into())
 }
 
-fn accounts(text: &str) -> Result<String, String> {
+pub(crate) fn accounts(text: &str) -> Result<String, String> {
     list(text, "ids of 12 digits", |id| id.parse::<AccountId>().is_ok())
 }
 
-fn categories(text: &str) -> Result<String, String> {
+pub(crate) fn categories(text: &str) -> Result<String, String> {
     let is_known = |name: &str| terms::category(name).is_some();
     let known: Vec<Category> = text.split(',').filter_map(terms::category).collect();
     let checked = list(text, terms::CATEGORIES, is_known)?;

@@ -143,7 +143,7 @@ fn query(lookup: &Lookup, format: Format, limit: Option<u64>, now: Timestamp) ->
 }
 
 /// Escaped as a signature's canonical form has it.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let escape = |byte: u8| match byte {
         b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),

@@ -42,8 +42,9 @@ struct Telling {
     state: State,
     past: VecDeque<(Place, Bytes)>,
     tick: Interval,
-    /// All that is wanted up to here is told.
-    told: Place,
+    /// All that is wanted up to here is told; `None` while the past is still to come that was asked for
+    /// by its time.
+    told: Option<Place>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,11 @@ enum State {
 pub(super) fn body(site: Arc<Site>, opened: Opened) -> Body {
     let mut tick = interval_at(tokio::time::Instant::now() + ALIVE, ALIVE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let told = opened.asked.after.unwrap_or(opened.tail.after()).min(opened.tail.after());
+    let first = opened.tail.after();
+    let told = match opened.asked.after {
+        Some(after) => Some(after.min(first)),
+        None => opened.asked.from.is_none().then_some(first),
+    };
     let telling = Telling { site, opened, state: State::New, past: VecDeque::new(), tick, told };
     Body::from_stream(stream::unfold(telling, |mut telling| async {
         let chunk = telling.next().await?;
@@ -109,12 +114,12 @@ impl Telling {
             && let Some((place, line)) = self.past.pop_front()
         {
             chunk.extend_from_slice(&line);
-            self.told = place;
+            self.told = Some(place);
         }
         if self.past.is_empty() {
             self.past = VecDeque::new();
             self.opened.permit = None;
-            self.told = self.told.max(self.opened.tail.after());
+            self.told = self.told.max(Some(self.opened.tail.after()));
             self.state = State::Live;
         }
         chunk.into()
@@ -151,11 +156,11 @@ impl Telling {
         match item {
             Item::Line(place, line) => {
                 chunk.extend_from_slice(line);
-                self.told = *place;
+                self.told = Some(*place);
             }
             Item::Missed(missed) => {
                 chunk.extend(missed_line(missed, Some(missed.place)));
-                self.told = missed.place;
+                self.told = Some(missed.place);
             }
         }
     }
@@ -181,21 +186,23 @@ impl Telling {
             let message = "the accounts of the organization have changed; open the tail again";
             return Some(self.end("changed", message));
         }
-        self.told = tail.seen()?.max(self.told);
+        self.told = self.told.max(Some(tail.seen()?));
         Some(self.line(json!({ "alive": self.now() })))
     }
 
     fn end(&mut self, reason: &str, message: &str) -> Bytes {
         self.state = State::Ended;
-        if let Some(seen) = self.opened.tail.seen() {
-            self.told = self.told.max(seen);
+        if self.told.is_some() && self.past.is_empty() {
+            self.told = self.told.max(self.opened.tail.seen());
         }
         self.line(json!({ "end": reason, "message": message }))
     }
 
     /// A line of the tail's own, with how far it is.
     fn line(&self, mut members: Value) -> Bytes {
-        members["position"] = self.told.to_string().into();
+        if let Some(told) = self.told {
+            members["position"] = told.to_string().into();
+        }
         format!("{members}\n").into()
     }
 
