@@ -37,6 +37,7 @@ mod put_audit_events;
 mod routing;
 mod salvage;
 mod support;
+mod tail;
 mod torture;
 mod trail_changes;
 mod trail_status;

@@ -23,6 +23,8 @@
 mod past;
 mod request;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
