@@ -83,4 +83,4 @@ pub fn check(call: &Call<'_>) -> Result<(), Exception> {
 }
 
 /// The exception of a call that is not allowed.
-pub const ACCESS_DENIED: &str = "AccessDeniedException";
+pub(crate) const ACCESS_DENIED: &str = "AccessDeniedException";

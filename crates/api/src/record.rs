@@ -19,23 +19,23 @@ use crate::exception::Exception;
 use crate::wire::{self, Request, with_small_letter};
 
 /// What a call was, and what became of it.
-pub struct Told<'a> {
+pub(crate) struct Told<'a> {
     /// Who called.
-    pub caller: &'a Caller,
+    pub(crate) caller: &'a Caller,
     /// The call, as it came.
-    pub request: &'a Request,
+    pub(crate) request: &'a Request,
     /// The operation's name.
-    pub operation: &'a str,
+    pub(crate) operation: &'a str,
     /// The members of the call; `None` of one whose caller may not see what they name.
-    pub parameters: Option<&'a Value>,
+    pub(crate) parameters: Option<&'a Value>,
     /// Those that are times: they are told as texts.
-    pub times: &'static [&'static str],
+    pub(crate) times: &'static [&'static str],
     /// What was answered.
-    pub result: &'a Result<Value, Exception>,
+    pub(crate) result: &'a Result<Value, Exception>,
     /// The record's `eventID`.
-    pub event_id: Uuid,
+    pub(crate) event_id: Uuid,
     /// When it was answered.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -91,8 +91,7 @@ impl Serialize for Identity {
 
 impl Told<'_> {
     /// The record's bytes.
-    #[must_use]
-    pub fn record(&self) -> Bytes {
+    pub(crate) fn record(&self) -> Bytes {
         let exception = self.result.as_ref().err();
         let read_only = is_read_only(self.operation);
         let elements = self.result.as_ref().ok().filter(|_| !read_only);

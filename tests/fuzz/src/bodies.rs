@@ -342,8 +342,10 @@ impl World {
         let metrics = Arc::new(Metrics::default());
         let kept = history::Settings::default();
         let history = History::open(Arc::new(disk.clone()), kept, &[]).expect("an empty disk");
+        let history = Arc::new(history);
+        let hub = Hub::new(Limits::default(), Place::end_of(BatchId(0)));
         let downloads = Downloads::new(
-            Arc::new(history),
+            Arc::clone(&history),
             Arc::new(|_, _, _, _| unreachable!("the bodies are of other routes")),
             watch::Sender::new(false).subscribe(),
         );
@@ -354,11 +356,7 @@ impl World {
             unproven: Room::new(0),
             drains: Semaphore::new(DRAINS_MAX),
             connections: Connections::new(1, Arc::clone(&metrics)),
-            tails: {
-                let hub = Hub::new(Limits::default(), Place::end_of(BatchId(0)));
-                let history = History::open(Arc::new(disk.clone()), Default::default(), &[]);
-                Tails::new(hub, Arc::new(history.expect("an empty disk")))
-            },
+            tails: Tails::new(hub, history),
             parts: Parts { disk: Arc::new(disk.clone()), clock, entropy },
             intake,
             api: Arc::new(|_, _| unreachable!("the bodies are of other routes")),

@@ -123,7 +123,7 @@ impl Downloads {
         Some(Place { downloads: Arc::clone(self), account: account.clone() })
     }
 
-    pub(super) async fn record(
+    pub(in crate::http) async fn record(
         &self,
         caller: &Caller,
         call: api::Request,

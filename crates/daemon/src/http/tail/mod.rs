@@ -10,12 +10,12 @@
 //!
 //! What is asked for stands in the query: see [`request`]. A reader that comes again with
 //! `after=POSITION` is told first what was recorded since, as far as the history has it; one that comes
-//! with `startTime`, what happened since: see [`past`].
+//! with `from`, what happened since: see [`past`].
 //!
 //! A caller follows its own account; the management account of an organization and its delegated
 //! administrators also other accounts of it. The action is `cloudtrail:LookupEvents`, as it is the same
-//! data, and an opened tail is recorded as an event of that name, with `"tail":true` among its
-//! parameters. Whether the caller may still do this is looked at again with each `alive`.
+//! data. A tail is recorded as a LookupEvents of its caller, with `"tail":true` among its parameters,
+//! and is not opened when that can't be done: nobody reads unseen. Whether the caller may still do this is looked at again with each `alive`.
 //!
 //! A tail has a queue of a MiB here ([`tail::Limits`]), and what waits in the connection. One whose
 //! peer takes nothing for a minute is cut off ([`super::patience`]).
@@ -29,7 +29,6 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::record::Told;
 use api::{Caller, Exception, authorize};
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
@@ -38,9 +37,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::poll_fn;
 use history::History;
-use model::{AccountId, Event, Sender};
+use model::AccountId;
 use producer::intake::WAIT_MAX;
-use serde_json::{Value, json};
+use serde_json::json;
 use tail::{Hub, Report, Scope};
 use tokio::sync::Semaphore;
 
@@ -53,12 +52,10 @@ use super::permits::{source_ip, text};
 use super::whole::{self, Measure, NotTaken};
 use super::{RequestId, Site, aws_error, no_room, not_proven, refuse};
 
-const SIGNED_FOR: SignedFor =
-    SignedFor { services: &["cloudtrail", "cloudtrail-data"], takes_streams: false };
+const SIGNED_FOR: SignedFor = SignedFor { services: &["cloudtrail"], takes_streams: false };
 /// There is nothing in a body.
 const MEASURE: Measure = Measure { bytes_max: 1 << 10, factor: 1 };
 const ACTION: &str = "cloudtrail:LookupEvents";
-const OPERATION: &str = "LookupEvents";
 /// Events that are compared with filters before others get their turn on the thread.
 const DISTRIBUTED_AT_ONCE: usize = 64;
 
@@ -148,32 +145,45 @@ async fn open(
     request_id: String,
 ) -> Result<Body, Exception> {
     site.serves(&caller.account)
-        .map_err(|message| Exception::new(authorize::ACCESS_DENIED, message))?;
+        .map_err(|message| Exception::new("AccessDeniedException", message))?;
+    let source_ip = source_ip(head);
+    let user_agent = text(head, header::USER_AGENT.as_str()).map(str::to_owned);
     let asked = site
-        .may_follow(&caller, head)
+        .may_follow(&caller, &source_ip, user_agent.as_deref())
         .and_then(|()| Asked::parse(head.uri.query().unwrap_or_default(), site.parts.now().wall));
-    let opened = match &asked {
+    let seated = match &asked {
         Ok(asked) => site.seat(&caller, asked).await,
         Err(exception) => Err(exception.clone()),
     };
-    let parameters = asked.as_ref().ok().map(Asked::parameters);
-    let result = opened.as_ref().map(|_| Value::Null).map_err(Exception::clone);
-    site.note(&caller, head, request_id, parameters.as_ref(), &result).await;
-    let ((seat, filter, permit), asked) = (opened?, asked?);
+    let call = api::Request {
+        target: String::new(),
+        is_target_signed: true,
+        body: bytes::Bytes::new(),
+        request_id,
+        source_ip: source_ip.clone(),
+        user_agent: user_agent.clone(),
+        host: text(head, header::HOST.as_str()).map(str::to_owned),
+    };
+    let members = asked.as_ref().map_or_else(|_| json!({ "Tail": true }), Asked::members);
+    let result = seated.as_ref().map(drop).map_err(Exception::clone);
+    let recorded = site.downloads.record(&caller, call, members, result).await;
+    if let Err(exception) = &recorded {
+        site.metrics.refused_call("unrecorded");
+        tracing::warn!(%exception, "a tail can't be recorded");
+    }
+    let ((seat, filter, permit), asked) = (seated?, asked?);
+    recorded?;
+    // What the tail is told of begins behind its own record.
     let tail = seat.follow(filter);
-    let from = stream::Opened { caller, source_ip: source_ip(head), asked, tail, permit };
-    Ok(stream::body(Arc::clone(site), from))
+    let opened = stream::Opened { caller, source_ip, user_agent, asked, tail, permit };
+    Ok(stream::body(Arc::clone(site), opened))
 }
 
 type Seated = (tail::Seat, tail::Filter, Option<tokio::sync::OwnedSemaphorePermit>);
 
 impl Site {
     /// Whether the caller's policies allow it.
-    fn may_follow(&self, caller: &Caller, head: &Parts) -> Result<(), Exception> {
-        self.may_follow_from(caller, &source_ip(head), text(head, header::USER_AGENT.as_str()))
-    }
-
-    fn may_follow_from(
+    fn may_follow(
         &self,
         caller: &Caller,
         source_ip: &str,
@@ -202,7 +212,7 @@ impl Site {
                 "account {own} may not see events of {account}; only the management account of an \
                  organization and its delegated administrators see those of other accounts of it"
             );
-            Exception::new(authorize::ACCESS_DENIED, message)
+            Exception::new("AccessDeniedException", message)
         };
         let definitions = self.definitions.borrow();
         // Who sends for an account sees what is in its log.
@@ -244,53 +254,5 @@ impl Site {
         let seat = self.tails.hub.seat(&caller.account);
         let seat = seat.map_err(|no_place| Exception::throttled(no_place.to_string()))?;
         Ok((seat, filter, permit))
-    }
-
-    /// Records the call; as other reads it is answered all the same if that fails.
-    async fn note(
-        &self,
-        caller: &Caller,
-        head: &Parts,
-        request_id: String,
-        parameters: Option<&Value>,
-        result: &Result<Value, Exception>,
-    ) {
-        let drawn = [(self.parts.entropy)(), (self.parts.entropy)()].map(u64::to_le_bytes);
-        let drawn = drawn.concat().try_into().expect("twice 8 bytes are 16");
-        let request = api::Request {
-            is_target_signed: true,
-            target: OPERATION.into(),
-            body: bytes::Bytes::new(),
-            request_id,
-            source_ip: source_ip(head),
-            user_agent: text(head, header::USER_AGENT.as_str()).map(str::to_owned),
-            host: None,
-        };
-        let unread = json!({ "Tail": true });
-        let is_denied =
-            matches!(result, Err(exception) if exception.code == authorize::ACCESS_DENIED);
-        let told = Told {
-            caller,
-            request: &request,
-            operation: OPERATION,
-            parameters: (!is_denied).then_some(parameters.unwrap_or(&unread)),
-            times: &[],
-            result,
-            event_id: uuid::Builder::from_random_bytes(drawn).into_uuid(),
-            now: self.parts.now().wall,
-        };
-        let sender = Sender { account: caller.account.clone(), region: caller.region.clone() };
-        let recorded = match Event::from_record(told.record(), &sender) {
-            Ok(accepted) => {
-                self.record(&caller.account, vec![accepted.event], WAIT_MAX).await.is_ok()
-            }
-            Err(error) => {
-                tracing::error!(%error, "the record of a call makes no sense");
-                false
-            }
-        };
-        if !recorded {
-            self.metrics.refused_call("unrecorded");
-        }
     }
 }

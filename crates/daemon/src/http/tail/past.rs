@@ -33,7 +33,7 @@ const PAGE_ROWS: usize = 500;
 /// What is asked of the past.
 pub(super) struct Past<'a> {
     pub(super) filter: &'a Filter,
-    pub(super) start_time: Option<Timestamp>,
+    pub(super) from: Option<Timestamp>,
     /// Only what was recorded behind this.
     pub(super) after: Option<Place>,
     /// And what the tail itself does not tell.
@@ -82,7 +82,7 @@ impl Past<'_> {
             let late = i64::try_from(LATE_MAX.as_millis()).expect("an hour is not ages");
             Timestamp::from_millis(begun.saturating_sub(late))
         });
-        let from = self.start_time.into_iter().chain(late).max().unwrap_or(Timestamp::EPOCH);
+        let from = self.from.into_iter().chain(late).max().unwrap_or(Timestamp::EPOCH);
         Query {
             scopes: ScopeFilter {
                 accounts: scope.accounts,

@@ -30,6 +30,7 @@ const CHUNK_BYTES: usize = 32 << 10;
 pub(super) struct Opened {
     pub(super) caller: Caller,
     pub(super) source_ip: String,
+    pub(super) user_agent: Option<String>,
     pub(super) asked: Asked,
     pub(super) tail: Tail,
     /// Held as long as there is something of the past to tell.
@@ -91,7 +92,7 @@ impl Telling {
         if self.past.is_empty() && self.opened.permit.is_some() {
             let past = Past {
                 filter: self.opened.tail.filter(),
-                start_time: self.opened.asked.start_time,
+                from: self.opened.asked.from,
                 after: self.opened.asked.after,
                 until: self.opened.tail.after(),
             };
@@ -105,7 +106,7 @@ impl Telling {
                 Err(error) => {
                     tracing::error!(%error, "the history could not be read for a tail");
                     let message = "the history cannot be read now, the log of the daemon says why; \
-                                   leave out startTime and after to follow what is still to come";
+                                   leave out from and after to follow what is still to come";
                     return self.end("history", message);
                 }
             }
@@ -167,7 +168,7 @@ impl Telling {
 
     /// Now and then: whether the caller may still read, and a sign of life. `None` while events wait.
     fn look_again(&mut self) -> Option<Bytes> {
-        let Opened { caller, source_ip, asked, tail, .. } = &self.opened;
+        let Opened { caller, source_ip, user_agent, asked, tail, .. } = &self.opened;
         let site = &self.site;
         let Some(again) = site.auth.again(caller, site.parts.now().wall) else {
             let message = "the access key or session that opened this tail is no longer valid";
@@ -176,7 +177,7 @@ impl Telling {
         let allowed = site
             .serves(&again.account)
             .map_err(|message| api::Exception::new("AccessDeniedException", message))
-            .and_then(|()| site.may_follow_from(&again, source_ip, None))
+            .and_then(|()| site.may_follow(&again, source_ip, user_agent.as_deref()))
             .and_then(|()| site.followed(&again, &asked.accounts));
         let accounts = match allowed {
             Ok(accounts) => accounts,
