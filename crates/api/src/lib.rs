@@ -25,7 +25,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
-mod authorize;
+pub mod authorize;
 pub mod caller;
 pub mod context;
 pub mod exception;
@@ -33,7 +33,7 @@ pub mod lookup;
 pub mod names;
 pub mod operation;
 pub mod operations;
-mod record;
+pub mod record;
 mod resource_arn;
 pub mod site;
 mod throttle;
