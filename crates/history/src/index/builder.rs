@@ -10,7 +10,7 @@ use disk::{Disk, File};
 use super::ANY_SCOPES;
 use super::directory::{self, Header};
 use super::entries::{ANY, EntriesBuilder, Tag};
-use super::pages::{CONTENT, PageWriter};
+use super::pages::PageWriter;
 use super::positions::PositionsBuilder;
 use super::postings::{INLINE_ROWS, write_list};
 use super::runs::Runs;
@@ -44,36 +44,39 @@ impl IndexBuilder {
         }
     }
 
-    /// Writes the index in place of one that may be there; durable when it returns. Answers its
-    /// size in bytes.
+    /// Writes the index, in place of one that may be there; durable when it returns. Answers its size
+    /// in bytes.
     pub fn finish(self, disk: &dyn Disk, path: &str) -> io::Result<u64> {
         let temporary = format!("{path}.tmp");
-        match disk.remove(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = disk.create(&temporary, 0)?;
-        let written = self.write(&*file).and_then(|size| {
-            file.sync()?;
-            disk.rename(&temporary, path)?;
-            Ok(size)
+        let (file, name) = match disk.create(path, 0) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                remove_if_present(disk, &temporary)?;
+                (disk.create(&temporary, 0)?, &*temporary)
+            }
+            created => (created?, path),
+        };
+        let written = self.write(&*file).and_then(|()| file.sync());
+        let named = written.and_then(|()| match name == path {
+            true => Ok(()),
+            false => disk.rename(name, path),
         });
-        if written.is_err() {
+        if named.is_err() {
             // The caller learns the first failure.
-            let _ = disk.remove(&temporary);
+            let _ = disk.remove(name);
         }
-        let size = written?;
+        named?;
         disk.sync_directory(path.rsplit_once('/').map_or("", |(directory, _)| directory))?;
-        Ok(size)
+        file.size_bytes()
     }
 
-    fn write(self, file: &dyn File) -> io::Result<u64> {
+    fn write(self, file: &dyn File) -> io::Result<()> {
         let rows = self.positions.rows();
         let (positions, position_starts) = self.positions.finish();
-        let positions_area = 1;
-        let lists_area = write_area(file, positions_area, &positions)?;
+        let mut writer = PageWriter::new(file);
+        writer.append(&positions)?;
+        let lists_area = writer.end_area()?;
         drop(positions);
-        let mut lists = Lists { writer: PageWriter::new(file, lists_area), length: 0 };
+        let mut lists = Lists { writer, length: 0 };
         let mut entries = EntriesBuilder::default();
         let is_one_scope = self.scopes.len() <= 1;
         let mut of_key = OfKey::default();
@@ -90,28 +93,26 @@ impl IndexBuilder {
             Ok::<(), io::Error>(())
         })?;
         of_key.write(&mut entries, &mut lists)?;
-        let entries_area = lists.writer.finish()?;
+        let mut writer = lists.writer;
+        let entries_area = writer.end_area()?;
         let (entries, entry_starts) = entries.finish();
-        let directory_area = write_area(file, entries_area, &entries)?;
+        writer.append(&entries)?;
+        let directory_area = writer.end_area()?;
         let directory = directory::write(&self.scopes, &position_starts, &entry_starts);
-        let end = write_area(file, directory_area, &directory)?;
-        let header = Header {
-            rows,
-            lists_area,
-            entries_area,
-            directory_area,
-            end,
-            directory_bytes: u32::try_from(directory.len()).map_err(io::Error::other)?,
-        };
-        write_area(file, 0, &header.to_bytes())?;
-        file.size_bytes()
+        writer.append(&directory)?;
+        let end = writer.end_area()?;
+        let directory_bytes = u32::try_from(directory.len()).map_err(io::Error::other)?;
+        let header =
+            Header { rows, lists_area, entries_area, directory_area, end, directory_bytes };
+        writer.finish(&header.to_bytes())
     }
 }
 
-fn write_area(file: &dyn File, first: u32, content: &[u8]) -> io::Result<u32> {
-    let mut writer = PageWriter::new(file, first);
-    content.chunks(CONTENT).try_for_each(|page| writer.append(page))?;
-    writer.finish()
+fn remove_if_present(disk: &dyn Disk, path: &str) -> io::Result<()> {
+    match disk.remove(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// The area of lists, as it is written.

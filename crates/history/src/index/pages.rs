@@ -118,10 +118,11 @@ impl Held {
     }
 }
 
-/// Writes pages, one after the other.
+/// Writes pages, one after the other, from page 1 on: page 0 is written at the end.
 pub(super) struct PageWriter<'a> {
     file: &'a dyn File,
-    next: u32,
+    /// The page that waits first; what is before it was written.
+    first: u32,
     /// Whole pages and the beginning of one.
     waiting: Vec<u8>,
 }
@@ -130,9 +131,8 @@ pub(super) struct PageWriter<'a> {
 const WRITTEN_AT_ONCE: usize = 64;
 
 impl<'a> PageWriter<'a> {
-    /// From a page on.
-    pub(super) fn new(file: &'a dyn File, first: u32) -> PageWriter<'a> {
-        PageWriter { file, next: first, waiting: Vec::new() }
+    pub(super) fn new(file: &'a dyn File) -> PageWriter<'a> {
+        PageWriter { file, first: 0, waiting: vec![0; PAGE] }
     }
 
     /// Appends bytes, which may begin in one page and end in another.
@@ -149,35 +149,48 @@ impl<'a> PageWriter<'a> {
         Ok(())
     }
 
-    /// Fills the page with zeros, when it has begun. The next bytes begin another.
-    pub(super) fn fill_page(&mut self) -> io::Result<()> {
+    /// Fills the page with zeros, when it has begun; answers the number of the next one.
+    pub(super) fn end_area(&mut self) -> io::Result<u32> {
         let begun = self.waiting.len() % PAGE;
-        if begun == 0 {
-            return Ok(());
+        if begun > 0 {
+            self.waiting.resize(self.waiting.len() + CONTENT - begun, 0);
+            self.end_page()?;
         }
-        self.waiting.resize(self.waiting.len() + CONTENT - begun, 0);
-        self.end_page()
+        Ok(self.next())
+    }
+
+    /// The page that is being filled.
+    fn next(&self) -> u32 {
+        self.first + u32::try_from(self.waiting.len() / PAGE).expect("a few pages")
     }
 
     fn end_page(&mut self) -> io::Result<()> {
-        let written = self.waiting.len() / PAGE;
-        let number = self.next + u32::try_from(written).expect("a few pages");
-        let crc = checksum(number, &self.waiting[written * PAGE..]);
+        let begin = self.waiting.len() / PAGE * PAGE;
+        let crc = checksum(self.next(), &self.waiting[begin..]);
         self.waiting.extend_from_slice(&crc);
-        if written + 1 == WRITTEN_AT_ONCE { self.flush() } else { Ok(()) }
+        if begin / PAGE + 1 >= WRITTEN_AT_ONCE { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.write_all_at(&self.waiting, u64::from(self.next) * PAGE as u64)?;
-        self.next += u32::try_from(self.waiting.len() / PAGE).expect("a few pages");
+        self.file.write_all_at(&self.waiting, u64::from(self.first) * PAGE as u64)?;
+        self.first = self.next();
         self.waiting.clear();
         Ok(())
     }
 
-    /// Ends the area; answers the page behind it.
-    pub(super) fn finish(mut self) -> io::Result<u32> {
-        self.fill_page()?;
-        self.flush()?;
-        Ok(self.next)
+    /// Writes what waits, and page 0: at once, if that waits too.
+    pub(super) fn finish(mut self, header: &[u8]) -> io::Result<()> {
+        let mut page = [0; PAGE];
+        page[..header.len()].copy_from_slice(header);
+        let crc = checksum(0, &page[..CONTENT]);
+        page[CONTENT..].copy_from_slice(&crc);
+        if self.first == 0 {
+            self.waiting[..PAGE].copy_from_slice(&page);
+            return self.flush();
+        }
+        if !self.waiting.is_empty() {
+            self.flush()?;
+        }
+        self.file.write_all_at(&page, 0)
     }
 }
