@@ -41,6 +41,7 @@ pub mod schema;
 pub mod scope;
 pub mod summary;
 mod table;
+pub mod token;
 
 pub use blocks::Tail;
 pub use calendar::Moment;
@@ -58,6 +59,7 @@ pub use retention::Hold;
 pub use row::Row;
 pub use scope::{Scope, ScopeFilter};
 pub use summary::{ResourceName, Summary};
+pub use token::InvalidToken;
 
 /// The directory of the history, in the data directory.
 pub const DIRECTORY: &str = "history";
