@@ -1,13 +1,12 @@
 //! Bytes of a file with a checksum for each block, so that rot is found before anything reads it.
 //!
 //! ```text
-//!   │ block │ block │ block │ bl… │ tail: Parquet's page indexes and footer │
-//!     crc     crc     crc     crc └ crc: in FileInfo, which the manifest has ┘
-//!     └───────┴───────┴───────┴──── all of them in the footer, under CHECKS_KEY
+//!   │ block │ block │ block │ bl… │ crc crc crc crc │ Parquet's page indexes, footer │
+//!                                 └ tail: its size and its own crc are in FileInfo ──┘
 //! ```
 //!
-//! Parquet's own checksums are optional, and the writer at hand writes none. Other readers pass over
-//! these ones. CRC-32 (IEEE), blocks of 32 KiB.
+//! Parquet's own checksums are optional, and the writer at hand writes none. To other readers these are
+//! bytes that nothing points at. CRC-32 (IEEE), blocks of 32 KiB, numbers in little-endian order.
 
 use std::io::{self, Write};
 
@@ -17,15 +16,13 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 use serde::{Deserialize, Serialize};
 
-/// Where a file has the checksums of its blocks, among the key-value pairs of its footer.
-pub(crate) const CHECKS_KEY: &str = "cairn.crc32_of_32k_blocks";
-
+/// The last one may be shorter.
 const BLOCK_BYTES: usize = 32 << 10;
 
 /// So much is written at a time.
 const WRITE_BYTES: usize = 256 << 10;
 
-/// The end of a file, which says where everything else is.
+/// The end of a table's file, by which all of it is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tail {
     /// Its size.
@@ -59,13 +56,13 @@ impl Sink {
         }
     }
 
-    /// All bytes so far are blocks; what comes is the tail. Answers what the tail has to say of them.
-    pub(crate) fn begin_tail(&mut self) -> String {
+    /// All bytes so far are blocks. Answers their checksums, which the tail begins with.
+    pub(crate) fn begin_tail(&mut self) -> Vec<u8> {
         if self.checked_bytes > 0 {
             self.end_block();
         }
         self.is_tail = true;
-        self.checks.iter().map(|check| format!("{check:08x}")).collect()
+        self.checks.iter().flat_map(|check| check.to_le_bytes()).collect()
     }
 
     /// Makes everything durable; answers the size of the file and what its tail is.
@@ -129,34 +126,30 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// The tail of a file of this size, compared with its checksum.
-    pub(crate) fn tail(file: &dyn File, size_bytes: u64, tail: Tail) -> Result<Bytes> {
-        let offset = size_bytes.checked_sub(tail.bytes.into()).ok_or_else(|| damaged("cut off"))?;
-        let bytes = read(file, offset, tail.bytes as usize)?;
-        if crc32fast::hash(&bytes) != tail.checksum {
-            return Err(damaged("the checksum of its footer does not match"));
-        }
-        Ok(bytes.into())
-    }
-
-    /// `checks` is what [`Sink::begin_tail`] answered.
-    pub(crate) fn new(
+    /// Of a file with this tail, which is answered too.
+    pub(crate) fn open(
         file: Box<dyn File>,
         size_bytes: u64,
         tail: Tail,
-        checks: &str,
-    ) -> Result<Blocks> {
-        let blocks_bytes = size_bytes - u64::from(tail.bytes);
-        let each = checks.as_bytes().chunks(8).map(|digits| {
-            let digits = str::from_utf8(digits).ok()?;
-            u32::from_str_radix(digits, 16).ok()
-        });
-        let checks: Option<Vec<u32>> = each.collect();
-        let checks = checks.ok_or_else(|| damaged("its checksums are unreadable"))?;
-        if checks.len() as u64 != blocks_bytes.div_ceil(BLOCK_BYTES as u64) {
-            return Err(damaged("it has not one checksum for each block"));
+    ) -> Result<(Blocks, Bytes)> {
+        let cut_off = || damaged("it is cut off");
+        let blocks_bytes = size_bytes.checked_sub(tail.bytes.into()).ok_or_else(cut_off)?;
+        let bytes = read(&*file, blocks_bytes, tail.bytes as usize)?;
+        if crc32fast::hash(&bytes) != tail.checksum {
+            return Err(damaged("the checksum of its footer does not match"));
         }
-        Ok(Blocks { file, size_bytes, blocks_bytes, checks })
+        let count = usize::try_from(blocks_bytes.div_ceil(BLOCK_BYTES as u64))?;
+        let checks: Vec<u32> = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .take(count)
+            .map(|check| u32::from_le_bytes(*check))
+            .collect();
+        if checks.len() < count {
+            return Err(cut_off());
+        }
+        Ok((Blocks { file, size_bytes, blocks_bytes, checks }, bytes.into()))
     }
 }
 
@@ -196,7 +189,7 @@ impl ChunkReader for Blocks {
 fn read(file: &dyn File, offset: u64, length: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; length];
     let read_bytes = file.read_at(&mut bytes, offset)?;
-    if read_bytes < length { Err(damaged("cut off")) } else { Ok(bytes) }
+    if read_bytes < length { Err(damaged("it is cut off")) } else { Ok(bytes) }
 }
 
 pub(crate) fn damaged(what: &str) -> ParquetError {

@@ -182,12 +182,20 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Makes it durable.
+    /// Makes it durable; when that fails nothing is left.
     pub(crate) fn finish(self) -> Result<FileInfo, HistoryError> {
-        let table = self.table.finish()?;
-        let index_bytes = self.index.finish(&*self.disk, &self.id.index())?;
+        let FileWriter { disk, id, table, index } = self;
+        let finished = table.finish().and_then(|table| {
+            let index_bytes = index.finish(&*disk, &id.index())?;
+            Ok((table, index_bytes))
+        });
+        if finished.is_err() {
+            // The next start removes what stays.
+            let _ = HistoryFile::remove(&*disk, id);
+        }
+        let (table, index_bytes) = finished?;
         Ok(FileInfo {
-            id: self.id,
+            id,
             rows: table.rows,
             newest: table.newest,
             oldest: table.oldest,

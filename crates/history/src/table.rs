@@ -31,7 +31,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::SerializedPageReader;
 use parquet::schema::types::ColumnPath;
 
-use crate::blocks::{Blocks, CHECKS_KEY, Sink, Tail, damaged};
+use crate::blocks::{Blocks, Sink, Tail, damaged};
 use crate::columns::Columns;
 use crate::file::FileId;
 use crate::history::HistoryError;
@@ -58,7 +58,7 @@ const RECORDS_PAGE_BYTES: usize = 64 << 10;
 const PAGE_ROWS: usize = 8192;
 
 /// Positions and scopes are read of so many rows at a time.
-const HEADS: u32 = 1024;
+const HEADS: u32 = 256;
 
 /// How well a table is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,10 +114,15 @@ fn properties(packing: Packing) -> WriterProperties {
         .set_column_dictionary_enabled(column(EVENT_JSON), false)
         .set_column_data_page_size_limit(column(EVENT_JSON), RECORDS_PAGE_BYTES)
         .set_column_statistics_enabled(column(EVENT_JSON), EnabledStatistics::None);
-    for name in ["event_time", "batch", "batch_index"] {
+    for name in ["event_time", "batch_index"] {
         properties = properties
             .set_column_dictionary_enabled(column(name), false)
             .set_column_encoding(column(name), Encoding::DELTA_BINARY_PACKED);
+    }
+    for field in schema::schema().fields().iter().take(HEAD_COLUMNS) {
+        // Their encodings are small already, and to begin unpacking takes longer than to read them.
+        properties =
+            properties.set_column_compression(column(field.name()), Compression::UNCOMPRESSED);
     }
     for name in ["event_id", "request_id", "shared_event_id"] {
         // Each value comes once, at any place: neither a dictionary nor bounds of pages help.
@@ -139,6 +144,7 @@ impl TableWriter {
         let sink = Sink::new(disk.create(&temporary, 0)?);
         let options = ArrowWriterOptions::new()
             .with_properties(properties(packing))
+            .with_schema_root("cairn_history".to_owned())
             .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(sink, schema::schema(), options);
         let writer = writer.map_err(|error| HistoryError::of_table(&path, error))?;
@@ -196,7 +202,7 @@ impl TableWriter {
         self.writer.flush()?;
         self.writer.sync()?;
         let checks = self.writer.inner_mut().begin_tail();
-        self.writer.append_key_value_metadata(KeyValue::new(CHECKS_KEY.to_owned(), checks));
+        self.writer.write_all(&checks)?;
         self.writer.finish()?;
         Ok(self.writer.inner_mut().finish()?)
     }
@@ -278,20 +284,13 @@ impl Table {
         tail: Tail,
         cache: &Arc<PageCache>,
     ) -> Result<Table, ParquetError> {
-        let bytes = Blocks::tail(&*file, size_bytes, tail)?;
+        let (blocks, bytes) = Blocks::open(file, size_bytes, tail)?;
         let mut reader =
             ParquetMetaDataReader::new().with_offset_index_policy(PageIndexPolicy::Required);
         reader.try_parse_sized(&bytes, size_bytes)?;
         let metadata = reader.finish()?;
-        let pairs = metadata.file_metadata().key_value_metadata();
-        let value = |key: &str| {
-            let pair = pairs.iter().flat_map(|pairs| pairs.iter()).find(|pair| pair.key == key);
-            pair.and_then(|pair| pair.value.as_deref())
-        };
-        let checks = value(CHECKS_KEY).ok_or_else(|| damaged("it has no checksums"))?;
-        let blocks = Arc::new(Blocks::new(file, size_bytes, tail, checks)?);
         let (groups, pages, rows) = parts(&metadata)?;
-        let cache = Arc::clone(cache);
+        let (blocks, cache) = (Arc::new(blocks), Arc::clone(cache));
         Ok(Table { id, path: path.to_owned(), blocks, groups, pages, rows, cache })
     }
 
