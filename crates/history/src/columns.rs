@@ -175,8 +175,7 @@ impl Objects {
         let mut found = [None; MEMBERS_MAX];
         let seed = Found { members: self.members, found: &mut found };
         let is_object = text.is_some_and(|text| {
-            text.starts_with('{')
-                && seed.deserialize(&mut serde_json::Deserializer::from_str(text)).is_ok()
+            seed.deserialize(&mut serde_json::Deserializer::from_str(text)).is_ok()
         });
         self.valid.append(is_object);
         for (column, raw) in self.columns.iter_mut().zip(found) {

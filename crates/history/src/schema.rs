@@ -177,7 +177,8 @@ const SESSION_CONTEXT: &[Member] = &[
 const RESOURCE: &[Member] = &[
     text("account_id", &["accountId"]),
     text("type", &["type"]),
-    text("arn", &["ARN"]),
+    // Some that edit records spell it the second way.
+    text("arn", &["ARN", "arn"]),
     text("arn_prefix", &["ARNPrefix"]),
 ];
 
