@@ -124,3 +124,87 @@ impl<L: List> Iterator for All<L> {
         found.transpose()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A list that sees to it that it is never asked to go back.
+    struct Numbers {
+        of: BTreeSet<u32>,
+        asked: u32,
+        says_first: bool,
+    }
+
+    impl List for Numbers {
+        type Place = u32;
+
+        fn seek(&mut self, from: u32) -> Result<Option<u32>, IndexError> {
+            assert!(from >= self.asked, "{from} is behind {}", self.asked);
+            self.asked = from;
+            Ok(self.of.range(from..).next().copied())
+        }
+
+        fn first(&self) -> Option<u32> {
+            self.of.first().copied().filter(|_| self.says_first)
+        }
+    }
+
+    fn any(sets: &[BTreeSet<u32>], from: u32) -> Any<Numbers> {
+        let list = |(number, of): (usize, &BTreeSet<u32>)| Numbers {
+            of: of.clone(),
+            asked: 0,
+            says_first: number % 2 == 0,
+        };
+        Any::new(sets.iter().enumerate().map(list).collect(), from)
+    }
+
+    fn union(sets: &[BTreeSet<u32>]) -> BTreeSet<u32> {
+        sets.iter().flatten().copied().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_walk_meets_what_all_have_that_any_of_theirs_has(
+            sets in prop::collection::vec(
+                prop::collection::vec(prop::collection::btree_set(0..60u32, 0..30), 0..5),
+                1..4,
+            ),
+            from in 0..70u32,
+        ) {
+            let lists = sets.iter().map(|sets| any(sets, from)).collect();
+            let found: Vec<u32> = All::new(lists, from).map(Result::unwrap).collect();
+            let common = sets.iter().map(|sets| union(sets)).reduce(|one, two| &one & &two);
+            let expected: Vec<u32> = common.unwrap().range(from..).copied().collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn no_lists_have_nothing_in_common() {
+        assert_eq!(All::<Any<Numbers>>::new(Vec::new(), 0).count(), 0);
+    }
+
+    #[test]
+    fn a_list_is_not_asked_before_its_turn() {
+        let sets = [[5].into(), [1000, 2000].into()];
+        let mut any = any(&sets, 0);
+        // The first says where it begins, the second doesn't and has to be asked; then both stand.
+        assert_eq!(any.seek(0).unwrap(), Some(5));
+        assert_eq!(any.seek(6).unwrap(), Some(1000));
+        assert_eq!(any.lists[1].asked, 0, "where it stood was far enough");
+        assert_eq!(any.seek(1001).unwrap(), Some(2000));
+        assert_eq!(any.seek(2001).unwrap(), None);
+    }
+
+    #[test]
+    fn the_last_place_of_all_ends_a_walk() {
+        let sets = [[3, u32::MAX].into()];
+        let found = All::new(vec![any(&sets, 0)], 0).map(Result::unwrap);
+        assert_eq!(found.collect::<Vec<u32>>(), [3, u32::MAX]);
+    }
+}

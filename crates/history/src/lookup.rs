@@ -258,3 +258,128 @@ impl PartialEq for Run<'_> {
 }
 
 impl Eq for Run<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use disk::simulated::{Fault, Operation};
+    use disk::{Disk, SimulatedDisk};
+    use model::Category;
+
+    use super::*;
+    use crate::file::FileId;
+    use crate::pages::PageCache;
+    use crate::row::Row;
+
+    fn row(millis: i64, batch: u64, record: &str) -> Row {
+        let sequence = Sequence { batch: BatchId(batch), index: 0 };
+        let scope = Scope {
+            account: "111122223333".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+            category: Category::Management,
+        };
+        let position = Position { time: Timestamp::from_millis(millis), sequence };
+        Row { position, scope, record: Bytes::copy_from_slice(record.as_bytes()) }
+    }
+
+    /// Two names, of which only one reads.
+    fn rows(count: u64, batch: u64) -> Vec<Row> {
+        let record = |number: u64| match number % 2 {
+            0 => r#"{"eventID":"1","eventName":"Get","readOnly":true}"#,
+            _ => r#"{"eventID":"2","eventName":"Put","readOnly":false}"#,
+        };
+        let millis = |number: u64| i64::try_from(1000 * batch + number).unwrap();
+        (0..count).map(|number| row(millis(number), batch, record(number))).collect()
+    }
+
+    fn in_memory(rows: Vec<Row>) -> Arc<RwLock<Recent>> {
+        let mut recent = Recent::default();
+        rows.into_iter().for_each(|row| recent.insert(row));
+        Arc::new(RwLock::new(recent))
+    }
+
+    fn in_a_file(disk: &SimulatedDisk, id: u64, rows: Vec<Row>) -> Arc<HistoryFile> {
+        disk.create_directory(crate::DIRECTORY).unwrap();
+        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+        let info = HistoryFile::write(&disk, FileId(id), rows).unwrap();
+        Arc::new(HistoryFile::open(&disk, info, &PageCache::new(1 << 20)).unwrap())
+    }
+
+    fn query(attributes: &[(Attribute, &str)]) -> Query {
+        let attribute = |(attribute, value): &(Attribute, &str)| (*attribute, (*value).to_owned());
+        Query {
+            scopes: ScopeFilter::default(),
+            attributes: attributes.iter().map(attribute).collect(),
+            from: Timestamp::from_millis(i64::MIN),
+            to: Timestamp::from_millis(i64::MAX),
+            after: None,
+            limit: 50,
+        }
+    }
+
+    /// Pages until the last; how many, and the rows.
+    fn pages(view: &View, mut query: Query, misses_max: usize) -> (usize, Vec<Found>) {
+        let (mut pages, mut rows) = (0, Vec::new());
+        loop {
+            let page = run_within(view, &query, misses_max).unwrap();
+            pages += 1;
+            rows.extend(page.rows);
+            assert!(page.next.is_none() || page.next < query.after || query.after.is_none());
+            query.after = page.next;
+            if query.after.is_none() {
+                return (pages, rows);
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_ends_short_when_it_takes_too_long() {
+        let disk = SimulatedDisk::new();
+        let view = View {
+            files: vec![in_a_file(&disk, 1, rows(5000, 1))],
+            recent: vec![in_memory(rows(5000, 7))],
+            ..View::default()
+        };
+        let nothing = query(&[(Attribute::EventName, "Get"), (Attribute::ReadOnly, "false")]);
+        let first = run_within(&view, &nothing, 1).unwrap();
+        assert!(first.rows.is_empty() && first.next.is_some());
+        let (pages_of_one, found) = pages(&view, nothing.clone(), 1);
+        assert!((5..30).contains(&pages_of_one) && found.is_empty(), "{pages_of_one}");
+        assert_eq!(pages(&view, nothing, MISSES_MAX), (1, Vec::new()));
+        // What is meant is found all the same.
+        let all = query(&[(Attribute::EventName, "Get"), (Attribute::ReadOnly, "true")]);
+        let (pages, found) = pages(&view, all, 1);
+        assert_eq!((pages, found.len()), (100, 5000));
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_not_touched() {
+        let disk = SimulatedDisk::new();
+        let view = View {
+            files: vec![in_a_file(&disk, 1, rows(10, 1)), in_a_file(&disk, 2, rows(10, 3))],
+            recent: vec![in_memory(rows(10, 2))],
+            ..View::default()
+        };
+        disk.fail(Fault::forever(Operation::Read));
+        let millis = Timestamp::from_millis;
+        let between = Query { from: millis(2002), to: millis(2004), ..query(&[]) };
+        let page = run(&view, &between).unwrap();
+        let times = page.rows.iter().map(|row| row.position.time.as_millis());
+        assert!(times.eq([2004, 2003, 2002]) && page.next.is_none());
+        let after = Query { from: millis(3010), ..query(&[]) };
+        assert_eq!(run(&view, &after).unwrap(), Page::default());
+        let before = Query { to: millis(999), ..query(&[]) };
+        assert_eq!(run(&view, &before).unwrap(), Page::default());
+        run(&view, &query(&[])).expect_err("now the newer file is read");
+    }
+
+    #[test]
+    fn a_row_whose_key_collides_is_not_shown() {
+        let mut recent = Recent::default();
+        let keys = [Key::ALL, Key::of(Attribute::EventName, "Put")];
+        let get = r#"{"eventName":"Get"}"#;
+        recent.insert_under(row(1, 1, get), &keys);
+        let view = View { recent: vec![Arc::new(RwLock::new(recent))], ..View::default() };
+        let page = run(&view, &query(&[(Attribute::EventName, "Put")])).unwrap();
+        assert_eq!(page, Page::default());
+    }
+}

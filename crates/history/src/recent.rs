@@ -220,3 +220,123 @@ impl List for Newest<'_> {
         Ok(self.postings.from(from, self.rows))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use model::{BatchId, Category, Timestamp};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::position::Sequence;
+
+    fn position(millis: i64, index: u32) -> Position {
+        let sequence = Sequence { batch: BatchId(7), index };
+        Position { time: Timestamp::from_millis(millis), sequence }
+    }
+
+    fn row(position: Position, account: u64) -> Row {
+        let scope = Scope {
+            account: format!("{account:012}").parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+            category: Category::Management,
+        };
+        Row { position, scope, record: Bytes::from(format!("{position:?}")) }
+    }
+
+    fn of_account(account: Option<u64>) -> ScopeFilter {
+        let account = account.map(|account| [format!("{account:012}").parse().unwrap()].into());
+        ScopeFilter { accounts: account, ..ScopeFilter::default() }
+    }
+
+    /// A run and its rows with their keys, the newest first.
+    #[derive(Default)]
+    struct Pair {
+        recent: Recent,
+        rows: Vec<(Row, BTreeSet<Key>)>,
+    }
+
+    impl Pair {
+        fn insert(&mut self, row: Row, keys: BTreeSet<Key>) {
+            let keys: BTreeSet<Key> = &keys | &[Key::ALL].into();
+            self.recent.insert_under(row.clone(), &keys.iter().copied().collect::<Vec<_>>());
+            self.rows.push((row, keys));
+        }
+
+        #[track_caller]
+        fn check(&mut self, wanted: &[Key], scopes: &ScopeFilter, before: Position) {
+            self.rows.sort_by_key(|(row, _)| Reverse(row.position));
+            let is_meant = |(row, keys): &&(Row, BTreeSet<Key>)| {
+                row.position < before
+                    && scopes.includes(&row.scope)
+                    && wanted.iter().all(|key| keys.contains(key))
+            };
+            let expected: Vec<Found> =
+                self.rows.iter().filter(is_meant).map(|(row, _)| found(row)).collect();
+            let rows = self.recent.newest_first(wanted, scopes, before);
+            assert_eq!(rows.map(RecentRow::to_found).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    fn found(row: &Row) -> Found {
+        let Row { position, scope, record } = row.clone();
+        Found { position, scope, record }
+    }
+
+    proptest! {
+        #[test]
+        fn memory_answers_as_a_list_does(
+            rows in prop::collection::btree_map((0..20i64, 0..50u32), (0..3u64, prop::collection::btree_set(1..6u64, 0..4)), 0..200),
+            shuffle in any::<u64>(),
+            wanted in prop::collection::vec(prop::collection::vec(0..7u64, 0..3), 1..6),
+            account in prop::option::of(0..4u64),
+            before in (0..21i64, 0..50u32),
+        ) {
+            let mut pair = Pair::default();
+            let mut rows: Vec<_> = rows.into_iter().collect();
+            rows.sort_by_key(|((millis, index), _)| {
+                (u64::from(*index) ^ shuffle).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ millis.cast_unsigned()
+            });
+            for ((millis, index), (account, keys)) in rows {
+                pair.insert(row(position(millis, index), account), keys.into_iter().map(Key).collect());
+            }
+            for keys in wanted {
+                let keys: Vec<Key> = keys.into_iter().map(Key).collect();
+                pair.check(&keys, &of_account(account), position(before.0, before.1));
+                pair.check(&keys, &of_account(None), position(i64::MAX, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_that_come_in_any_order_are_kept_in_one() {
+        // Ascending, descending, and to and fro.
+        let orders: [fn(i64) -> i64; 3] = [|row| row, |row| -row, |row| (row * 7919) % 5003];
+        for order in orders {
+            let mut pair = Pair::default();
+            for number in 0..5003 {
+                let keys = if number % 3 == 0 { vec![Key(3)] } else { Vec::new() };
+                pair.insert(row(position(order(number), 0), 1), keys.into_iter().collect());
+            }
+            for before in [i64::MIN, -2000, 0, 1, 1700, i64::MAX] {
+                pair.check(&[Key::ALL], &of_account(None), position(before, 0));
+                pair.check(&[Key(3)], &of_account(Some(1)), position(before, 0));
+            }
+            let Postings::Many(all) = &pair.recent.keys[&(0, Key::ALL)] else { panic!("many") };
+            assert!(all.0.iter().all(|part| !part.is_empty() && part.len() <= PART_ROWS));
+            assert!(all.0.len() < 3 * 5003 / PART_ROWS, "{} parts", all.0.len());
+        }
+    }
+
+    #[test]
+    fn a_row_that_comes_twice_is_there_once() {
+        let mut recent = Recent::default();
+        for index in [1, 2, 1, 0, 2] {
+            recent.insert(row(position(5, index), 1));
+        }
+        let rows = recent.newest_first(&[], &of_account(None), position(6, 0));
+        let rows: Vec<u32> = rows.map(|row| row.position.sequence.index).collect();
+        assert_eq!((rows, recent.rows().len()), (vec![2, 1, 0], 3));
+    }
+}
