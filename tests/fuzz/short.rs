@@ -84,5 +84,5 @@ macro_rules! targets {
 
 targets! {
     record limits activity selectors splitter long_records bulk put_audit_events segment journal spool log_file
-    registry policy announcement unpack proof configuration text signature chunks digest keys
+    registry index policy announcement unpack proof configuration text signature chunks digest keys
 }

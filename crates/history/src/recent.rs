@@ -258,8 +258,8 @@ mod tests {
     }
 
     impl Pair {
-        fn insert(&mut self, row: Row, keys: BTreeSet<Key>) {
-            let keys: BTreeSet<Key> = &keys | &[Key::ALL].into();
+        fn insert(&mut self, row: Row, keys: &BTreeSet<Key>) {
+            let keys: BTreeSet<Key> = keys | &[Key::ALL].into();
             self.recent.insert_under(row.clone(), &keys.iter().copied().collect::<Vec<_>>());
             self.rows.push((row, keys));
         }
@@ -299,7 +299,7 @@ mod tests {
                 (u64::from(*index) ^ shuffle).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ millis.cast_unsigned()
             });
             for ((millis, index), (account, keys)) in rows {
-                pair.insert(row(position(millis, index), account), keys.into_iter().map(Key).collect());
+                pair.insert(row(position(millis, index), account), &keys.into_iter().map(Key).collect());
             }
             for keys in wanted {
                 let keys: Vec<Key> = keys.into_iter().map(Key).collect();
@@ -317,7 +317,7 @@ mod tests {
             let mut pair = Pair::default();
             for number in 0..5003 {
                 let keys = if number % 3 == 0 { vec![Key(3)] } else { Vec::new() };
-                pair.insert(row(position(order(number), 0), 1), keys.into_iter().collect());
+                pair.insert(row(position(order(number), 0), 1), &keys.into_iter().collect());
             }
             for before in [i64::MIN, -2000, 0, 1, 1700, i64::MAX] {
                 pair.check(&[Key::ALL], &of_account(None), position(before, 0));

@@ -133,10 +133,11 @@ impl World {
     }
 
     fn arrive(&mut self, which: usize, seeds: &[Seed]) {
-        let batch = nth(&self.open, which).filter(|_| which % 3 > 0).unwrap_or_else(|| {
-            self.batches += 1;
-            BatchId(1_000_000 + self.batches)
-        });
+        let batch =
+            nth(&self.open, which).filter(|_| !which.is_multiple_of(3)).unwrap_or_else(|| {
+                self.batches += 1;
+                BatchId(1_000_000 + self.batches)
+            });
         let events: Vec<Event> = seeds.iter().map(Seed::event).collect();
         let first = self.open.get(&batch).map_or(0, Vec::len);
         self.history.committed(batch, first as u64, &events);

@@ -14,6 +14,7 @@
 pub mod bodies;
 pub mod configuration;
 pub mod files;
+pub mod history;
 pub mod integrity;
 pub mod json;
 pub mod mutate;
@@ -54,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     files::SPOOL,
     files::LOG_FILE,
     files::REGISTRY,
+    history::INDEX,
     policies::POLICY,
     reading::ANNOUNCEMENT,
     reading::UNPACK,

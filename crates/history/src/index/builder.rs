@@ -146,7 +146,8 @@ struct OfKey {
 
 impl OfKey {
     fn write(&mut self, entries: &mut EntriesBuilder, lists: &mut Lists<'_>) -> io::Result<()> {
-        if self.scopes.len() > ANY_SCOPES {
+        let is_all = |(tag, _): &(Tag, Vec<u32>)| tag.key() == Tag::new(Key::ALL, ANY).key();
+        if self.scopes.len() > ANY_SCOPES && !self.scopes.first().is_some_and(is_all) {
             let rows = self.scopes.iter().flat_map(|(_, rows)| rows);
             let mut rows: Vec<u32> = rows.copied().collect();
             rows.sort_unstable();

@@ -24,9 +24,13 @@
 //! tag         the upper 40 bits of a key, then 24 bits: 0 for any scope, or the scope's number + 1
 //! ```
 //!
-//! A value that more than eight scopes have, has its rows of all scopes in an entry, too, so that a
-//! lookup over an organization reads one list and not thousands. A file of one scope has no entries
-//! for [`Key::ALL`]: those are all of its rows.
+//! A value that more than 32 scopes have, has its rows of all scopes in an entry, too, so that a
+//! lookup over an organization reads one list and not thousands. [`Key::ALL`] has no such entry, and
+//! none at all in a file of one scope: those would be all rows.
+//!
+//! A row takes 20 to 45 bytes, with eight keys: 4 for its position, 10 to 24 for entries (7 for each
+//! value that no other row has), the rest for lists: the more scopes there are, the shorter are lists,
+//! and the more of them.
 
 mod builder;
 mod directory;
@@ -61,7 +65,7 @@ use crate::position::Position;
 use crate::scope::{Scope, ScopeFilter};
 
 /// A key of more scopes than this has an entry for any of them.
-const ANY_SCOPES: usize = 8;
+const ANY_SCOPES: usize = 32;
 
 /// Why an index can't be read.
 #[derive(Debug, thiserror::Error)]
