@@ -102,12 +102,13 @@ impl World {
     pub fn note(&mut self, call: Call, answer: Answer) -> Step {
         match (call, answer) {
             (Call::Record(sendings, trails), Answer::Recorded(Ok(outcomes))) => {
+                let now = self.now().wall;
                 let mut noted = sendings.into_iter().zip(outcomes);
                 noted.try_for_each(|(sending, outcome)| match outcome {
-                    Outcome::Recorded => self.history.is_recorded(sending, &trails),
+                    Outcome::Recorded => self.history.is_recorded(sending, &trails, now),
                     Outcome::Again => {
                         self.tally.count("again", 1);
-                        self.history.is_known(sending.number)
+                        self.history.is_known(sending.number, now)
                     }
                 })
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Event, Identity, Sender};
+use model::{Event, Identity, Sender, Timestamp};
 use trails::TrailSet;
 
 use crate::dice::Dice;
@@ -24,6 +24,8 @@ pub struct Sent {
     pub may_repeat: bool,
     /// Whether what the journal knew it by is damaged.
     pub is_lost_from_memory: bool,
+    /// When it was recorded last, surely or perhaps.
+    pub last_recorded: Timestamp,
     /// As how manieth it was sent when it was last recorded, as far as is known.
     recorded_at: u64,
 }
@@ -78,6 +80,7 @@ impl History {
             recordings: Vec::new(),
             may_repeat: false,
             is_lost_from_memory: false,
+            last_recorded: Timestamp::EPOCH,
             recorded_at: 0,
         });
         number
@@ -132,7 +135,12 @@ impl History {
     }
 
     /// It was recorded now, under these trails.
-    pub fn is_recorded(&mut self, sending: Sending, trails: &Arc<TrailSet>) -> Result<(), String> {
+    pub fn is_recorded(
+        &mut self,
+        sending: Sending,
+        trails: &Arc<TrailSet>,
+        now: Timestamp,
+    ) -> Result<(), String> {
         let number = sending.number;
         let is_forgotten = self.may_be_forgotten(number);
         let sent = &mut self.sent[number];
@@ -146,13 +154,18 @@ impl History {
         }
         sent.recordings.push(Recording { trails: Arc::clone(trails), is_sure: true });
         sent.is_promised = true;
+        sent.last_recorded = now;
         sent.recorded_at = sending.at;
         Ok(())
     }
 
     /// It was taken for one that was recorded before.
-    pub fn is_known(&mut self, number: usize) -> Result<(), String> {
+    pub fn is_known(&mut self, number: usize, now: Timestamp) -> Result<(), String> {
         let sent = &mut self.sent[number];
+        // It may have been recorded by a call that was not answered.
+        if !sent.is_promised {
+            sent.last_recorded = now;
+        }
         if sent.recordings.is_empty() {
             return Err(format!("event {number} is new and was taken for known"));
         }

@@ -9,7 +9,7 @@
 //! `CAIRN_TEST_SEED=7` runs one seed, `CAIRN_TEST_SEEDS=20000` so many (`make simulate`).
 //!
 //! What is checked when all faults have ceased is written down in [`verdict`], and for digests in
-//! [`chains`] and [`stretches`]; what is checked at every step in [`world`]. That the checks can fail is
+//! [`chains`] and [`stretches`], for the event history in [`kept`]; what is checked at every step in [`world`]. That the checks can fail is
 //! shown by [`mistakes`].
 #![allow(clippy::unwrap_used)]
 
@@ -19,6 +19,7 @@ mod definitions;
 mod dice;
 mod drive;
 mod history;
+mod kept;
 mod mistakes;
 mod outside;
 mod process;

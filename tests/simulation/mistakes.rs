@@ -53,6 +53,14 @@ pub enum Mistake {
     LetReceiptsGoFirst,
     /// A digest lists only what has a time after its start.
     ListByTime,
+    /// A batch is retired before the history's manifest names its file.
+    RetireBeforeStored,
+    /// The manifest names a table that is not synced.
+    NameUnsyncedTables,
+    /// What a merge was made of is removed before the manifest names the merged file.
+    RemoveMergedFirst,
+    /// Rows leave the memory when their batch is sealed, not when it is in a file.
+    DropRowsWhenSealed,
 }
 
 impl Mistake {
@@ -188,4 +196,24 @@ fn letting_receipts_go_before_their_digest_is_safe_is_found() {
 #[test]
 fn listing_by_time_is_found() {
     is_found(Mistake::ListByTime, &["is in no digest"]);
+}
+
+#[test]
+fn retiring_a_batch_before_the_history_has_it_is_found() {
+    is_found(Mistake::RetireBeforeStored, &["is in the history 0 times", "are set aside"]);
+}
+
+#[test]
+fn naming_tables_that_are_not_synced_is_found() {
+    is_found(Mistake::NameUnsyncedTables, &["are set aside"]);
+}
+
+#[test]
+fn removing_what_is_merged_too_early_is_found() {
+    is_found(Mistake::RemoveMergedFirst, &["are set aside"]);
+}
+
+#[test]
+fn dropping_rows_that_are_in_no_file_is_found() {
+    is_found(Mistake::DropRowsWhenSealed, &["is in the history 0 times"]);
 }

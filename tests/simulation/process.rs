@@ -12,7 +12,7 @@ use daemon::pipeline::{Destinations, Pipeline};
 use delivery::digests::OnTheirWay;
 use delivery::{Delivery, Digests};
 use disk::Disk;
-use history::History;
+use history::{History, Limits};
 use keyring::{KeyRing, KeyRingError, KeySettings, SigningKey};
 use model::{BatchId, Timestamp, TrailArn};
 use notifier::Notifier;
@@ -25,6 +25,7 @@ use trails::{Definitions, Registry};
 
 use crate::calls::Caller;
 use crate::drive::Task;
+use crate::mistakes::Mistake;
 use crate::outside::Outside;
 
 /// A few events fill a segment; a few segments fill the quota.
@@ -48,8 +49,11 @@ pub struct Process {
     pub history: Arc<History>,
     pub pipeline: Arc<Pipeline<Outside, Outside>>,
     pub ledger: Arc<Ledger>,
-    /// The pipeline, the retries, the digests, the notices: `None` when it has ended.
-    pub stages: [Option<Task<()>>; 4],
+    /// The pipeline, the retries, the digests, the history, its tending, the notices: `None` when it has
+    /// ended.
+    pub stages: [Option<Task<()>>; 6],
+    /// Batches that were there when it started.
+    pub found: Vec<BatchId>,
     pub stopping: watch::Sender<bool>,
     /// Calls that wait for their answer, in the order they were made.
     pub callers: Vec<Caller>,
@@ -61,6 +65,7 @@ impl Process {
         outside: &Outside,
         window_events: usize,
         digests_interval: Duration,
+        mistake: Mistake,
     ) -> Result<Process, Box<dyn Error>> {
         let disk = || Arc::clone(&parts.disk);
         let registry = Registry::open(disk())?;
@@ -71,10 +76,14 @@ impl Process {
         let wall = parts.now().wall;
         let journal = Journal::open(disk(), settings, registry.snapshot(), wall, random)?;
         let unretired = journal.state().unretired();
-        let kept = history::Settings::default();
-        let history = Arc::new(History::open(disk(), kept, &unretired)?);
+        let history = Arc::new(History::open(disk(), kept(), &unretired)?);
         let listening = Arc::clone(&history);
+        let mut last = BatchId(0);
         let journal = journal.with_listener(Box::new(move |Committed { batch, first, events }| {
+            if mistake == Mistake::DropRowsWhenSealed && last != batch {
+                listening.retired(last);
+            }
+            last = batch;
             listening.committed(batch, first, &events);
         }));
         let (intake, desk, journal) = Intake::open(Writer::new(journal, INTERVAL));
@@ -131,6 +140,7 @@ impl Process {
             pipeline,
             ledger,
             stages,
+            found: unretired,
             stopping,
             callers: Vec::new(),
         })
@@ -190,18 +200,27 @@ fn stages(
     pipeline: &Arc<Pipeline<Outside, Outside>>,
     journal: &watch::Receiver<JournalState>,
     stopping: &watch::Sender<bool>,
-) -> [Option<Task<()>>; 4] {
-    let (settling, retrying) = (Arc::clone(pipeline), Arc::clone(pipeline));
-    let (signing, announcing) = (Arc::clone(pipeline), Arc::clone(pipeline));
-    let (journal, sealed) = (journal.clone(), journal.clone());
-    let stopping = || stopping.subscribe();
-    let (first, second, third, fourth) = (stopping(), stopping(), stopping(), stopping());
+) -> [Option<Task<()>>; 6] {
+    let pipeline = || (Arc::clone(pipeline), stopping.subscribe());
+    let journal = || journal.clone();
+    let (settling, retrying, signing) = (pipeline(), pipeline(), pipeline());
+    let (keeping, tending, announcing) = (pipeline(), pipeline(), pipeline());
+    let (to_settle, to_sign, to_keep) = (journal(), journal(), journal());
     [
-        Some(Task::new(async move { settling.run(journal, first).await })),
-        Some(Task::new(async move { retrying.run_retries(second).await })),
-        Some(Task::new(async move { signing.run_digests(sealed, third).await })),
-        Some(Task::new(async move { announcing.run_notices(fourth).await })),
+        Some(Task::new(async move { settling.0.run(to_settle, settling.1).await })),
+        Some(Task::new(async move { retrying.0.run_retries(retrying.1).await })),
+        Some(Task::new(async move { signing.0.run_digests(to_sign, signing.1).await })),
+        Some(Task::new(async move { keeping.0.run_history(to_keep, keeping.1).await })),
+        Some(Task::new(async move { tending.0.run_tending(tending.1).await })),
+        Some(Task::new(async move { announcing.0.run_notices(announcing.1).await })),
     ]
+}
+
+/// What the history keeps. A few batches make merges of merges, and weeks make rows expire.
+fn kept() -> history::Settings {
+    let limits = Limits { fan_in_min: 3, fan_in_max: 4, rows_max: 32, day_rows_min: 6 };
+    let retention = Duration::from_secs(20 * 24 * 3600);
+    history::Settings { limits, retention, ..history::Settings::default() }
 }
 
 /// The keys that sign digests: drawn once, since to draw one takes as long as four runs.

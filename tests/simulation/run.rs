@@ -29,6 +29,7 @@ async fn run_all(seed: u64, mistake: Mistake) -> Result<Tally, String> {
     world.restart()?;
     drain(&mut world).await?;
     verdict::check_reports(&mut world).map_err(|error| format!("before mending: {error}"))?;
+    world.check_kept()?;
     // What was given up once is given up again by the next failure: then it is tried once more.
     for _ in 0..MENDINGS_MAX {
         if !world.needs_mending() {
@@ -40,6 +41,7 @@ async fn run_all(seed: u64, mistake: Mistake) -> Result<Tally, String> {
         drain(&mut world).await?;
     }
     verdict::check(&mut world)?;
+    world.check_kept()?;
     world.end_chains().await?;
     Ok(world.finish())
 }

@@ -78,6 +78,19 @@ impl WatchedDisk {
             }
     }
 
+    /// Removes the history's files that are named no more by the next manifest.
+    fn remove_merged(&self, next: &str, manifest: &str) {
+        let files = |path: &str| -> Vec<history::FileId> {
+            let bytes = self.disk.peek(path).unwrap_or_default();
+            let manifest = disk::document::from_bytes::<history::manifest::Manifest>(&bytes, 1);
+            manifest.map_or(Vec::new(), |it| it.files.iter().map(|file| file.id).collect())
+        };
+        let named = files(next);
+        for gone in files(manifest).into_iter().filter(|id| !named.contains(id)) {
+            let _ = self.disk.remove(&gone.table());
+        }
+    }
+
     /// Of receipts whether they are of a batch that is there, or else of a parked file.
     fn is_of_a_batch(&self, path: &str) -> Option<bool> {
         let receipts = path.starts_with("receipts/").then(|| self.disk.peek(path).ok())??;
@@ -203,6 +216,13 @@ impl Disk for WatchedDisk {
         if self.swallows(from, to) {
             return self.disk.remove(from);
         }
+        if to == history::manifest::PATH {
+            match self.mistake {
+                Mistake::RetireBeforeStored => return self.disk.remove(from),
+                Mistake::RemoveMergedFirst => self.remove_merged(from, to),
+                _ => {}
+            }
+        }
         if self.mistake == Mistake::DropExpired && to.ends_with(".expired") {
             return self.disk.remove(from);
         }
@@ -261,6 +281,7 @@ impl WatchedFile {
             }
             Mistake::ParkWithoutSync => self.path.starts_with("spill/"),
             Mistake::RetireBeforeReceipts => self.disk.is_of_a_batch(&self.path) == Some(true),
+            Mistake::NameUnsyncedTables => self.path.ends_with(".parquet.tmp"),
             Mistake::ForgetBeforeReceipt => self.disk.is_of_a_batch(&self.path) == Some(false),
             _ => false,
         }

@@ -237,7 +237,7 @@ impl World {
                 let stage = process.stages[number].as_mut().expect("it was ready");
                 let is_done = stage.step().is_some();
                 // The notices do their disk work at once.
-                if number < 3 {
+                if number < 5 {
                     self.turnstile.let_through();
                 }
                 if is_done {
@@ -324,6 +324,9 @@ impl World {
             let digests = process.digests.report();
             self.tally.count("foreign digests", digests.foreign_objects);
             self.tally.count("trails given up", digests.given_up.len() as u64);
+            let kept = process.history.report();
+            self.tally.count("merges", kept.merges);
+            self.tally.count("expired rows", kept.expired_rows);
             self.stretches.given_up.extend(digests.given_up);
             for caller in &process.callers {
                 self.note_unknown(&caller.call);
@@ -358,7 +361,7 @@ impl World {
         self.watched.watch().is_starting = true;
         let parts = parts(Arc::new(self.watched.clone()), clock, &self.dice);
         let (window_events, interval) = (self.window_events, self.digests_interval);
-        let process = Process::start(&parts, &self.outside, window_events, interval);
+        let process = Process::start(&parts, &self.outside, window_events, interval, self.mistake);
         self.watched.watch().is_starting = false;
         let process = process.map_err(|error| format!("it does not start: {error}"))?;
         self.in_force = process.registry.snapshot();
@@ -401,6 +404,9 @@ impl World {
             }
         }
         self.check_set_aside()?;
+        if self.dice.one_in(3) {
+            self.check_kept()?;
+        }
         if !self.ready().is_empty() {
             return Ok(());
         }

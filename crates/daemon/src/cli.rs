@@ -26,7 +26,7 @@ pub struct Cli {
 enum Command {
     /// Run the daemon
     #[command(
-        after_help = "Examples:\n  cairn serve --config cairn.toml\n  AWS_ENDPOINT_URL=http://127.0.0.1:4566 cairn serve --config cairn.toml --interval 10s\n\nSIGTERM or Ctrl-C stops: the door closes, the journal seals, deliveries go on for up to 30 s.\nSIGHUP reads trails, channels, accounts and the fan-out again."
+        after_help = "Examples:\n  cairn serve --config cairn.toml\n  AWS_ENDPOINT_URL=http://127.0.0.1:4566 cairn serve --config cairn.toml --interval 10s\n\nSIGTERM or Ctrl-C stops: the door closes, the journal seals, deliveries go on for up to 30 s.\nSIGHUP reads trails, channels, accounts, the fan-out and the history's settings again."
     )]
     Serve(Serve),
     /// Send CloudTrail records to a daemon

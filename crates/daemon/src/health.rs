@@ -44,6 +44,10 @@ pub struct Snapshot {
     pub logs: LogsReport,
     /// The digests.
     pub digests: DigestsReport,
+    /// The history of events.
+    pub history: history::Report,
+    /// Sealed batches that are in no file of the history.
+    pub history_behind: u64,
 }
 
 /// The answer of `/readyz`.
@@ -180,11 +184,41 @@ impl Snapshot {
                 false => format!("{file} is damaged: the log files that it tells of are delivered, but will be in no digest; stop cairn, move it out of the data directory, and start cairn; `cairn validate` names the log files"),
             });
         }
+        warnings.extend(history_warnings(&self.history));
         for damage in &self.journal.forgotten {
             warnings.push(format!("{damage}; events of that batch are delivered, but would be recorded twice if they were sent again; remove the file and restart cairn"));
         }
         warnings
     }
+}
+
+/// What events are not found, and why. They are recorded and delivered all the same.
+fn history_warnings(report: &history::Report) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for lost in &report.lost {
+        let (rows, reason, kept) = (lost.file.rows, &lost.reason, lost.path());
+        let (from, to) = (lost.file.oldest.time, lost.file.newest.time);
+        warnings.push(format!(
+            "{rows} events of the history from {from} to {to} are lost: {reason}; `cairn import s3://BUCKET` fetches them from the trails' buckets; then remove {kept}"
+        ));
+    }
+    if let Some((path, reason)) = report.unopened.first() {
+        let more = report.unopened.len() - 1;
+        warnings.push(format!(
+            "the history file {path} and {more} more can't be opened ({reason}): their events are not found; mend the disk of the data directory; cairn goes on by itself"
+        ));
+    }
+    if let Some(reason) = &report.trouble {
+        warnings.push(format!(
+            "files of the history are neither merged nor removed: {reason}; free or mend the disk of the data directory; cairn goes on by itself"
+        ));
+    }
+    if let Some(today) = report.doubts {
+        warnings.push(format!(
+            "the clock leapt ahead: events of the history grow old by {today} and not by the clock, until it has stayed there for a day; set the clock right"
+        ));
+    }
+    warnings
 }
 
 fn lane(report: &LaneReport) -> String {
@@ -273,6 +307,29 @@ mod tests {
             notifier: NotifierReport::default(),
             logs: LogsReport { given_up: 2, ..LogsReport::default() },
             digests: worst_digests(),
+            history: worst_history(),
+            history_behind: 1,
+        }
+    }
+
+    fn worst_history() -> history::Report {
+        let sequence = history::Sequence { batch: model::BatchId(1), index: 0 };
+        let position = history::Position { time: Timestamp::EPOCH, sequence };
+        let file = history::FileInfo {
+            id: history::FileId(7),
+            rows: 5,
+            newest: position,
+            oldest: position,
+            bytes: 9,
+            tail: history::Tail::default(),
+        };
+        let lost = history::manifest::Lost { file, reason: "a reason".into() };
+        history::Report {
+            lost: vec![lost],
+            unopened: vec![("history/8.parquet".into(), "a reason".into())],
+            trouble: Some("a reason".into()),
+            doubts: Some(Timestamp::EPOCH),
+            ..history::Report::default()
         }
     }
 
@@ -302,6 +359,19 @@ mod tests {
             ("digests reach to 1970-01-01T00:00:00Z", "set the clock right"),
             ("receipts/0000000000000007 is damaged", "`cairn validate` names the log files"),
             ("digests/12.json is damaged", "restore it from a backup"),
+            (
+                "5 events of the history from 1970-01-01T00:00:00Z to 1970-01-01T00:00:00Z are lost: a reason",
+                "then remove history/0000000000000007.parquet.damaged",
+            ),
+            (
+                "the history file history/8.parquet and 0 more can't be opened (a reason)",
+                "mend the disk",
+            ),
+            (
+                "files of the history are neither merged nor removed: a reason",
+                "free or mend the disk",
+            ),
+            ("the clock leapt ahead", "set the clock right"),
             ("journal/2.ids is damaged at byte 77: a reason", "remove the file"),
         ];
         assert_eq!(said.len(), expected.len(), "{said:#?}");
@@ -331,6 +401,10 @@ mod tests {
             "is ahead of the clock",
             "is damaged: the log files that it tells of",
             "is damaged: no digests are written of its chain",
+            "events of the history from",
+            "can't be opened",
+            "neither merged nor removed",
+            "the clock leapt ahead",
             ".ids is damaged",
         ];
         for (said, phrase) in health.problems.iter().chain(&health.warnings).zip(phrases) {

@@ -86,6 +86,17 @@ enum Name {
     DigestsWritten,
     DigestsListed,
     DigestsWaiting,
+    HistoryRows,
+    HistoryFiles,
+    HistoryBytes,
+    HistoryRecentRows,
+    HistoryRecentBytes,
+    HistoryDropped,
+    HistoryBehind,
+    HistoryMerges,
+    HistoryMergedRows,
+    HistoryExpiredRows,
+    HistoryAbsentFiles,
 }
 
 impl Name {
@@ -188,6 +199,39 @@ impl Name {
             Name::DigestsListed => {
                 ("cairn_digest_log_files", "Log files that digests list, since the start")
             }
+            Name::HistoryRows => ("cairn_history_rows", "Events in files of the history"),
+            Name::HistoryFiles => ("cairn_history_files", "Files of the history"),
+            Name::HistoryBytes => {
+                ("cairn_history_bytes", "Size of the history's files and their indexes")
+            }
+            Name::HistoryRecentRows => {
+                ("cairn_history_recent_rows", "Events that the history finds in memory")
+            }
+            Name::HistoryRecentBytes => {
+                ("cairn_history_recent_bytes", "Memory that they take, about")
+            }
+            Name::HistoryDropped => (
+                "cairn_history_dropped_batches",
+                "Batches that left the memory for want of it and were found later, since the start",
+            ),
+            Name::HistoryBehind => (
+                "cairn_history_batches_waiting",
+                "Sealed batches that are in no file of the history yet",
+            ),
+            Name::HistoryMerges => {
+                ("cairn_history_merges", "Merges of the history's files, since the start")
+            }
+            Name::HistoryMergedRows => {
+                ("cairn_history_merged_rows", "Events that merges wrote, since the start")
+            }
+            Name::HistoryExpiredRows => (
+                "cairn_history_expired_rows",
+                "Events that were removed when their retention ended, since the start",
+            ),
+            Name::HistoryAbsentFiles => (
+                "cairn_history_absent_files",
+                "Files of the history that are set aside or can't be opened",
+            ),
             Name::DigestsWaiting => (
                 "cairn_digest_chains_waiting",
                 "Chains whose digest could not be written, and is tried again",
@@ -259,6 +303,7 @@ impl Metrics {
         journal(&mut registry, snapshot);
         incoming(&mut registry, snapshot, pressure);
         parked(&mut registry, snapshot);
+        history(&mut registry, snapshot);
         let mut text = String::new();
         encode(&mut text, &registry).expect("writing to a string does not fail");
         text
@@ -385,6 +430,25 @@ fn parked(registry: &mut Registry, snapshot: &Snapshot) {
     gauge(registry, Name::DigestsWritten, snapshot.digests.written);
     gauge(registry, Name::DigestsListed, snapshot.digests.listed);
     gauge(registry, Name::DigestsWaiting, snapshot.digests.refused.len() as u64);
+}
+
+fn history(registry: &mut Registry, snapshot: &Snapshot) {
+    let report = &snapshot.history;
+    for (name, value) in [
+        (Name::HistoryRows, report.rows),
+        (Name::HistoryFiles, report.files as u64),
+        (Name::HistoryBytes, report.bytes),
+        (Name::HistoryRecentRows, report.recent_rows),
+        (Name::HistoryRecentBytes, report.recent_bytes),
+        (Name::HistoryDropped, report.dropped),
+        (Name::HistoryBehind, snapshot.history_behind),
+        (Name::HistoryMerges, report.merges),
+        (Name::HistoryMergedRows, report.merged_rows),
+        (Name::HistoryExpiredRows, report.expired_rows),
+        (Name::HistoryAbsentFiles, (report.lost.len() + report.unopened.len()) as u64),
+    ] {
+        gauge(registry, name, value);
+    }
 }
 
 fn family<L>(registry: &mut Registry, name: Name, values: impl Iterator<Item = (L, u64)>)

@@ -78,6 +78,7 @@ pub struct Daemon<S, T> {
     look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
     status: Arc<StatusBook>,
     tails: Arc<Hub>,
+    history: Arc<History>,
     tasks: JoinSet<&'static str>,
     close_door: watch::Sender<bool>,
     stop_pipeline: watch::Sender<bool>,
@@ -188,6 +189,7 @@ where
         let state = pipeline.state();
         let look =
             look(&intake, &journal, &state, &delivery, &notifier, logs, &digests, &ledger, seen);
+        let look = with_history(look, Arc::clone(&history));
         let look = with_roster(look, roster.clone());
         let metrics = Arc::new(Metrics::default());
         let api_site = ApiSite {
@@ -222,7 +224,7 @@ where
                 record_lookup(api),
                 close_door.subscribe(),
             ),
-            tails: Tails::new(Arc::clone(&tails), history),
+            tails: Tails::new(Arc::clone(&tails), Arc::clone(&history)),
             metrics,
             look: Arc::clone(&look),
         });
@@ -241,6 +243,7 @@ where
             look,
             status,
             tails: Arc::clone(&tails),
+            history,
             tasks: JoinSet::new(),
             close_door,
             stop_pipeline: watch::Sender::new(false),
@@ -292,6 +295,11 @@ where
     #[must_use]
     pub fn notifier(&self) -> Arc<Notifier<T>> {
         Arc::clone(&self.notifier)
+    }
+
+    /// What the history keeps from now on.
+    pub fn configure_history(&self, settings: history::Settings) {
+        self.history.configure(settings);
     }
 
     /// The configuration says this from now on.
@@ -471,7 +479,7 @@ fn open_journal(settings: &Settings, parts: &Parts) -> anyhow::Result<Opened> {
     let journal =
         Journal::open(Arc::clone(&parts.disk), journal, registry.snapshot(), now, random)?;
     let unretired = journal.state().unretired();
-    let kept = history::Settings::default();
+    let kept = settings.history.clone();
     let history = Arc::new(History::open(Arc::clone(&parts.disk), kept, &unretired)?);
     let tails = Hub::new(tail::Limits::default(), Place::end_of(journal.last_batch()));
     let listening = (Arc::clone(&history), Arc::clone(&tails));
@@ -555,7 +563,22 @@ where
             notifier: report,
             logs,
             digests: digests.report(),
+            history: history::Report::default(),
+            history_behind: 0,
         }
+    })
+}
+
+/// The same, and how the history is.
+fn with_history(
+    look: Arc<dyn Fn() -> Snapshot + Send + Sync>,
+    history: Arc<History>,
+) -> Arc<dyn Fn() -> Snapshot + Send + Sync> {
+    Arc::new(move || {
+        let snapshot = look();
+        let sealed = snapshot.journal.sealed.iter();
+        let behind = sealed.filter(|sealed| !history.is_stored(sealed.batch)).count() as u64;
+        Snapshot { history: history.report(), history_behind: behind, ..snapshot }
     })
 }
 

@@ -130,8 +130,9 @@ impl Service<'_> {
         let settings = load(self.command)?;
         let changes = self.daemon.configure(settings.definitions.clone()).await?;
         self.introduce(&settings, &changes, settings.fanout.clone());
+        self.daemon.configure_history(settings.history);
         tracing::info!(
-            "trails, channels, accounts and fan-out are read again; other settings need a restart"
+            "trails, channels, accounts, fan-out and history are read again; other settings need a restart"
         );
         Ok(())
     }

@@ -56,6 +56,9 @@ impl Default for Settings {
     }
 }
 
+/// A clock that is so far ahead of what is believed is shown.
+const DOUBT_SHOWN: Duration = Duration::from_secs(24 * 3600);
+
 /// Why the history can't do what is asked.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
@@ -117,6 +120,8 @@ pub struct Report {
     pub unopened: Vec<(String, String)>,
     /// Why the last merge or removal failed.
     pub trouble: Option<String>,
+    /// What day rows grow old by, when the clock is far ahead of it and not believed yet.
+    pub doubts: Option<Timestamp>,
 }
 
 /// What is counted.
@@ -142,6 +147,7 @@ struct Absent {
     lost: Vec<Lost>,
     unopened: BTreeMap<FileId, (FileInfo, String)>,
     trouble: Option<String>,
+    doubts: Option<Timestamp>,
 }
 
 /// The history.
@@ -207,6 +213,7 @@ impl History {
         };
         let files = lock(&history.book).manifest().files.clone();
         files.into_iter().for_each(|file| history.open_file(file));
+        lock(&history.absent).lost = lock(&history.book).manifest().lost.clone();
         Ok(history)
     }
 
@@ -397,6 +404,7 @@ impl History {
 
     fn take_step(&self, tending: &mut Tending, now: Moment) -> Result<bool, HistoryError> {
         let today = tending.calendar.look(now);
+        lock(&self.absent).doubts = Some(today).filter(|_| now.wall.since(today) >= DOUBT_SHOWN);
         self.keep_calendar(today)?;
         self.look_after_absent()?;
         let settings = self.settings();
@@ -554,8 +562,14 @@ impl History {
         absent.lost = book.manifest().lost.clone();
     }
 
-    /// Tries files that could not be opened, and sets aside what lookups found damaged.
+    /// Forgets lost files that were taken away, tries those that could not be opened, and sets aside what lookups found damaged.
     fn look_after_absent(&self) -> Result<(), HistoryError> {
+        let has_lost = !lock(&self.absent).lost.is_empty();
+        if has_lost {
+            let mut book = lock(&self.book);
+            book.forget_lost()?;
+            lock(&self.absent).lost = book.manifest().lost.clone();
+        }
         let unopened = std::mem::take(&mut lock(&self.absent).unopened);
         unopened.into_values().for_each(|(info, _)| self.open_file(info));
         let suspects = std::mem::take(&mut *lock(&self.suspects));
@@ -595,6 +609,7 @@ impl History {
             lost: absent.lost.clone(),
             unopened: unopened.map(|(file, why)| (file.id.table(), why.clone())).collect(),
             trouble: absent.trouble.clone(),
+            doubts: absent.doubts,
         }
     }
 }

@@ -139,3 +139,164 @@ fn last_merge<'a>(mut files: Vec<&'a FileInfo>, limits: &Limits) -> Option<Vec<&
     files.truncate(count);
     (count >= 2).then_some(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use model::BatchId;
+
+    use crate::blocks::Tail;
+    use crate::position::{Position, Sequence};
+
+    use super::*;
+
+    /// Files of which only the times of the rows are there.
+    #[derive(Default)]
+    struct World {
+        files: BTreeMap<u64, BTreeMap<Day, u64>>,
+        next: u64,
+        written: u64,
+        merged: u64,
+        merges: u64,
+        files_max: usize,
+    }
+
+    impl World {
+        /// A batch becomes a file.
+        fn store(&mut self, rows: &[(i64, u64)]) {
+            let rows: BTreeMap<Day, u64> =
+                rows.iter().map(|(day, rows)| (Day(*day), *rows)).collect();
+            self.written += rows.values().sum::<u64>();
+            self.add(rows);
+        }
+
+        fn add(&mut self, rows: BTreeMap<Day, u64>) {
+            self.next += 1;
+            self.files.insert(self.next, rows);
+        }
+
+        fn infos(&self) -> Vec<FileInfo> {
+            let info = |(id, rows): (&u64, &BTreeMap<Day, u64>)| {
+                let sequence = Sequence { batch: BatchId(*id), index: 0 };
+                let at = |day: &Day| Position { time: day.start(), sequence };
+                FileInfo {
+                    id: FileId(*id),
+                    rows: u32::try_from(rows.values().sum::<u64>()).unwrap(),
+                    newest: at(rows.last_key_value().unwrap().0),
+                    oldest: at(rows.first_key_value().unwrap().0),
+                    bytes: 1,
+                    tail: Tail::default(),
+                }
+            };
+            self.files.iter().map(info).collect()
+        }
+
+        /// Merges as the history does, until nothing is left to do.
+        fn tend(&mut self, limits: &Limits, today: i64) {
+            for step in 0.. {
+                assert!(step < 1000, "merging never ends");
+                let Some(ids) = next_merge(&self.infos(), limits, Some(Day(today).start())) else {
+                    break;
+                };
+                assert!(ids.len() > 1, "a merge of {}", ids.len());
+                self.merge(&ids, limits);
+            }
+            self.files_max = self.files_max.max(self.files.len());
+        }
+
+        fn merge(&mut self, ids: &[FileId], limits: &Limits) {
+            let mut rows: BTreeMap<Day, u64> = BTreeMap::new();
+            for id in ids {
+                for (day, count) in self.files.remove(&id.0).unwrap() {
+                    *rows.entry(day).or_default() += count;
+                }
+            }
+            self.merges += 1;
+            self.merged += rows.values().sum::<u64>();
+            let own = own_days(&rows, limits);
+            let shared: BTreeMap<Day, u64> =
+                rows.iter().filter(|(day, _)| !own.contains(day)).map(|(d, n)| (*d, *n)).collect();
+            for day in own {
+                assert!(rows[&day] <= u64::from(limits.rows_max), "no merge of a day is split");
+                self.add([(day, rows[&day])].into());
+            }
+            if !shared.is_empty() {
+                self.add(shared);
+            }
+        }
+
+        fn of_day(&self, day: i64) -> usize {
+            self.files
+                .values()
+                .filter(|rows| rows.len() == 1 && rows.contains_key(&Day(day)))
+                .count()
+        }
+
+        fn summary(&self) -> String {
+            let amplification = (self.written + self.merged) * 10 / self.written;
+            format!(
+                "{} files, at most {}; {} merges, each row written {}.{} times",
+                self.files.len(),
+                self.files_max,
+                self.merges,
+                amplification / 10,
+                amplification % 10
+            )
+        }
+    }
+
+    /// A month of batches of five minutes.
+    fn month(rows: impl Fn(i64, u64) -> Vec<(i64, u64)>) -> World {
+        let mut world = World::default();
+        for day in 20_000..20_030 {
+            for batch in 0..288 {
+                world.store(&rows(day, batch));
+                world.tend(&Limits::default(), day);
+            }
+        }
+        world
+    }
+
+    #[test]
+    fn a_month_of_a_large_installation_is_a_few_files_a_day() {
+        let world = month(|day, _| vec![(day, 3500)]);
+        expect!["44 files, at most 53; 1228 merges, each row written 3.8 times"]
+            .assert_eq(&world.summary());
+    }
+
+    #[test]
+    fn late_events_rewrite_no_big_files() {
+        let world = month(|day, batch| {
+            let back = i64::try_from(batch % 20).unwrap();
+            vec![(day, 3500), (day - 1 - back, 3)]
+        });
+        expect!["57 files, at most 67; 1382 merges, each row written 3.8 times"]
+            .assert_eq(&world.summary());
+        assert!(world.of_day(20_010) <= 5, "{}", world.of_day(20_010));
+    }
+
+    #[test]
+    fn a_small_installation_has_few_files_whatever_its_days() {
+        let world = month(|day, _| vec![(day, 1)]);
+        expect!["9 files, at most 15; 1233 merges, each row written 38.7 times"]
+            .assert_eq(&world.summary());
+    }
+
+    #[test]
+    fn times_over_thousands_of_days_make_no_thousands_of_files() {
+        let world = month(|day, batch| {
+            let spread = (0..500).map(|one| (one * 7 + i64::try_from(batch).unwrap(), 1));
+            spread.chain([(day, 1000)]).collect()
+        });
+        expect!["63 files, at most 73; 1381 merges, each row written 4.0 times"]
+            .assert_eq(&world.summary());
+    }
+
+    #[test]
+    fn a_batch_for_each_of_thousands_of_days_makes_no_thousands_of_files() {
+        let world =
+            month(|day, batch| vec![((day - 20_000) * 288 + i64::try_from(batch).unwrap(), 20)]);
+        expect!["16 files, at most 24; 1232 merges, each row written 5.4 times"]
+            .assert_eq(&world.summary());
+    }
+}

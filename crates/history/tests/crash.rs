@@ -1,6 +1,7 @@
 //! Whatever ends a process, at whatever operation of its disk: no row is lost, none is doubled.
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)] // each test file uses what it needs
 mod world;
 
 use std::time::Duration;

@@ -232,6 +232,8 @@ impl Journal {
         };
         journal.recorded.define(&journal.trails);
         journal.recover(now)?;
+        // What is gone stays gone: others forget a batch when the journal has it no more.
+        journal.sync_names()?;
         Ok(journal)
     }
 

@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use model::Category;
+
 use super::{Auth, DigestsKmsKey, values};
 use crate::logging::{LogFormat, LogLevel};
 
@@ -219,6 +221,31 @@ pub(super) const DIGESTS_KMS_KEY: Key<DigestsKmsKey> = Key {
     },
     meaning: "The KMS key that encrypts the private keys that sign digests.",
 };
+pub(super) const HISTORY_CATEGORIES: Key<Vec<Category>> = Key {
+    name: "history.categories",
+    default: "\"Management, Insight\"",
+    limits: None,
+    kind: Kind {
+        form: Form::Text,
+        expected: "categories with commas between them (Management, Data, NetworkActivity, Insight, Aggregated, ActivityAuditLog), or \"\" for none",
+        parse: values::categories,
+    },
+    meaning: "Which events are kept in the history, whatever the trails say.",
+};
+pub(super) const HISTORY_RETENTION: Key<Duration> = Key {
+    name: "history.retention",
+    default: "\"90d\"",
+    limits: Some(["1d", "36500d"]),
+    kind: DURATION,
+    meaning: "How long events are kept after their eventTime.",
+};
+pub(super) const HISTORY_MEMORY: Key<u64> = Key {
+    name: "history.memory",
+    default: "\"256MiB\"",
+    limits: Some(["1MiB", "1TiB"]),
+    kind: SIZE,
+    meaning: "Memory for events that are in no file of the history yet; beyond it they are found later.",
+};
 pub(super) const TRAILS_PER_REGION: Key<usize> = Key {
     name: "quotas.trails_per_region",
     default: "5",
@@ -275,7 +302,7 @@ pub(super) const LOG_LEVEL: Key<LogLevel> = Key {
 
 /// Every scalar key, in the order of the sample file.
 #[must_use]
-pub fn all() -> [About; 23] {
+pub fn all() -> [About; 26] {
     [
         DATA_DIR.about(),
         LISTEN.about(),
@@ -293,6 +320,9 @@ pub fn all() -> [About; 23] {
         DIGEST_INTERVAL.about(),
         KEY_VALIDITY.about(),
         DIGESTS_KMS_KEY.about(),
+        HISTORY_CATEGORIES.about(),
+        HISTORY_RETENTION.about(),
+        HISTORY_MEMORY.about(),
         TRAILS_PER_REGION.about(),
         CHANNELS.about(),
         TAGS.about(),

@@ -16,6 +16,7 @@
 
 mod definitions;
 mod fanout;
+mod history;
 pub mod keys;
 mod layers;
 mod mistake;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     /// Digests and the keys that sign them.
     pub digests: DigestSettings,
+    /// The history of all events.
+    pub history: ::history::Settings,
     /// How much an account may make by the API.
     pub quotas: Quotas,
     /// The log.
@@ -210,6 +213,7 @@ fn read(root: &mut Reader<'_, '_>, default_data_dir: Option<&Path>) -> Settings 
         journal: root.section("journal", journal),
         delivery: root.section("delivery", delivery),
         digests: root.section("digests", digests),
+        history: root.section("history", history::read),
         quotas: root.section("quotas", quotas),
         log: root.section("log", |log| LogSettings {
             format: log.scalar_or_default(&keys::LOG_FORMAT),

@@ -4,11 +4,14 @@
 //! | --- | --- | --- |
 //! | size | `67108864`, `"64MiB"`, `"50MB"` | bytes; KiB, MiB, GiB, TiB by 1024, kB, MB, GB, TB by 1000 |
 //! | duration | `"500ms"`, `"90s"`, `"5m"`, `"1h"`, `"30d"` | one number and one unit |
+//! | categories | `"Management, Data"` | names of `eventCategory`, with commas between them |
 //! | count | `16`, `1_000_000` | a whole number |
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use model::Category;
 
 /// Units of sizes; the larger first, for [`show_size`].
 const SIZES: [(&str, u64); 9] = [
@@ -47,6 +50,15 @@ pub(super) fn seconds(text: &str) -> Option<Duration> {
 pub(super) fn count<T: TryFrom<u64>>(text: &str) -> Option<T> {
     let (number, unit) = split(text)?;
     T::try_from(number).ok().filter(|_| unit.is_empty())
+}
+
+/// Categories, with commas between them; an empty text is none.
+pub(super) fn categories(text: &str) -> Option<Vec<Category>> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let mut categories: Vec<Category> = names.map(Category::from_name).collect::<Option<_>>()?;
+    categories.sort();
+    categories.dedup();
+    Some(categories)
 }
 
 /// An address and a port.
@@ -134,6 +146,18 @@ mod tests {
         assert_eq!(count::<usize>("1_000_000"), Some(1_000_000));
         assert_eq!(count::<u32>("4294967296"), None);
         assert_eq!(count::<u32>("16 files"), None);
+    }
+
+    #[test]
+    fn categories_are_told_apart_by_commas() {
+        let insight = Category::Insight;
+        assert_eq!(categories(""), Some(Vec::new()));
+        assert_eq!(
+            categories("Insight, Management,Insight"),
+            Some(vec![Category::Management, insight])
+        );
+        assert_eq!(categories("management"), None, "as eventCategory writes it");
+        assert_eq!(categories("Data Insight"), None);
     }
 
     #[test]

@@ -113,6 +113,8 @@ impl World {
             notifier: Default::default(),
             logs: Default::default(),
             digests: delivery::DigestsReport::default(),
+            history: Default::default(),
+            history_behind: 0,
         };
         let metrics = Arc::new(Metrics::default());
         let connections = Connections::new(connections_max, Arc::clone(&metrics));
