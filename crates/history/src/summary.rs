@@ -93,7 +93,7 @@ impl<'a> Summary<'a> {
 /// | all others | `userName`, where there is one |
 fn username<'a>(record: &Envelope<'a>, identity: &UserIdentity<'a>) -> Option<Cow<'a, str>> {
     let user_name = identity.user_name.clone();
-    match identity.kind.as_deref()? {
+    match identity.kind.as_deref().unwrap_or_default() {
         "Root" => Some("root".into()),
         "IAMUser" => user_name.or_else(|| after_last(identity.arn.clone()?, '/')),
         "AssumedRole" | "FederatedUser" => {
@@ -207,6 +207,7 @@ mod tests {
                 Some("9-1"),
             ),
             (json!({ "type": "Unknown" }), None),
+            (json!({ "userName": "amy" }), Some("amy")),
             (json!({ "accountId": "111111111111", "invokedBy": "AWS Internal" }), None),
             (json!("amy"), None),
             (Value::Null, None),

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use history::ScopeFilter;
 use model::{AccountId, Category, Region};
-use trails::Organization;
 
 use super::LookupEvents;
 use crate::authorize::ACCESS_DENIED;
@@ -67,36 +66,26 @@ fn regions(
 }
 
 fn accounts(context: &Context<'_>, input: &LookupEvents) -> Result<BTreeSet<AccountId>, Exception> {
-    let own = &context.caller.account;
-    let managed = managed(context);
+    let Context { caller, definitions, .. } = context;
+    // Who may write for an account may read what it wrote.
+    let may_see = |account: &AccountId| definitions.may_send(&caller.account, account);
     match &input.account_ids {
-        None => Ok([own.clone()].into()),
+        None => Ok([caller.account.clone()].into()),
         Some(names) if is_all(names) => {
-            let organization = managed.ok_or_else(|| denied(context, "all accounts"))?;
+            let organization = definitions.organization.as_ref();
+            let organization = organization.filter(|one| may_see(&one.management_account));
+            let organization = organization.ok_or_else(|| denied(context, "all accounts"))?;
             let members = organization.members.iter().chain([&organization.management_account]);
             Ok(members.cloned().collect())
         }
         Some(names) => {
             let accounts = listed("AccountIds", names, "an account id of 12 digits")?;
-            let is_allowed = |account: &AccountId| {
-                account == own || managed.is_some_and(|one| one.contains(account))
-            };
-            match accounts.iter().find(|account| !is_allowed(account)) {
+            match accounts.iter().find(|account| !may_see(account)) {
                 Some(other) => Err(denied(context, &format!("account {other}"))),
                 None => Ok(accounts),
             }
         }
     }
-}
-
-/// The organization that the caller speaks for.
-fn managed<'a>(context: &Context<'a>) -> Option<&'a Organization> {
-    let account = &context.caller.account;
-    let organization = context.definitions.organization.as_ref()?;
-    let is_delegate = context.definitions.delegated_administrators.contains(account);
-    let speaks = organization.management_account == *account
-        || (is_delegate && organization.contains(account));
-    speaks.then_some(organization)
 }
 
 fn denied(context: &Context<'_>, whose: &str) -> Exception {
