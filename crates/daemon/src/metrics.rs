@@ -68,6 +68,8 @@ enum Name {
     CallsWaiting,
     CallBytes,
     CallBytesMax,
+    Downloads,
+    DownloadsMax,
     Tails,
     TailsMax,
     TailMissed,
@@ -148,6 +150,8 @@ impl Name {
             Name::CallsWaiting => ("cairn_calls_waiting", "Of these, calls that wait for memory"),
             Name::CallBytes => ("cairn_call_bytes", "Memory that calls hold"),
             Name::CallBytesMax => ("cairn_call_bytes_max", "Memory that calls may hold"),
+            Name::Downloads => ("cairn_downloads", "Downloads of the history that are under way"),
+            Name::DownloadsMax => ("cairn_downloads_max", "Such downloads that may be"),
             Name::Tails => ("cairn_tails", "Readers that follow events live"),
             Name::TailsMax => ("cairn_tails_max", "Readers that may"),
             Name::TailMissed => (
@@ -389,6 +393,8 @@ fn journal(registry: &mut Registry, snapshot: &Snapshot) {
 fn incoming(registry: &mut Registry, snapshot: &Snapshot, pressure: &Pressure) {
     gauge(registry, Name::TailMissed, pressure.tails.missed);
     for (name, value) in [
+        (Name::Downloads, pressure.downloads.0),
+        (Name::DownloadsMax, pressure.downloads.1),
         (Name::Tails, pressure.tails.tails),
         (Name::TailsMax, pressure.tails.tails_max),
         (Name::TailInboxBytes, pressure.tails.inbox_bytes),

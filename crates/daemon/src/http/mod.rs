@@ -110,6 +110,8 @@ pub struct Pressure {
     pub connections: (usize, usize),
     /// Calls, and the memory that they hold.
     pub room: RoomState,
+    /// Downloads that are under way, and how many may be.
+    pub downloads: (usize, usize),
     /// Who follows events live.
     pub tails: ::tail::Report,
 }
@@ -284,7 +286,12 @@ impl Site {
             true => self.room.state(),
             false => self.room.state().and(self.unproven.state()),
         };
-        Pressure { connections: self.connections.state(), room, tails: self.tails.report() }
+        Pressure {
+            connections: self.connections.state(),
+            room,
+            downloads: self.downloads.state(),
+            tails: self.tails.report(),
+        }
     }
 }
 

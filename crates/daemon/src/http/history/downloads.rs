@@ -59,10 +59,14 @@ pub(super) struct Place {
     account: AccountId,
 }
 
+/// Whether a caller may still see what it downloads.
+pub(super) type MaySee = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// A download.
 pub(super) struct Download {
     downloads: Arc<Downloads>,
     _place: Place,
+    may_see: MaySee,
     pages: Option<Pages>,
     /// A page that is not sent yet.
     ready: Option<Bytes>,
@@ -88,6 +92,9 @@ pub(super) enum Unread {
     /// The daemon stops.
     #[error("the daemon stops; try again when it is back")]
     Stopping,
+    /// The caller's key is gone, or its policies or its organization changed.
+    #[error("the caller may not see these events any more")]
+    Denied,
     /// There is a bug.
     #[error("a page could not be made")]
     Panicked,
@@ -105,10 +112,10 @@ impl Downloads {
         Arc::new(Downloads { history, record, stopping, places: Mutex::default(), turns })
     }
 
-    /// How many are under way.
+    /// How many are under way, and how many may be.
     #[must_use]
-    pub fn count(&self) -> usize {
-        self.lock().values().sum()
+    pub fn state(&self) -> (usize, usize) {
+        (self.lock().values().sum(), DOWNLOADS_MAX)
     }
 
     /// A place for a download of an account, if there is one.
@@ -151,10 +158,11 @@ impl Drop for Place {
 }
 
 impl Download {
-    /// Nothing is looked up yet.
+    /// Nothing is looked up yet. Before each page it is asked whether the caller may still see it.
     pub(super) fn new(
         downloads: Arc<Downloads>,
         place: Place,
+        may_see: MaySee,
         query: Query,
         asked: &Asked,
     ) -> Download {
@@ -165,7 +173,7 @@ impl Download {
             writer: Writer::new(asked.format),
             is_begun: false,
         };
-        Download { downloads, _place: place, pages: Some(pages), ready: None }
+        Download { downloads, _place: place, may_see, pages: Some(pages), ready: None }
     }
 
     /// Has the next page ready, if there is one.
@@ -175,6 +183,9 @@ impl Download {
         {
             if *self.downloads.stopping.borrow() {
                 return Err(Unread::Stopping);
+            }
+            if !(self.may_see)() {
+                return Err(Unread::Denied);
             }
             let turn = self.downloads.turns.acquire().await.expect("it is never closed");
             let history = Arc::clone(&self.downloads.history);

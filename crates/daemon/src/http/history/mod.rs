@@ -5,19 +5,20 @@
 //! | --- | --- |
 //! | `format` | `ndjson` (default), `json`, `csv`: see [`crate::export`] |
 //! | `EventId`, `EventName`, … | events with this value of the attribute; several must all hold |
-//! | `from`, `to` | not older, not newer than this moment (RFC 3339) |
-//! | `accounts` | these, with commas between, or `all` of the organization; else the caller's |
-//! | `regions` | these, or `all`; else the one that the signature is scoped to |
-//! | `categories` | `Management` (default), `Data`, …, or `all` that are kept |
+//! | `startTime`, `endTime` | not older, not newer than this moment (RFC 3339) |
+//! | `accountIds` | these, with commas between, or `ALL` of the organization; else the caller's |
+//! | `regions` | these, or `ALL`; else the one that the signature is scoped to |
+//! | `eventCategories` | `Management` (default), `Data`, …, or `ALL` that are kept |
 //! | `limit` | so many, the newest |
 //!
 //! The caller needs `cloudtrail:LookupEvents`, scoped to the service `cloudtrail`; a presigned URL will
 //! do. Events of other accounts are for the management account of their organization and its delegated
 //! administrators. A download is recorded as a LookupEvents of its caller before its first event is
-//! sent, and is not begun when that can't be done: nobody reads the history unseen.
+//! sent, and is not begun when that can't be done: nobody reads the history unseen. Whether the caller may
+//! still see the events is looked at again before each page.
 //!
 //! The answer comes in chunks (`Transfer-Encoding: chunked`). One that was cut short, because the
-//! history can't be read or the daemon stops, ends without the last chunk, which clients report as an
+//! history can't be read, the daemon stops or the caller's key is gone, ends without the last chunk, which clients report as an
 //! error: what ends as it should is whole. That is why HTTP/1.0, which has no chunks, is refused.
 //! Whatever arrives meanwhile, each event that was there is sent once.
 
@@ -35,6 +36,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use history::ScopeFilter;
 use serde_json::json;
 
 use self::downloads::{Download, Unread};
@@ -129,31 +131,65 @@ async fn begin(
     head: &Parts,
     asked: &Asked,
 ) -> Result<Download, Exception> {
-    let user_agent = text(head, header::USER_AGENT.as_str());
-    let context = authorize::context(caller, site.parts.now().wall, &source_ip(head), user_agent);
-    authorize::check(&accounts::Call {
-        principal: &caller.principal,
-        action: ACTION,
-        resource: "*",
-        resource_account: &caller.account,
-        resource_policy: None,
-        context: &context,
-    })?;
-    let scopes = asked.scopes(caller, &site.definitions.borrow())?;
-    let download = site
-        .downloads
-        .enter(&caller.account)
-        .map(|place| Download::new(Arc::clone(&site.downloads), place, asked.query(scopes), asked));
-    let Some(mut download) = download else {
+    let sight = Sight {
+        source_ip: source_ip(head),
+        user_agent: text(head, header::USER_AGENT.as_str()).map(str::to_owned),
+        asked: asked.clone(),
+    };
+    let scopes = sight.scopes(site, caller)?;
+    let Some(place) = site.downloads.enter(&caller.account) else {
         site.metrics.refused_call("downloads");
         let message = "too many downloads are under way; try again in a moment";
         return Err(Exception { status: 503, ..Exception::throttled(message) });
     };
+    let query = asked.query(scopes.clone());
+    let (downloads, still) = (Arc::clone(&site.downloads), Arc::clone(site));
+    let caller = caller.clone();
+    let may_see = Box::new(move || sight.is_still_had(&still, &caller, &scopes));
+    let mut download = Download::new(downloads, place, may_see, query, asked);
     download.look().await.map_err(|unread| match unread {
         Unread::Stopping => Exception::unavailable(unread.to_string()),
-        Unread::History(_) | Unread::Panicked => Exception::internal(),
+        Unread::Denied => Exception::new("AccessDeniedException", unread.to_string()),
+        Unread::History(_) | Unread::Panicked => {
+            tracing::error!(error = %unread, "a download of the history can't be begun");
+            Exception::internal()
+        }
     })?;
     Ok(download)
+}
+
+/// What decides on what a caller may see.
+struct Sight {
+    source_ip: String,
+    user_agent: Option<String>,
+    asked: Asked,
+}
+
+impl Sight {
+    /// Whose events it may see of those that it asks for.
+    fn scopes(&self, site: &Site, caller: &Caller) -> Result<ScopeFilter, Exception> {
+        let (now, user_agent) = (site.parts.now().wall, self.user_agent.as_deref());
+        let context = authorize::context(caller, now, &self.source_ip, user_agent);
+        authorize::check(&accounts::Call {
+            principal: &caller.principal,
+            action: ACTION,
+            resource: "*",
+            resource_account: &caller.account,
+            resource_policy: None,
+            context: &context,
+        })?;
+        self.asked.scopes(caller, &site.definitions.borrow())
+    }
+
+    /// Whether it may still see all of these, with the key and the policies that it has by now.
+    fn is_still_had(&self, site: &Site, caller: &Caller, scopes: &ScopeFilter) -> bool {
+        let again = site.auth.again(caller, site.parts.now().wall);
+        let now = again.and_then(|caller| self.scopes(site, &caller).ok());
+        now.is_some_and(|now| match (&scopes.accounts, &now.accounts) {
+            (Some(then), Some(now)) => then.is_subset(now),
+            (_, now) => now.is_none(),
+        })
+    }
 }
 
 fn respond(exception: &Exception) -> Response {
