@@ -68,6 +68,12 @@ pub enum HistoryError {
     /// An index can't be read.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// Nobody knows yet all that is in the history: an import might double it.
+    #[error("batches of the journal wait to be kept in the history; import the rest in a moment")]
+    Behind,
+    /// Imports come faster than their files are merged.
+    #[error("too many files wait to be merged; import the rest in a moment")]
+    Crowded,
     /// A table does not say what was written: its file is of no use.
     #[error("the history file {path} is damaged: {what}")]
     Damaged {
@@ -171,6 +177,11 @@ pub struct History {
     absent: Mutex<Absent>,
     /// Files that a lookup found damaged.
     suspects: Mutex<BTreeMap<String, String>>,
+    /// Batches of the journal whose rows are neither in memory nor in a file: no import can tell what is
+    /// in them.
+    awaited: Mutex<BTreeSet<BatchId>>,
+    /// Held by the import that is under way; the first of all locks.
+    pub(crate) importing: Mutex<()>,
     counters: Counters,
 }
 
@@ -191,6 +202,8 @@ impl History {
         let today = book.manifest().today;
         let (done, gone) =
             book.manifest().stored.iter().partition(|batch| unretired.contains(batch));
+        let stored = &book.manifest().stored;
+        let awaited = unretired.iter().filter(|batch| !stored.contains(batch)).copied().collect();
         let mut runs = Runs::default();
         let retention = Arc::new(retention(&settings, today));
         drop(runs.change(|runs| runs.retention = retention));
@@ -208,6 +221,8 @@ impl History {
             retired: Mutex::new(gone),
             absent: Mutex::default(),
             suspects: Mutex::default(),
+            awaited: Mutex::new(awaited),
+            importing: Mutex::default(),
             counters: Counters::default(),
             book: Mutex::new(book),
         };
@@ -222,7 +237,7 @@ impl History {
         *self.settings.write().expect("a panic ends the process") = Arc::new(settings);
     }
 
-    fn settings(&self) -> Arc<Settings> {
+    pub(crate) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.read().expect("a panic ends the process"))
     }
 
@@ -273,19 +288,24 @@ impl History {
             while runs.recent.len() > 1 && runs.recent_bytes() > memory_bytes {
                 let (batch, run) = runs.recent.pop_first().expect("there are two");
                 let (rows, bytes) = (run.len(), run.bytes());
+                lock(&self.awaited).insert(batch);
                 self.counters.dropped.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%batch, rows, bytes, "a batch is not found until it is in a file");
             }
         });
     }
 
+    /// Keeps in mind which file was found damaged.
+    pub(crate) fn suspect(&self, error: &HistoryError) {
+        if let HistoryError::Damaged { path, what } = error {
+            lock(&self.suspects).insert(path.clone(), what.clone());
+        }
+    }
+
     /// One page.
     pub fn lookup(&self, query: &Query) -> Result<Page, HistoryError> {
         let page = lookup::run(&self.view(), query);
-        if let Err(HistoryError::Damaged { path, what }) = &page {
-            lock(&self.suspects).insert(path.clone(), what.clone());
-        }
-        page
+        page.inspect_err(|error| self.suspect(error))
     }
 
     /// A sealed batch of so many events becomes a file: durable when this returns, and only then the
@@ -316,6 +336,7 @@ impl History {
             runs.files.extend(file);
             runs.recent.remove(&batch);
         });
+        lock(&self.awaited).remove(&batch);
         Ok(())
     }
 
@@ -325,9 +346,18 @@ impl History {
         lock(&self.done).contains(&batch)
     }
 
+    /// All rows of the history, in one view; `None` while some are in none.
+    pub(crate) fn whole_view(&self) -> Option<Arc<View>> {
+        let dropped = || self.counters.dropped.load(Ordering::Relaxed);
+        let before = dropped();
+        let is_whole = lock(&self.awaited).is_empty();
+        let view = self.view();
+        (is_whole && dropped() == before).then_some(view)
+    }
+
     /// Rows from elsewhere become a file: durable when this returns, and found from then on. `rows` is
     /// given the number of their batch, which no other has.
-    pub fn import(
+    pub(crate) fn add_import(
         &self,
         rows: impl FnOnce(BatchId) -> Vec<Row>,
     ) -> Result<Option<FileInfo>, HistoryError> {
@@ -390,6 +420,7 @@ impl History {
     pub fn retired(&self, batch: BatchId) {
         self.show(|runs| drop(runs.recent.remove(&batch)));
         lock(&self.done).remove(&batch);
+        lock(&self.awaited).remove(&batch);
         lock(&self.retired).insert(batch);
     }
 

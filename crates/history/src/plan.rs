@@ -67,6 +67,25 @@ impl Day {
     }
 }
 
+/// How many files wait for a merge with their like.
+#[must_use]
+pub fn waiting(files: &[FileInfo], limits: &Limits) -> usize {
+    let full = tiers(files, limits).into_values().map(|files| files.len());
+    full.filter(|files| *files >= limits.fan_in_min as usize).sum()
+}
+
+type Tiers<'a> = BTreeMap<(u32, Option<Day>), Vec<&'a FileInfo>>;
+
+/// The files that merges take, those together that are alike.
+fn tiers<'a>(files: &'a [FileInfo], limits: &Limits) -> Tiers<'a> {
+    let mut tiers = Tiers::new();
+    // Those that are half full would only be split again.
+    for file in files.iter().filter(|file| file.rows < limits.rows_max / 2) {
+        tiers.entry((tier(file.rows, limits), own_day(file, limits))).or_default().push(file);
+    }
+    tiers
+}
+
 /// The files to merge next, if there are any. `today` closes the days before it.
 #[must_use]
 pub fn next_merge(
@@ -74,15 +93,11 @@ pub fn next_merge(
     limits: &Limits,
     today: Option<Timestamp>,
 ) -> Option<Vec<FileId>> {
-    // Those that are half full would only be split again.
-    let open = files.iter().filter(|file| file.rows < limits.rows_max / 2);
-    let mut tiers: BTreeMap<(u32, Option<Day>), Vec<&FileInfo>> = BTreeMap::new();
+    let tiers = tiers(files, limits);
     let mut days: BTreeMap<Day, Vec<&FileInfo>> = BTreeMap::new();
-    for file in open {
-        let day = own_day(file, limits);
-        tiers.entry((tier(file.rows, limits), day)).or_default().push(file);
+    for ((_, day), files) in &tiers {
         if let Some(day) = day {
-            days.entry(day).or_default().push(file);
+            days.entry(*day).or_default().extend(files);
         }
     }
     let full = tiers.into_values().find(|files| files.len() >= limits.fan_in_min as usize);

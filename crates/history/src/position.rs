@@ -18,6 +18,8 @@ pub struct Sequence {
 impl Sequence {
     /// No batch of a journal has this number or a higher one (2^62 ms are 146 million years).
     pub const FIRST_IMPORT: BatchId = BatchId(1 << 62);
+    /// No row has this one, and none a later one.
+    pub const LAST: Sequence = Sequence { batch: BatchId(u64::MAX), index: u32::MAX };
 }
 
 /// A row's place in the order of all rows, which goes from the oldest to the newest; pages go the
