@@ -144,12 +144,18 @@ impl DigestFolder {
     pub fn log_file(&self, folder: Folder, key: &str) -> Option<LogName> {
         let rest = key.strip_prefix(&self.logs(folder))?;
         let (date, name) = rest.rsplit_once('/')?;
+        let named = self.log_file_name(folder, name)?;
+        (named.stamp.to_date_folders() == date).then_some(named)
+    }
+
+    /// The log file that a name names, whatever folder it is in.
+    #[must_use]
+    pub fn log_file_name(&self, folder: Folder, name: &str) -> Option<LogName> {
         let DigestFolder { account, region, .. } = self;
         let name = name.strip_prefix(&format!("{account}_{}_{region}_", folder.name()))?;
         let (stamp, unique) = name.strip_suffix(".json.gz")?.split_once('_')?;
         let stamp = read_stamp(stamp)?;
-        let is_named = !unique.is_empty() && stamp.to_date_folders() == date;
-        is_named.then_some(LogName { stamp })
+        (!unique.is_empty()).then_some(LogName { stamp })
     }
 }
 

@@ -290,7 +290,7 @@ fn folders_without(
     empty.chain(foreign).collect()
 }
 
-fn grace(interval: Duration) -> Duration {
+pub(crate) fn grace(interval: Duration) -> Duration {
     interval.max(GRACE_MIN)
 }
 
@@ -300,7 +300,7 @@ fn earlier(at: Timestamp, by: Duration) -> Timestamp {
 }
 
 /// Whether the next digest should have been there for long.
-fn is_overdue(scope: &Scope, end: Timestamp, interval: Duration) -> bool {
+pub(crate) fn is_overdue(scope: &Scope, end: Timestamp, interval: Duration) -> bool {
     scope.to > end && scope.now > end.plus(interval * 2).plus(grace(interval))
 }
 
