@@ -19,23 +19,23 @@ use crate::exception::Exception;
 use crate::wire::{self, Request, with_small_letter};
 
 /// What a call was, and what became of it.
-pub(crate) struct Told<'a> {
+pub struct Told<'a> {
     /// Who called.
-    pub(crate) caller: &'a Caller,
+    pub caller: &'a Caller,
     /// The call, as it came.
-    pub(crate) request: &'a Request,
+    pub request: &'a Request,
     /// The operation's name.
-    pub(crate) operation: &'a str,
+    pub operation: &'a str,
     /// The members of the call; `None` of one whose caller may not see what they name.
-    pub(crate) parameters: Option<&'a Value>,
+    pub parameters: Option<&'a Value>,
     /// Those that are times: they are told as texts.
-    pub(crate) times: &'static [&'static str],
+    pub times: &'static [&'static str],
     /// What was answered.
-    pub(crate) result: &'a Result<Value, Exception>,
+    pub result: &'a Result<Value, Exception>,
     /// The record's `eventID`.
-    pub(crate) event_id: Uuid,
+    pub event_id: Uuid,
     /// When it was answered.
-    pub(crate) now: Timestamp,
+    pub now: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -91,7 +91,11 @@ impl Serialize for Identity {
 
 impl Told<'_> {
     /// The record's bytes.
-    pub(crate) fn record(&self) -> Bytes {
+    ///
+    /// # Panics
+    /// Never: texts always serialize.
+    #[must_use]
+    pub fn record(&self) -> Bytes {
         let exception = self.result.as_ref().err();
         let read_only = is_read_only(self.operation);
         let elements = self.result.as_ref().ok().filter(|_| !read_only);

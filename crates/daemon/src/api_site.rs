@@ -68,9 +68,7 @@ impl Site for ApiSite {
     }
 
     fn draw(&self) -> Uuid {
-        let drawn = [(self.parts.entropy)(), (self.parts.entropy)()].map(u64::to_le_bytes);
-        let bytes = drawn.concat().try_into().expect("twice 8 bytes are 16");
-        uuid::Builder::from_random_bytes(bytes).into_uuid()
+        self.parts.draw()
     }
 
     async fn check(&self, check: &Check) -> Result<Option<String>, Problem> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use disk::Disk;
 use producer::Now;
+use uuid::Uuid;
 
 /// What the stages stand on. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +23,14 @@ impl Parts {
     #[must_use]
     pub fn now(&self) -> Now {
         (self.clock)()
+    }
+
+    /// A number that no other event has.
+    #[must_use]
+    pub fn draw(&self) -> Uuid {
+        let drawn = [(self.entropy)(), (self.entropy)()].map(u64::to_le_bytes);
+        let bytes = drawn.concat().try_into().expect("twice 8 bytes are 16");
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
     /// A number from 0 to 1, for pauses that should differ.

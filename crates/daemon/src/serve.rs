@@ -217,6 +217,8 @@ where
             room: Room::new(ROOM_BYTES),
             unproven: Room::new(UNPROVEN_BYTES),
             drains: Semaphore::new(http::DRAINS_MAX),
+            history: Arc::clone(&history),
+            imports: Arc::new(Semaphore::new(http::import::IMPORTS_MAX)),
             connections: Connections::new(connections::connections_max(), Arc::clone(&metrics)),
             api: cloudtrail(Arc::clone(&api)),
             downloads: Downloads::new(

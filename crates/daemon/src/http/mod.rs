@@ -7,6 +7,7 @@
 //! | `POST /v1/events` | CloudTrail records in bulk ([`bulk`]) |
 //! | `GET /v1/history` | events of the history, as JSON or CSV ([`history`]) |
 //! | `GET /v1/tail` | events live, as they are recorded ([`tail`]) |
+//! | `POST /v1/history/import` | log files of other places into the history ([`import`]) |
 //! | `GET /healthz` | 200 while the process runs |
 //! | `GET /readyz` | 200 while events are recorded and delivered; 503 with the reasons otherwise |
 //! | `GET /metrics` | Prometheus |
@@ -19,6 +20,7 @@ pub mod connections;
 pub mod guard;
 mod guests;
 pub mod history;
+pub mod import;
 mod input;
 pub mod ops;
 pub mod patience;
@@ -35,6 +37,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::history::History;
 use api::{Answer, Caller};
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -93,6 +96,10 @@ pub struct Site {
     pub unproven: Arc<Room>,
     /// Bodies of refused calls that may still be read: [`DRAINS_MAX`].
     pub drains: Semaphore,
+    /// The history of all events.
+    pub history: Arc<History>,
+    /// Bodies that may be imported at a time: [`import::IMPORTS_MAX`].
+    pub imports: Arc<Semaphore>,
     /// The connections.
     pub connections: Arc<Connections>,
     /// Downloads of the history.
@@ -124,6 +131,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/v1/events", post(bulk::handle))
         .route(history::PATH, get(history::handle))
         .route("/v1/tail", get(tail::handle))
+        .route("/v1/history/import", post(import::handle))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics));
@@ -174,7 +182,7 @@ async fn stamp(mut request: Request, next: Next, hex: String) -> Response {
 
 async fn not_found(request: Request) -> Response {
     let message = format!(
-        "{} {} is no route of this version; see POST /, POST /PutAuditEvents, POST /v1/events, GET /v1/history, GET /v1/tail, GET /healthz, GET /readyz, GET /metrics",
+        "{} {} is no route of this version; see POST /, POST /PutAuditEvents, POST /v1/events, GET /v1/history, POST /v1/history/import, GET /v1/tail, GET /healthz, GET /readyz, GET /metrics",
         request.method(),
         request.uri().path(),
     );

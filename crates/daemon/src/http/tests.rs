@@ -141,6 +141,8 @@ impl World {
             room,
             unproven,
             drains,
+            history: Arc::clone(&history),
+            imports: Arc::new(Semaphore::new(super::import::IMPORTS_MAX)),
             connections,
             downloads,
             tails: Tails::new(hub, Arc::clone(&history)),
