@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Builder as S3Builder;
@@ -24,17 +25,28 @@ const KMS_MAX: Duration = Duration::from_secs(10);
 
 /// The settings that all clients share.
 pub async fn load() -> SdkConfig {
+    load_profile(None).await
+}
+
+/// The same, by a profile of the shared configuration, or by what the environment says.
+pub async fn load_profile(profile: Option<&str>) -> SdkConfig {
     let chain = aws_config::meta::region::RegionProviderChain::default_provider();
     let region = chain.or_else(Region::from_static(DEFAULT_REGION));
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_MAX)
         .operation_timeout(OPERATION_MAX)
         .build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .region(region)
-        .timeout_config(timeouts)
-        .load()
-        .await
+    let loader =
+        aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts);
+    match profile {
+        None => loader.load().await,
+        Some(profile) => {
+            // Before what the environment says, which may be for somebody else.
+            let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile);
+            let loader = loader.profile_name(profile).credentials_provider(credentials.build());
+            loader.load().await
+        }
+    }
 }
 
 /// Whether S3 is an endpoint of its own, which has no name for each bucket.

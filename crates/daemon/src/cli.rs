@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
 use crate::{
-    account, consume, doctor, lookup, prove, put, salvage, serve_command, tail_command,
+    account, consume, doctor, import, lookup, prove, put, salvage, serve_command, tail_command,
     trail_explain, validate,
 };
 
@@ -66,6 +66,9 @@ enum Command {
     /// Prove that a record is in the log, by a file that anybody can check
     #[command(after_help = prove::AFTER_HELP)]
     Prove(prove::Prove),
+    /// Bring the log files of a bucket into the history
+    #[command(after_help = import::AFTER_HELP)]
+    Import(import::Import),
     /// Look at trails
     #[command(subcommand)]
     Trail(Trail),
@@ -141,6 +144,7 @@ impl Cli {
             Command::Account(account) => account.run(),
             Command::Validate(validate) => validate.run().await,
             Command::Prove(prove) => prove.run().await,
+            Command::Import(import) => import.run().await,
             Command::Trail(Trail::Explain(explain)) => explain.run(),
         }
     }

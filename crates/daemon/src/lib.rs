@@ -16,6 +16,7 @@ pub mod export;
 pub mod health;
 pub mod http;
 pub mod http_client;
+pub mod import;
 mod interrupt;
 pub mod ledger;
 pub mod logging;

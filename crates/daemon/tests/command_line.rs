@@ -13,7 +13,7 @@ fn cairn(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn each_command_explains_itself_with_an_example() {
-    for command in ["serve", "put", "consume", "doctor", "prove"] {
+    for command in ["serve", "put", "consume", "doctor", "prove", "import"] {
         let (code, help, _) = cairn(&[command, "--help"]);
         assert_eq!(code, Some(0), "{command}");
         assert!(help.contains("Usage: cairn") && help.contains("Examples:"), "{help}");
@@ -36,6 +36,13 @@ fn what_cannot_be_understood_is_said_and_ends_with_2() {
         (&["prove", "id", "--log-file", "bucket/key"][..], "s3://BUCKET/KEY"),
         (&["prove", "id", "--start-time", "yesterday"][..], "2026-03-09T14:00:00Z"),
         (&["prove", "../id", "--s3-bucket", "logs"][..], "-o"),
+        (&["import"][..], "s3://BUCKET[/PREFIX] | DIR"),
+        (&["import", "x", "--since", "yesterday"][..], "2026-03-09T14:00:00Z"),
+        (&["import", "x", "--since", "2026-03-09", "--until", "2026-03-08"][..], "--since"),
+        (&["import", "no/such", "--dry-run"][..], "no/such: there is no such directory"),
+        (&["import", "s3://B", "--dry-run"][..], "a bucket name of 3 to 63"),
+        (&["import", "s3://logs/a/AWSLogs/1", "--dry-run"][..], "before AWSLogs/"),
+        (&["import", "src", "--dry-run"][..], "nothing below AWSLogs/"),
         (&["consume", "--queue", "q", "--wait", "0"][..], "1..=20"),
     ] {
         let (code, _, errors) = cairn(arguments);
