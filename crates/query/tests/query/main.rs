@@ -1,0 +1,1 @@
+//! SQL, as a user meets it.
