@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::{Column, DataFusionError, SchemaError};
 
 use crate::columns;
 
@@ -71,7 +71,7 @@ fn schema_problem(problem: &SchemaError) -> String {
             let name = field.name();
             let known = columns::all();
             let names = known.iter().map(|(path, _)| path.as_str());
-            let others = valid_fields.iter().map(|field| field.name().as_str());
+            let others = valid_fields.iter().map(Column::name);
             let others = others.filter(|other| columns::spelled(other).is_none());
             let meant = nearest(name, names.chain(others));
             let mut said = format!("there is no column {name}");

@@ -124,7 +124,7 @@ impl ObjectStore for Held {
             }
         };
         let payload = GetResultPayload::Stream(stream::once(async { Ok(bytes) }).boxed());
-        Ok(GetResult { payload, meta, range, attributes: Default::default(), extensions: Default::default() })
+        Ok(GetResult { payload, meta, range, attributes: Default::default() })
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -140,7 +140,7 @@ impl ObjectStore for Held {
 
     async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
         let objects = (0..self.0.len()).map(|place| self.meta(place)).collect();
-        Ok(ListResult { common_prefixes: Vec::new(), objects, extensions: Default::default() })
+        Ok(ListResult { common_prefixes: Vec::new(), objects })
     }
 
     async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {

@@ -89,7 +89,7 @@ impl ScalarUDFImpl for ElementAt {
                 let place = match wanted.value(row) {
                     // From 1; from the end if negative, as in Trino.
                     n @ 1.. if is_there => Some(from + n - 1),
-                    n @ ..0 if is_there => Some(to + n),
+                    n if n < 0 && is_there => Some(to + n),
                     _ => None,
                 };
                 let place = place.filter(|place| (from..to).contains(place));
