@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["model", "disk", "sigv4"],
     &["trails", "outbox", "accounts", "keyring"],
     &["producer", "delivery", "notifier", "history", "tail", "integrity"],
-    &["consumer", "api"],
+    &["consumer", "api", "query"],
     &["daemon"],
 ];
 

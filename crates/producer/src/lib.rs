@@ -10,6 +10,7 @@
 pub mod frame;
 pub mod intake;
 pub mod journal;
+pub mod peek;
 pub mod recorded;
 pub mod render;
 pub mod route;

@@ -126,7 +126,7 @@ impl Header {
     }
 
     /// Reads a header and where the frames begin; the reason when it is none.
-    fn parse(segment: &[u8]) -> Result<(Header, usize), (usize, String)> {
+    pub(crate) fn parse(segment: &[u8]) -> Result<(Header, usize), (usize, String)> {
         let number = |at: usize| {
             let bytes = segment[at..at + 8].try_into().expect("8 bytes within the header");
             u64::from_le_bytes(bytes)

@@ -24,6 +24,7 @@ use crate::columns;
 use crate::error::QueryError;
 use crate::functions::{self, Access, element_at};
 use crate::held::Held;
+use crate::members::Members;
 use crate::statement::{self, Asked, Names};
 use crate::table::{self, EVENTS};
 
@@ -81,7 +82,8 @@ impl Engine {
             .map_err(wrong)?;
         let mut state = SessionStateBuilder::new_with_default_features()
             .with_config(config)
-            .with_runtime_env(runtime);
+            .with_runtime_env(runtime)
+            .with_analyzer_rule(Arc::new(Members));
         let access: Arc<dyn datafusion::logical_expr::planner::ExprPlanner> =
             Arc::new(Access(element_at()));
         state.expr_planners().get_or_insert_default().insert(0, access);

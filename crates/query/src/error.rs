@@ -6,6 +6,7 @@ use std::time::Duration;
 use datafusion::common::{Column, DataFusionError, SchemaError};
 
 use crate::columns;
+use crate::table::EVENTS;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,20 @@ fn plain(said: &str) -> String {
         "\ncaused by\n",
     ] {
         said = said.strip_prefix(prefix).unwrap_or(said);
+    }
+    if let Some((_, why)) = said.split_once("coercion failed with: Error during planning: ") {
+        said = why.split(" No function matches").next().unwrap_or(why).trim_end_matches('.');
+    }
+    if let Some((_, name)) = said.split_once("table 'datafusion.public.") {
+        let name = name.trim_end_matches("' not found");
+        return format!("there is no table {name}; the events are in the table {EVENTS}");
+    }
+    if let Some((_, column)) = said.split_once("must be in GROUP BY or an aggregate function") {
+        let column = column.split('"').nth(1).unwrap_or("a column").trim_start_matches("events.");
+        let column = columns::spelled(column).unwrap_or(column);
+        return format!(
+            "{column} must be in GROUP BY, or within an aggregate function: max({column})"
+        );
     }
     said.trim().to_owned()
 }

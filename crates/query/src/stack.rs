@@ -1,14 +1,14 @@
 //! A runtime with room on its stacks.
 //!
 //! The engine goes through a query as deep as it is nested, and a chain of a thousand ORs is nested a
-//! thousand times. A query is bounded in length, and so its depth; these stacks hold the deepest.
-//! Memory that is not used is not taken.
+//! thousand times. The depth of a query is bounded, and these
+//! stacks hold the deepest. Memory that is not used is not taken.
 
 use std::future::Future;
 use std::io;
 
-/// For a query of the greatest length, without optimisation.
-const STACK_BYTES: usize = 512 << 20;
+/// For a query as deep as it may be, without optimisation.
+const STACK_BYTES: usize = 128 << 20;
 
 /// Runs a future, and all that it begins, where queries may be nested.
 pub fn run<F: Future>(threads: usize, work: impl FnOnce() -> F + Send) -> io::Result<F::Output>

@@ -8,22 +8,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::Schema;
-use datafusion::common::{DataFusionError, Result, plan_datafusion_err, plan_err};
+use datafusion::common::{DataFusionError, plan_datafusion_err, plan_err};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement as Sql, Value, VisitMut,
+    ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement as Sql, Subscript, Value, VisitMut,
     VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
-use crate::columns::{self, RESOURCE_FIELDS};
+use crate::columns::{self, COLUMNS, Kind, RESOURCE_FIELDS};
 use crate::table::EVENTS;
 
 /// A query is no longer than this. CloudTrail Lake takes 10,000 characters.
-const SQL_BYTES_MAX: usize = 16 << 10;
-/// How deep expressions may be nested.
-const DEPTH_MAX: usize = 200;
+const SQL_BYTES_MAX: usize = 10_000;
+/// How deep brackets and queries may be nested.
+const BRACKETS_MAX: usize = 100;
+/// How deep expressions may be nested, as a chain of ORs is: planning takes the square of it.
+const DEPTH_MAX: usize = 400;
 
 /// What was asked for.
 pub(crate) enum Asked {
@@ -40,7 +42,7 @@ pub(crate) enum Asked {
 pub(crate) struct Names(Option<Vec<(String, String)>>);
 
 /// Reads a query.
-pub(crate) fn read(sql: &str) -> Result<Asked> {
+pub(crate) fn read(sql: &str) -> Result<Asked, DataFusionError> {
     if sql.len() > SQL_BYTES_MAX {
         return plan_err!("the query is longer than {SQL_BYTES_MAX} bytes");
     }
@@ -58,7 +60,7 @@ pub(crate) fn read(sql: &str) -> Result<Asked> {
         _ => {}
     }
     let dialect = GenericDialect {};
-    let parser = DFParserBuilder::new(sql.as_str()).with_dialect(&dialect).with_recursion_limit(DEPTH_MAX);
+    let parser = DFParserBuilder::new(sql.as_str()).with_dialect(&dialect).with_recursion_limit(BRACKETS_MAX);
     let mut statements = parser.build()?.parse_statements()?;
     let Some(mut statement) = statements.pop_front() else {
         return plan_err!("there is no query; write SELECT … FROM {EVENTS}");
@@ -67,29 +69,40 @@ pub(crate) fn read(sql: &str) -> Result<Asked> {
         return plan_err!("there is more than one statement; write one SELECT");
     }
     let names = match adapt(&mut statement) {
-        Some(query) => names_of(query),
-        None => {
+        Ok(query) => names_of(query),
+        Err(Refused::Writes) => {
             return plan_err!("only SELECT is possible here: nothing is changed or written by SQL");
+        }
+        Err(Refused::Deep) => {
+            return plan_err!(
+                "more than {DEPTH_MAX} conditions or operators in a chain; for a list of values write IN ('a', 'b', …)"
+            );
         }
     };
     Ok(Asked::Rows(Box::new(statement), names))
 }
 
-/// Makes the query inside a statement one for the engine; `None` when there is none.
-fn adapt(statement: &mut Statement) -> Option<&Query> {
+/// Why a statement is not taken.
+enum Refused {
+    Writes,
+    Deep,
+}
+
+/// Makes the query inside a statement one for the engine.
+fn adapt(statement: &mut Statement) -> Result<&Query, Refused> {
     match statement {
         Statement::Statement(sql) => match sql.as_mut() {
             Sql::Query(query) => {
-                let mut adapter = Adapter { names: known_names() };
+                let mut adapter = Adapter { names: known_names(), maps: maps(), depth: 0 };
                 match query.visit(&mut adapter) {
-                    ControlFlow::Continue(()) => Some(query),
-                    ControlFlow::Break(()) => None,
+                    ControlFlow::Continue(()) => Ok(query),
+                    ControlFlow::Break(refused) => Err(refused),
                 }
             }
-            _ => None,
+            _ => Err(Refused::Writes),
         },
         Statement::Explain(explain) => adapt(&mut explain.statement),
-        _ => None,
+        _ => Err(Refused::Writes),
     }
 }
 
@@ -99,8 +112,16 @@ fn known_names() -> BTreeSet<String> {
     columns.chain(RESOURCE_FIELDS).map(str::to_ascii_lowercase).collect()
 }
 
+/// Names of columns that are maps, in lower case.
+fn maps() -> BTreeSet<String> {
+    let maps = COLUMNS.iter().filter(|column| column.kind == Kind::Map);
+    maps.map(|column| column.name.to_ascii_lowercase()).collect()
+}
+
 struct Adapter {
     names: BTreeSet<String>,
+    maps: BTreeSet<String>,
+    depth: usize,
 }
 
 impl Adapter {
@@ -111,19 +132,36 @@ impl Adapter {
             ident.value = lower;
         }
     }
+
+    /// `requestParameters.bucketName` is `requestParameters['bucketName']`: names of members have a
+    /// case.
+    fn member(&self, idents: &[Ident]) -> Option<Expr> {
+        let (key, map) = idents.split_last()?;
+        let column = map.last()?.value.to_ascii_lowercase();
+        if map.len() > 2 || !self.maps.contains(&column) {
+            return None;
+        }
+        let root = match map {
+            [one] => Expr::Identifier(one.clone()),
+            _ => Expr::CompoundIdentifier(map.to_vec()),
+        };
+        let index = Expr::value(Value::SingleQuotedString(key.value.clone()));
+        let access_chain = vec![AccessExpr::Subscript(Subscript::Index { index })];
+        Some(Expr::CompoundFieldAccess { root: Box::new(root), access_chain })
+    }
 }
 
 impl VisitorMut for Adapter {
-    type Break = ();
+    type Break = Refused;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Refused> {
         // A SELECT with nothing but SELECTs inside: what else a body can be writes.
-        if writes(&query.body) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if writes(&query.body) { ControlFlow::Break(Refused::Writes) } else { ControlFlow::Continue(()) }
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Refused> {
         if select.into.is_some() {
-            return ControlFlow::Break(());
+            return ControlFlow::Break(Refused::Writes);
         }
         for item in &mut select.projection {
             if let SelectItem::ExprWithAlias { alias, .. } = item {
@@ -133,7 +171,7 @@ impl VisitorMut for Adapter {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<Refused> {
         if let Some(ObjectNamePart::Identifier(name)) = relation.0.last_mut() {
             let is_store = name.value.rsplit('/').next().is_some_and(is_uuid);
             if is_store || name.value.eq_ignore_ascii_case(EVENTS) {
@@ -143,12 +181,27 @@ impl VisitorMut for Adapter {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn post_visit_expr(&mut self, _: &mut Expr) -> ControlFlow<Refused> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Refused> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return ControlFlow::Break(Refused::Deep);
+        }
         match expr {
             Expr::Identifier(ident) => self.fold(ident),
-            Expr::CompoundIdentifier(idents) => idents.iter_mut().for_each(|one| self.fold(one)),
-            Expr::CompoundFieldAccess { access_chain, .. } => {
-                let mut is_behind_subscript = false;
+            Expr::CompoundIdentifier(idents) => {
+                idents.iter_mut().for_each(|one| self.fold(one));
+                if let Some(member) = self.member(idents) {
+                    *expr = member;
+                }
+            }
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                let mut is_behind_subscript =
+                    !matches!(**root, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
                 for access in access_chain {
                     match access {
                         AccessExpr::Subscript(_) => is_behind_subscript = true,

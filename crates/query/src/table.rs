@@ -74,11 +74,11 @@ fn nothing(context: &SessionContext) -> Result<DataFrame> {
 fn of_column(column: &Column, files: &Fields) -> Expr {
     let name = column.name.to_ascii_lowercase();
     if let Kind::Record = column.kind {
-        return ident(RECORD).alias(name);
+        return ident(RECORD).alias_qualified(Some(EVENTS), name);
     }
     let own = same(column.name, files);
     let base = own.map(|field| ident(field.name()));
-    of_path(column, &[column.name], base, own).alias(name)
+    of_path(column, &[column.name], base, own).alias_qualified(Some(EVENTS), name)
 }
 
 /// A column or field: from the files' own, if there is one, or out of the record.

@@ -1,23 +1,23 @@
 //! `element_at(map, key)`, `element_at(array, n)` and the subscripts that stand for it.
 //!
-//! Of a map that is read out of a record, only the member is read: that is most of a query's time.
+//! Of a map that is read out of a record, only the member is read: see [`crate::members`].
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, Int64Array, UInt32Builder, new_null_array};
 use datafusion::arrow::compute::{cast, take};
-use datafusion::arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::{DFSchema, Result, plan_err};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
+use datafusion::common::{Column, DFSchema, Result, TableReference, plan_err};
+use datafusion::functions::core::expr_ext::FieldAccessor;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
-use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, GetFieldAccess, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility, lit,
 };
 
-use super::extract::member_of;
 use super::texts::{Texts, rows};
+use crate::columns::spelled;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ElementAt(Signature);
@@ -52,13 +52,6 @@ impl ScalarUDFImpl for ElementAt {
         match &types[0] {
             DataType::List(item) => Ok(item.data_type().clone()),
             _ => Ok(DataType::Utf8),
-        }
-    }
-
-    fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        match member_of(&args[0], &args[1]) {
-            Some(member) => Ok(ExprSimplifyResult::Simplified(member)),
-            None => Ok(ExprSimplifyResult::Original(args)),
         }
     }
 
@@ -110,6 +103,30 @@ impl ScalarUDFImpl for ElementAt {
 pub(crate) struct Access(pub(crate) Arc<ScalarUDF>);
 
 impl ExprPlanner for Access {
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        names: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        let mut within = field.data_type();
+        let mut whole = spelled(field.name()).unwrap_or(field.name()).to_owned();
+        let mut expr = Expr::Column(Column::from((qualifier, &Arc::new(field.clone()))));
+        for name in names {
+            let DataType::Struct(fields) = within else {
+                return plan_err!("{whole} has no fields, so there is no {whole}.{name}");
+            };
+            let Some((_, field)) = fields.find(name) else {
+                let fields: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+                return plan_err!("there is no {name} in {whole}; there are {}", fields.join(", "));
+            };
+            within = field.data_type();
+            whole = format!("{whole}.{name}");
+            expr = expr.field(name);
+        }
+        Ok(PlannerResult::Planned(expr))
+    }
+
     fn plan_field_access(
         &self,
         access: RawFieldAccessExpr,

@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
     StructBuilder, TimestampMillisecondBuilder,
 };
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
-use datafusion::common::Result;
+use datafusion::common::{Column, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
@@ -95,21 +95,27 @@ pub(crate) fn extract(kind: Kind, path: &[&'static str], record: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![record]))
 }
 
-/// `element_at(map, key)`, where the map is read out of a record: only the member is read then.
-pub(crate) fn member_of(map: &Expr, key: &Expr) -> Option<Expr> {
+/// The path of the object that a map is made of, and the column with the record.
+pub(crate) fn map_of(map: Expr) -> Option<(Vec<&'static str>, Column)> {
     let Expr::ScalarFunction(call) = map else { return None };
     let extract = call.func.inner().downcast_ref::<Extract>()?;
-    let [record] = call.args.as_slice() else { return None };
-    if extract.what != What::Map {
-        return None;
+    match call.args.as_slice() {
+        [Expr::Column(record)] if extract.what == What::Map => {
+            Some((extract.path.clone(), record.clone()))
+        }
+        _ => None,
     }
+}
+
+/// The member of the object at a path of a record.
+pub(crate) fn member(path: &[&'static str], record: Expr, key: Expr) -> Expr {
     let function = Member {
-        name: format!("{}[]", extract.name),
-        path: extract.path.clone(),
+        name: format!("record:{}[]", path.join(".")),
+        path: path.to_vec(),
         signature: Signature::new(TypeSignature::Any(2), Volatility::Immutable),
     };
     let function = Arc::new(ScalarUDF::new_from_impl(function));
-    Some(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![record.clone(), key.clone()])))
+    Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![record, key]))
 }
 
 impl ScalarUDFImpl for Extract {

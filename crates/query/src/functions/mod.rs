@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 
-pub(crate) use extract::extract;
+pub(crate) use extract::{extract, map_of, member};
 pub(crate) use renamed::renamed;
 
 pub(crate) use element_at::{Access, element_at};

@@ -32,7 +32,7 @@ async fn the_place_of_a_mistake_is_shown() {
           line 1: SELECT count( FROM events
                                     ^"#]]).await;
     check("SELECT eventName, count(*) FROM events", expect![[r#"
-        Column in SELECT must be in GROUP BY or an aggregate function: While expanding wildcard, column "events.eventname" must appear in the GROUP BY clause or must be part of an aggregate function, currently only "count(Int64(1))" appears in the SELECT clause satisfies this requirement
+        eventName must be in GROUP BY, or within an aggregate function: max(eventName)
           line 1: SELECT eventName, count(*) FROM events
                         ^^^^^^^^^"#]]).await;
 }
@@ -40,7 +40,7 @@ async fn the_place_of_a_mistake_is_shown() {
 #[tokio::test]
 async fn what_is_not_there_is_told() {
     check("SELECT * FROM event", expect![[r#"
-        table 'datafusion.public.event' not found
+        there is no table event; the events are in the table events
           line 1: SELECT * FROM event
                                ^^^^^"#]]).await;
     check("SELECT contans(eventName, 'x') FROM events", expect![[r#"
@@ -48,29 +48,26 @@ async fn what_is_not_there_is_told() {
         Did you mean 'contains'?
           line 1: SELECT contans(eventName, 'x') FROM events
                         ^^^^^^^"#]]).await;
-    check("SELECT element_at(eventName, 'x') FROM events", expect![[r#"
-        Function 'element_at' user-defined coercion failed with: Error during planning: element_at(map, 'key') and element_at(array, 1) are for maps and arrays; this is Utf8View. No function matches the given name and argument types 'element_at(Utf8View, Utf8)'. You might need to add explicit type casts.
-        	Candidate functions:
-        	element_at(UserDefined)"#]]).await;
+    check("SELECT element_at(eventName, 'x') FROM events", expect!["element_at(map, 'key') and element_at(array, 1) are for maps and arrays; this is Utf8View"]).await;
     check("SELECT date_add('fortnight', 1, eventTime) FROM events", expect!["'fortnight' is no unit of time; there are millisecond, second, minute, hour, day, week, month, quarter and year"]).await;
     check("SELECT requestParameters.bucketName FROM events", expect![[r#"
-        +------------+
-        | bucketName |
-        +------------+
-        |            |
-        |            |
-        |            |
-        |            |
-        |            |
-        +------------+"#]]).await;
+        +---------------------------------+
+        | requestParameters['bucketName'] |
+        +---------------------------------+
+        | logs                            |
+        | old                             |
+        | logs                            |
+        |                                 |
+        |                                 |
+        +---------------------------------+"#]]).await;
     check("SELECT json_extract_scalar(requestParameters, '$.a') FROM events", expect!["json_extract_scalar takes a text with JSON, such as eventJson; of a map take element_at(map, 'key')"]).await;
 }
 
 #[tokio::test]
 async fn no_other_file_of_the_machine_is_read() {
-    check("SELECT * FROM '/etc/passwd'", expect!["table 'datafusion.public./etc/passwd' not found"]).await;
+    check("SELECT * FROM '/etc/passwd'", expect!["there is no table /etc/passwd; the events are in the table events"]).await;
     check("SELECT * FROM \"/etc/passwd\"", expect![[r#"
-        table 'datafusion.public./etc/passwd' not found
+        there is no table /etc/passwd; the events are in the table events
           line 1: SELECT * FROM "/etc/passwd"
                                ^^^^^^^^^^^^^"#]]).await;
     check("SELECT * FROM read_parquet('/tmp/x.parquet')", expect!["table function 'read_parquet' not found"]).await;
