@@ -23,12 +23,17 @@ mod json;
 pub mod live;
 pub mod log_files;
 mod members;
+mod parquet_file;
 mod stack;
 mod statement;
 mod table;
+pub mod value;
 
+pub use datafusion::arrow::array::RecordBatch;
+pub use datafusion::arrow::datatypes::{DataType, SchemaRef};
 pub use engine::{Answer, Engine, Limits};
 pub use error::QueryError;
 pub use held::Held;
+pub use parquet_file::ParquetFile;
 pub use stack::run;
 pub use table::EVENTS;

@@ -68,8 +68,9 @@ pub(crate) fn read(sql: &str) -> Result<Asked, DataFusionError> {
     if !statements.is_empty() {
         return plan_err!("there is more than one statement; write one SELECT");
     }
-    let names = match adapt(&mut statement) {
-        Ok(query) => names_of(query),
+    let names = query_of(&statement).map(names_of).unwrap_or_default();
+    match adapt(&mut statement) {
+        Ok(()) => {}
         Err(Refused::Writes) => {
             return plan_err!("only SELECT is possible here: nothing is changed or written by SQL");
         }
@@ -78,7 +79,7 @@ pub(crate) fn read(sql: &str) -> Result<Asked, DataFusionError> {
                 "more than {DEPTH_MAX} conditions or operators in a chain; for a list of values write IN ('a', 'b', …)"
             );
         }
-    };
+    }
     Ok(Asked::Rows(Box::new(statement), names))
 }
 
@@ -89,13 +90,13 @@ enum Refused {
 }
 
 /// Makes the query inside a statement one for the engine.
-fn adapt(statement: &mut Statement) -> Result<&Query, Refused> {
+fn adapt(statement: &mut Statement) -> Result<(), Refused> {
     match statement {
         Statement::Statement(sql) => match sql.as_mut() {
             Sql::Query(query) => {
                 let mut adapter = Adapter { names: known_names(), maps: maps(), depth: 0 };
                 match query.visit(&mut adapter) {
-                    ControlFlow::Continue(()) => Ok(query),
+                    ControlFlow::Continue(()) => Ok(()),
                     ControlFlow::Break(refused) => Err(refused),
                 }
             }
@@ -103,6 +104,16 @@ fn adapt(statement: &mut Statement) -> Result<&Query, Refused> {
         },
         Statement::Explain(explain) => adapt(&mut explain.statement),
         _ => Err(Refused::Writes),
+    }
+}
+
+fn query_of(statement: &Statement) -> Option<&Query> {
+    match statement {
+        Statement::Statement(sql) => match sql.as_ref() {
+            Sql::Query(query) => Some(query),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -268,7 +279,17 @@ fn names_of(query: &Query) -> Names {
             let whole: Vec<&str> = all.iter().map(|ident| ident.value.as_str()).collect();
             Some((all.last()?.value.clone(), whole.join(".")))
         }
-        SelectItem::UnnamedExpr(other) => Some((other.to_string(), other.to_string())),
+        SelectItem::UnnamedExpr(other) => {
+            let whole = other.to_string();
+            let field = match other {
+                Expr::CompoundFieldAccess { access_chain, .. } => access_chain.last(),
+                _ => None,
+            };
+            match field {
+                Some(AccessExpr::Dot(Expr::Identifier(field))) => Some((field.value.clone(), whole)),
+                _ => Some((whole.clone(), whole)),
+            }
+        }
         _ => None,
     });
     Names(names.collect())

@@ -103,11 +103,11 @@ async fn resources_are_an_array() {
     check(
         "SELECT resources[1].arn, element_at(resources, -1).type AS t, cardinality(resources) n FROM events WHERE resources IS NOT NULL",
         expect![[r#"
-            +--------------------+-----------------+---+
-            | resources[1].'arn' | t               | n |
-            +--------------------+-----------------+---+
-            | arn:aws:s3:::old   | AWS::S3::Bucket | 1 |
-            +--------------------+-----------------+---+"#]],
+            +------------------+-----------------+---+
+            | arn              | t               | n |
+            +------------------+-----------------+---+
+            | arn:aws:s3:::old | AWS::S3::Bucket | 1 |
+            +------------------+-----------------+---+"#]],
     )
     .await;
     check(
@@ -235,26 +235,40 @@ async fn nulls_come_last_whatever_the_order() {
 }
 
 #[tokio::test]
-async fn what_the_files_have_is_filtered_in_the_files() {
+async fn what_the_files_have_is_filtered_in_the_files_and_members_are_read_of_what_is_left() {
     let plan = world()
         .await
-        .ask("EXPLAIN SELECT element_at(requestParameters,'bucketName') FROM events WHERE userIdentity.arn = 'x' AND eventName = 'y' AND eventTime > '2026-03-10'")
+        .ask("EXPLAIN SELECT e.requestParameters['bucketName'] FROM events e WHERE userIdentity.arn = 'x' AND eventName = 'y' AND eventTime > '2026-03-10' AND requestParameters.bucketName = 'z'")
         .await;
-    expect![[r#"
-        +---------------+------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------+
-        | plan_type     | plan                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             |
-        +---------------+------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------+
-        | logical_plan  | Projection: record:requestParameters[](events.eventjson, Utf8("bucketName")) AS element_at(events.requestparameters,Utf8("bucketName"))                                                                                                                                                                                                                                                                                                                                                                                                                          |
-        |               |   SubqueryAlias: events                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          |
-        |               |     Projection: ?table?.event_json AS eventjson                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  |
-        |               |       Filter: __datafusion_extracted_3 = Utf8("x")                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               |
-        |               |         Projection: __datafusion_extracted_3, ?table?.event_json                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 |
-        |               |           Filter: ?table?.event_name = Utf8View("y") AND ?table?.event_time > TimestampMillisecond(1773100800000, Some("UTC"))                                                                                                                                                                                                                                                                                                                                                                                                                                   |
-        |               |             Projection: get_field(?table?.user_identity, Utf8("arn")) AS __datafusion_extracted_3, ?table?.event_time, ?table?.event_name, ?table?.event_json                                                                                                                                                                                                                                                                                                                                                                                                    |
-        |               |               TableScan: ?table? projection=[event_time, user_identity, event_name, event_json], partial_filters=[?table?.event_name = Utf8View("y"), ?table?.event_time > TimestampMillisecond(1773100800000, Some("UTC")), get_field(?table?.user_identity, Utf8("arn")) = Utf8("x")]                                                                                                                                                                                                                                                                          |
-        | physical_plan | DataSourceExec: file_groups={2 groups: [[0.parquet], [1.parquet]]}, projection=[record:requestParameters[](event_json@30, bucketName) as element_at(events.requestparameters,Utf8("bucketName"))], file_type=parquet, predicate=event_name@9 = y AND event_time@0 > 1773100800000 AND get_field(user_identity@7, arn) = x, pruning_predicate=event_name_null_count@2 != row_count@3 AND event_name_min@0 <= y AND y <= event_name_max@1 AND event_time_null_count@5 != row_count@3 AND event_time_max@4 > 1773100800000, required_guarantees=[event_name in (y)] |
-        |               |                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  |
-        +---------------+------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------+"#]].assert_eq(&plan);
+    let physical = plan.split("physical_plan").nth(1).unwrap();
+    let filter = physical.split(" predicate=").nth(1).unwrap();
+    for condition in [
+        "event_name@9 = y",
+        "event_time@0 > 1773100800000",
+        "get_field(user_identity@7, arn) = x",
+        "record:requestParameters[](event_json@30, bucketName) = z",
+    ] {
+        assert!(filter.contains(condition), "{condition}: {plan}");
+    }
+    let pruned = filter.split("pruning_predicate=").nth(1).unwrap();
+    assert!(pruned.contains("event_time_max") && pruned.contains("event_name_min"), "{plan}");
+    assert!(!physical.contains("FilterExec"), "{plan}");
+    assert!(!physical.contains("element_at(record"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_member_is_of_its_own_row_through_joins_and_subqueries() {
+    check(
+        "SELECT a.requestParameters.bucketName AS a, element_at(b.requestParameters, 'bucketName') AS b, c.p['bucketName'] AS c FROM events a JOIN events b ON a.eventTime < b.eventTime JOIN (SELECT eventID, requestParameters AS p FROM events WHERE eventName <> 'x') c ON c.eventID = b.eventID WHERE element_at(a.requestParameters, 'bucketName') <> b.requestParameters['bucketName'] ORDER BY a.eventTime, b.eventTime",
+        expect![[r#"
+            +------+------+------+
+            | a    | b    | c    |
+            +------+------+------+
+            | logs | old  | old  |
+            | old  | logs | logs |
+            +------+------+------+"#]],
+    )
+    .await;
 }
 
 #[tokio::test]
