@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
 use crate::{
-    account, consume, doctor, import, lookup, prove, put, salvage, serve_command, tail_command,
+    account, consume, doctor, import, lookup, prove, put, query, salvage, serve_command, tail_command,
     trail_explain, validate,
 };
 
@@ -69,6 +69,9 @@ enum Command {
     /// Bring the log files of a bucket into the history
     #[command(after_help = import::AFTER_HELP)]
     Import(import::Import),
+    /// Ask the history, or log files anywhere, in SQL
+    #[command(after_help = query::AFTER_HELP)]
+    Query(query::Query),
     /// Look at trails
     #[command(subcommand)]
     Trail(Trail),
@@ -145,6 +148,7 @@ impl Cli {
             Command::Validate(validate) => validate.run().await,
             Command::Prove(prove) => prove.run().await,
             Command::Import(import) => import.run().await,
+            Command::Query(query) => query.run().await,
             Command::Trail(Trail::Explain(explain)) => explain.run(),
         }
     }

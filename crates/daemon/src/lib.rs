@@ -26,6 +26,7 @@ pub mod parts;
 pub mod pipeline;
 pub mod prove;
 pub mod put;
+pub mod query;
 pub mod registrar;
 pub mod roster;
 pub mod salvage;

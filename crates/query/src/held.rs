@@ -44,6 +44,11 @@ impl Held {
         Ok(())
     }
 
+    /// Takes the files of another.
+    pub fn append(&mut self, mut other: Held) {
+        self.0.append(&mut other.0);
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

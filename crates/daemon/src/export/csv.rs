@@ -25,6 +25,29 @@ pub fn row<T: AsRef<str>>(cells: impl IntoIterator<Item = T>, out: &mut Vec<u8>)
     out.extend_from_slice(b"\r\n");
 }
 
+/// A cell of a row that has not only texts.
+#[derive(Clone, Copy, Debug)]
+pub enum Cell<'a> {
+    /// What records say.
+    Text(&'a str),
+    /// A number, which stays one with its sign.
+    Number(&'a str),
+}
+
+/// Writes a row that has not only texts.
+pub fn mixed_row<'a>(cells: impl IntoIterator<Item = Cell<'a>>, out: &mut Vec<u8>) {
+    for (place, cell) in cells.into_iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        match cell {
+            Cell::Text(text) => write_cell(&defused(text), out),
+            Cell::Number(digits) => out.extend_from_slice(digits.as_bytes()),
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
 fn write_cell(cell: &str, out: &mut Vec<u8>) {
     let needs_quotes = cell.starts_with(' ')
         || cell.ends_with(' ')

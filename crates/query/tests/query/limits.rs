@@ -32,8 +32,8 @@ async fn a_query_that_takes_longer_than_it_may_ends_and_says_so() {
     assert!(matches!(error, QueryError::Timeout(_)), "{error}");
 }
 
-#[test]
-fn a_query_as_deep_as_it_can_be_is_no_danger() {
+#[tokio::test]
+async fn a_query_as_deep_as_it_can_be_is_no_danger() {
     let answers = cairn_query::run(1, || async {
         let world = world().await;
         let or = vec!["eventName = 'x'"; 390].join(" OR ");
@@ -48,7 +48,7 @@ fn a_query_as_deep_as_it_can_be_is_no_danger() {
         }
         answers
     });
-    let answers = answers.unwrap();
+    let answers = answers.await.unwrap();
     assert!(answers[0].contains("| 0 "), "{}", answers[0]);
     assert!(answers[1].contains("| 5 "), "{}", answers[1]);
     assert!(answers[2].contains("more than 400"), "{}", answers[2]);
