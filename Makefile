@@ -15,7 +15,7 @@ demo: ## Show real records travelling from PutAuditEvents to S3, SQS and back, o
 	@localstack/demo
 
 test: ## Run all tests, those on LocalStack included
-	@localstack/with cargo test --workspace --locked --no-fail-fast
+	@localstack/with cargo test --workspace --features sql --locked --no-fail-fast
 
 simulate: ## Run the stages through simulated accidents: SEEDS=20000 of them, or SEED=7 alone
 	CAIRN_TEST_SEEDS=$(or $(SEEDS),20000) $(if $(SEED),CAIRN_TEST_SEED=$(SEED)) \
@@ -35,6 +35,7 @@ fuzz: ## Fuzz what reads outside bytes, guided by coverage: [TARGET=name] [SECON
 
 lint: ## Check formatting, lints, and the licences and sources of all dependencies
 	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --features sql --locked -- -D warnings
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --document-private-items --workspace --no-deps --locked --quiet
 	deploy/deny

@@ -33,6 +33,8 @@ mod missing_bucket;
 mod notices;
 mod overload;
 mod prove;
+#[cfg(feature = "sql")]
+mod query;
 mod put_audit_events;
 mod routing;
 mod salvage;

@@ -17,6 +17,7 @@ use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use history::retention::Retention;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
@@ -59,8 +60,12 @@ pub struct Answer {
 }
 
 impl Engine {
-    /// An engine for the events in these files.
-    pub async fn open(files: Held, limits: Limits) -> Result<Engine, QueryError> {
+    /// An engine for the events in these files, as far as they are kept.
+    pub async fn open(
+        files: Held,
+        retention: &Retention,
+        limits: Limits,
+    ) -> Result<Engine, QueryError> {
         let memory = human(limits.memory_bytes);
         let wrong = |error: DataFusionError| QueryError::of(&error, "", &memory);
         let mut config = SessionConfig::new()
@@ -91,7 +96,7 @@ impl Engine {
         for function in functions::all() {
             context.register_udf(function.as_ref().clone());
         }
-        table::register(&context, files).await.map_err(wrong)?;
+        table::register(&context, files, retention).await.map_err(wrong)?;
         Ok(Engine { context, limits })
     }
 

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use disk::Disk;
 use history::manifest::Manifest;
-use history::{FileId, HistoryFile, Row, Sequence};
-use model::Category;
+use history::retention::Retention;
+use history::{FileId, HistoryFile, Row, Sequence, Settings};
 use producer::peek::peek;
 
 use crate::error::QueryError;
@@ -39,15 +39,17 @@ pub struct Live {
     pub files: Held,
     /// Rows that were in no file yet.
     pub recent_rows: u64,
+    /// Which rows are shown: those that expired go from the files a little later.
+    pub retention: Retention,
 }
 
 /// Opens the history of a data directory. `scratch` is a directory for what is in no file yet;
-/// `categories` are the kinds of events that are kept.
+/// `settings` are the daemon's.
 pub fn open(
     data_dir: &Path,
     scratch: &Arc<dyn Disk>,
     scratch_root: &Path,
-    categories: &[Category],
+    settings: &Settings,
 ) -> Result<Live, QueryError> {
     let wrong = |error: io::Error| {
         QueryError::Source(format!("the history in {} can't be read: {error}", data_dir.display()))
@@ -56,8 +58,16 @@ pub fn open(
     for _ in 0..TRIES {
         let before = read_manifest(data_dir)?;
         let Some(mut files) = open_files(data_dir, &before).map_err(wrong)? else { continue };
+        let retention = before.today.map_or_else(Retention::default, |today| {
+            Retention::at(today, settings.retention, &settings.holds)
+        });
+        let is_kept = |row: &Row| {
+            settings.categories.contains(&row.scope.category)
+                && retention.keeps(&row.scope, row.position.time)
+        };
         let mut recent_rows = 0;
-        for rows in segments(data_dir, &before, categories).map_err(wrong)? {
+        for mut rows in segments(data_dir, &before).map_err(wrong)? {
+            rows.retain(is_kept);
             if rows.is_empty() {
                 continue;
             }
@@ -68,7 +78,7 @@ pub fn open(
             next.0 += 1;
         }
         if read_manifest(data_dir)? == before {
-            return Ok(Live { files, recent_rows });
+            return Ok(Live { files, recent_rows, retention });
         }
     }
     Err(QueryError::Source(format!(
@@ -111,7 +121,6 @@ fn open_files(data_dir: &Path, manifest: &Manifest) -> io::Result<Option<Held>> 
 fn segments<'a>(
     data_dir: &'a Path,
     manifest: &'a Manifest,
-    categories: &'a [Category],
 ) -> io::Result<impl Iterator<Item = Vec<Row>> + 'a> {
     let mut paths = Vec::new();
     let journal = match fs::read_dir(data_dir.join("journal")) {
@@ -132,10 +141,7 @@ fn segments<'a>(
         if manifest.stored.contains(&glimpse.batch) {
             return Vec::new();
         }
-        let kept = glimpse.events.iter().filter(|(_, event)| categories.contains(&event.category));
-        kept.map(|(index, event)| {
-            Row::of(event, Sequence { batch: glimpse.batch, index: *index })
-        })
-        .collect()
+        let sequence = |index| Sequence { batch: glimpse.batch, index };
+        glimpse.events.iter().map(|(index, event)| Row::of(event, sequence(*index))).collect()
     }))
 }

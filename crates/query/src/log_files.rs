@@ -118,7 +118,7 @@ pub fn parquet_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 /// Digests are beside log files, and are none.
 fn is_log_file(key: &str) -> bool {
-    let is_json = [".json.gz", ".json", ".ndjson"].iter().any(|ending| key.ends_with(ending));
+    let is_json = [".json.gz", ".json", ".ndjson", ".jsonl"].iter().any(|ending| key.ends_with(ending));
     is_json && !key.contains("/CloudTrail-Digest/") && !key.ends_with(".metadata.json")
 }
 

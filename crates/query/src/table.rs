@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{
@@ -26,6 +26,9 @@ use datafusion::functions::core::expr_ext::FieldAccessor;
 use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::logical_expr::{Expr, ident, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
+
+use history::retention::Retention;
+use model::Timestamp;
 
 use crate::columns::{COLUMNS, Column, Kind};
 use crate::functions::{extract, renamed};
@@ -37,7 +40,11 @@ pub const EVENTS: &str = "events";
 const RECORD: &str = "event_json";
 
 /// Puts the files behind the name `events`.
-pub(crate) async fn register(context: &SessionContext, files: Held) -> Result<()> {
+pub(crate) async fn register(
+    context: &SessionContext,
+    files: Held,
+    retention: &Retention,
+) -> Result<()> {
     let frame = match files.is_empty() {
         true => nothing(context)?,
         false => scan(context, files).await?,
@@ -47,9 +54,32 @@ pub(crate) async fn register(context: &SessionContext, files: Held) -> Result<()
         return plan_err!("these Parquet files have no column {RECORD}: they are none of Cairn's");
     }
     let columns = COLUMNS.iter().map(|column| of_column(column, schema.fields()));
+    let frame = match kept(retention) {
+        Some(kept) => frame.filter(kept)?,
+        None => frame,
+    };
     let view = frame.select(columns.collect::<Vec<Expr>>())?;
     context.register_table(EVENTS, view.into_view())?;
     Ok(())
+}
+
+/// Which rows are kept; `None` when all are.
+fn kept(retention: &Retention) -> Option<Expr> {
+    let moment = |time: Timestamp| {
+        lit(ScalarValue::TimestampMillisecond(Some(time.as_millis()), Some("UTC".into())))
+    };
+    let time = || ident("event_time");
+    let young = time().gt_eq(moment(retention.horizon?));
+    let held = retention.holds.iter().map(|hold| {
+        let accounts: Vec<Expr> = hold.accounts.iter().map(|one| lit(one.as_str())).collect();
+        let conditions = [
+            hold.from.map(|from| time().gt_eq(moment(from))),
+            hold.to.map(|to| time().lt_eq(moment(to))),
+            (!accounts.is_empty()).then(|| ident("account").in_list(accounts, false)),
+        ];
+        conditions.into_iter().flatten().reduce(Expr::and).unwrap_or_else(|| lit(true))
+    });
+    Some(held.fold(young, Expr::or))
 }
 
 async fn scan(context: &SessionContext, files: Held) -> Result<DataFrame> {

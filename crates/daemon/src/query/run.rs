@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use query::{Engine, Limits};
@@ -16,9 +15,6 @@ use super::sources::Sources;
 use super::{Format, Query};
 use crate::cli::Verdict;
 use crate::interrupt::stopped;
-
-/// How long after its time a query is waited for that does not notice that its time is up.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// All that a query needs, beside its text.
 pub(super) struct Session {
@@ -73,8 +69,7 @@ pub(super) async fn run(query: Query) -> anyhow::Result<Verdict> {
     let output = file.as_ref().map(|(_, file)| file.reopen()).transpose()?;
     let root = scratch.path().to_owned();
     let is_prompt = sql.is_none();
-    let deadline = limits.timeout.saturating_add(GRACE);
-    let work = move || work(query, sql, output, limits, root, format, deadline);
+    let work = move || work(query, sql, output, limits, root, format);
     let ran = tokio::select! {
         ran = query::run(threads, work) => ran?,
         // At the prompt it is the query that is called off.
@@ -94,7 +89,6 @@ async fn work(
     limits: Limits,
     scratch: PathBuf,
     format: Format,
-    _deadline: Duration,
 ) -> anyhow::Result<Verdict> {
     let (sources, is_whole) = Sources::find(&query, &scratch).await?;
     let mut session = Session { sources, limits, scratch, format, openings: 0 };
@@ -121,7 +115,7 @@ impl Session {
         let on_hand = self.sources.open(&self.scratch, self.openings)?;
         self.openings += 1;
         let recent_rows = on_hand.recent_rows;
-        let engine = Engine::open(on_hand.files, self.limits.clone()).await?;
+        let engine = Engine::open(on_hand.files, &on_hand.retention, self.limits.clone()).await?;
         let mut answer = engine.query(sql).await?;
         let mut output = Output::begin(self.format, answer.schema(), file)?;
         let mut rows = 0;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use disk::{Disk, RealDisk};
 use integrity::Source;
-use model::Category;
+use history::retention::Retention;
 use query::log_files::{self, Reading};
 use query::{Held, live};
 
@@ -18,7 +18,7 @@ use crate::config::{Flags, Settings};
 /// What is asked.
 pub(super) enum Sources {
     /// The history of a data directory, which grows.
-    History { data_dir: PathBuf, categories: Vec<Category> },
+    History { data_dir: PathBuf, settings: history::Settings },
     /// Files that stay what they are.
     Files(Held),
 }
@@ -28,6 +28,7 @@ pub(super) struct OnHand {
     pub(super) files: Held,
     /// Rows of the history that were in no file yet.
     pub(super) recent_rows: u64,
+    pub(super) retention: Retention,
 }
 
 impl Sources {
@@ -36,8 +37,9 @@ impl Sources {
         if query.from.is_empty() {
             let flags = Flags { data_dir: query.data_dir.clone(), ..Flags::default() };
             let settings = Settings::load(query.config.as_deref(), std::env::vars_os(), &flags)?;
-            let categories = history::Settings::default().categories;
-            return Ok((Sources::History { data_dir: settings.data_dir, categories }, true));
+            let data_dir = settings.data_dir;
+            let settings = history::Settings::default();
+            return Ok((Sources::History { data_dir, settings }, true));
         }
         let mut all = Held::default();
         let mut is_whole = true;
@@ -53,14 +55,21 @@ impl Sources {
     /// Opens all of it. `number` tells one opening from the next.
     pub(super) fn open(&self, scratch: &Path, number: u64) -> anyhow::Result<OnHand> {
         match self {
-            Sources::Files(held) => Ok(OnHand { files: held.clone(), recent_rows: 0 }),
-            Sources::History { data_dir, categories } => {
+            Sources::Files(held) => {
+                let (files, retention) = (held.clone(), Retention::default());
+                Ok(OnHand { files, recent_rows: 0, retention })
+            },
+            Sources::History { data_dir, settings } => {
                 let root = scratch.join(format!("recent-{number}"));
                 let disk = new_disk(&root)?;
-                let live = live::open(data_dir, &disk, &root, categories)?;
+                let live = live::open(data_dir, &disk, &root, settings)?;
                 // The files are open: their names are of no use any more.
                 let _ = std::fs::remove_dir_all(&root);
-                Ok(OnHand { files: live.files, recent_rows: live.recent_rows })
+                Ok(OnHand {
+                    files: live.files,
+                    recent_rows: live.recent_rows,
+                    retention: live.retention,
+                })
             }
         }
     }
@@ -120,7 +129,7 @@ async fn read(place: &str, scratch: &Path) -> anyhow::Result<(Held, bool)> {
     progress.end();
     let _ = std::fs::remove_dir_all(scratch);
     if reading.files == 0 {
-        bail!("there are no log files (*.json.gz, *.json, *.ndjson) and no Parquet files");
+        bail!("there are no log files (*.json.gz, *.json, *.ndjson, *.jsonl) and no Parquet files");
     }
     told(&reading);
     Ok((held, reading.faulty == 0 && reading.refused == 0))

@@ -52,7 +52,7 @@ pub(crate) async fn open(directory: TempDir, files: u64, limits: Limits) -> Worl
     for id in 0..files {
         held.open(&directory.path().join(FileId(id).table())).unwrap();
     }
-    let engine = Engine::open(held, limits).await.unwrap();
+    let engine = Engine::open(held, &Default::default(), limits).await.unwrap();
     World { directory, engine }
 }
 
