@@ -280,3 +280,21 @@ async fn all_columns_are_cloudtrail_lakes() {
     let described = world.ask("DESCRIBE events").await;
     assert!(described.contains("userIdentity.sessionContext.sessionIssuer.userName"), "{described}");
 }
+
+/// `UPDATE_DOCS=1` writes it anew.
+#[test]
+fn the_documentation_has_all_columns() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sql.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let mut table = String::from("| column | type | |\n| --- | --- | --- |\n");
+    for (name, column) in cairn_query::columns::all() {
+        table += &format!("| `{name}` | `{}` | {} |\n", column.kind.name(), column.about);
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        let (before, behind) = page.split_once("| column |").unwrap();
+        let behind = behind.split_once("\n\n").unwrap().1;
+        std::fs::write(path, format!("{before}{table}\n{behind}")).unwrap();
+        return;
+    }
+    assert!(page.contains(&table), "docs/sql.md has other columns than the table");
+}
