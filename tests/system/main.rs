@@ -33,9 +33,9 @@ mod missing_bucket;
 mod notices;
 mod overload;
 mod prove;
+mod put_audit_events;
 #[cfg(feature = "sql")]
 mod query;
-mod put_audit_events;
 mod routing;
 mod salvage;
 mod support;

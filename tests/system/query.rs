@@ -39,9 +39,7 @@ async fn count(data: &str) -> u64 {
 
 /// Real records and generated ones, at times of the last weeks.
 fn recent_records() -> Vec<String> {
-    let now = i64::try_from(
-        std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()
-    ).unwrap();
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
     let moved = |record: String| {
         let mut record: Value = serde_json::from_str(&record).unwrap();
         let time = record["eventTime"].as_str().and_then(Timestamp::parse);
@@ -189,6 +187,11 @@ async fn what_goes_wrong_is_said_and_told_by_the_exit_code() {
     assert!(answer.contains("PutObject,2,b2"), "{answer}");
     let output = folder.path().join("answer.csv");
     let output = output.to_str().unwrap();
-    check(&["--from", from, "-o", output, "SELECT cast(eventName AS bigint) FROM events"], 2, "PutObject").await;
+    check(
+        &["--from", from, "-o", output, "SELECT cast(eventName AS bigint) FROM events"],
+        2,
+        "PutObject",
+    )
+    .await;
     assert!(!std::path::Path::new(output).exists(), "what is not whole has no name");
 }

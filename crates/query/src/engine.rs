@@ -17,8 +17,8 @@ use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use history::retention::Retention;
 use futures_util::{StreamExt, stream};
+use history::retention::Retention;
 use tokio::time::{Instant, timeout_at};
 
 use crate::columns;
@@ -105,8 +105,8 @@ impl Engine {
         let deadline = Instant::now() + self.limits.timeout;
         let begun = timeout_at(deadline, self.begin(sql)).await;
         let begun = begun.map_err(|_| QueryError::Timeout(self.limits.timeout))?;
-        let (schema, rows) = begun
-            .map_err(|error| QueryError::of(&error, sql, &human(self.limits.memory_bytes)))?;
+        let (schema, rows) =
+            begun.map_err(|error| QueryError::of(&error, sql, &human(self.limits.memory_bytes)))?;
         Ok(Answer { schema, rows, deadline, limits: self.limits.clone(), sql: sql.into() })
     }
 
@@ -155,8 +155,8 @@ impl Answer {
             Some(Ok(batch)) => {
                 let columns = batch.columns().to_vec();
                 let rows = batch.num_rows();
-                let options = datafusion::arrow::array::RecordBatchOptions::new()
-                    .with_row_count(Some(rows));
+                let options =
+                    datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
                 let batch = RecordBatch::try_new_with_options(self.schema(), columns, &options);
                 batch.map(Some).map_err(|error| self.wrong(&error.into()))
             }

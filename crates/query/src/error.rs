@@ -60,7 +60,8 @@ fn explained(error: &DataFusionError, root: &DataFusionError, sql: &str) -> Stri
     let diagnostic = error.iter().find_map(DataFusionError::diagnostic);
     if let Some(span) = diagnostic.or(error.diagnostic()).and_then(|told| told.span) {
         let (start, end) = (span.start, span.end);
-        let width = if start.line == end.line { end.column.saturating_sub(start.column) } else { 1 };
+        let width =
+            if start.line == end.line { end.column.saturating_sub(start.column) } else { 1 };
         said += &pointer(sql, start.line, start.column, width);
     }
     said
@@ -135,7 +136,10 @@ fn pointer(sql: &str, line: u64, column: u64, width: u64) -> String {
     let shown: String = text.chars().skip(skipped).take(100).collect();
     let width = usize::try_from(width.max(1)).unwrap_or(1).min(60);
     let (blank, marks) = (" ".repeat(before - skipped), "^".repeat(width));
-    format!("\n  line {line}: {shown}\n  {0}  {blank}{marks}", " ".repeat(format!("line {line}").len() - 1))
+    format!(
+        "\n  line {line}: {shown}\n  {0}  {blank}{marks}",
+        " ".repeat(format!("line {line}").len() - 1)
+    )
 }
 
 /// The names that are most like this one, at most two; its last part may be what is meant.
@@ -152,7 +156,12 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str>
         .collect();
     found.sort_by_key(|(distance, known)| (*distance, known.len()));
     let best = found.first().map_or(0, |(distance, _)| *distance);
-    found.into_iter().filter(|(distance, _)| *distance == best).map(|(_, known)| known).take(2).collect()
+    found
+        .into_iter()
+        .filter(|(distance, _)| *distance == best)
+        .map(|(_, known)| known)
+        .take(2)
+        .collect()
 }
 
 /// How many letters to change, add or leave out.

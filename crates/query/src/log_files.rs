@@ -118,7 +118,8 @@ pub fn parquet_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 /// Digests are beside log files, and are none.
 fn is_log_file(key: &str) -> bool {
-    let is_json = [".json.gz", ".json", ".ndjson", ".jsonl"].iter().any(|ending| key.ends_with(ending));
+    let is_json =
+        [".json.gz", ".json", ".ndjson", ".jsonl"].iter().any(|ending| key.ends_with(ending));
     is_json && !key.contains("/CloudTrail-Digest/") && !key.ends_with(".metadata.json")
 }
 
@@ -222,7 +223,8 @@ impl Writer<'_> {
 fn sender_of(key: &str) -> Sender {
     let parts: Vec<&str> = key.split('/').collect();
     let account = parts.iter().find_map(|part| part.parse().ok());
-    let region = parts.iter().rev().find_map(|part| part.contains('-').then(|| part.parse().ok())?);
+    let region =
+        parts.iter().rev().find_map(|part| part.contains('-').then(|| part.parse().ok())?);
     Sender {
         account: account.unwrap_or_else(|| "000000000000".parse().expect("12 digits")),
         region: region.unwrap_or_else(|| "us-east-1".parse().expect("a Region")),

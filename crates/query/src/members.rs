@@ -54,11 +54,10 @@ fn of_record(expr: Expr, inputs: &[LogicalPlan]) -> Transformed<Expr> {
     let found = match &expr {
         Expr::ScalarFunction(call) if call.func.name() == "element_at" => {
             match call.args.as_slice() {
-                [Expr::Column(map), key] => {
-                    inputs.iter().find_map(|input| origin(input, map)).map(|origin| {
-                        member(&origin.path, Expr::Column(origin.record), key.clone())
-                    })
-                }
+                [Expr::Column(map), key] => inputs
+                    .iter()
+                    .find_map(|input| origin(input, map))
+                    .map(|origin| member(&origin.path, Expr::Column(origin.record), key.clone())),
                 _ => None,
             }
         }

@@ -12,8 +12,8 @@ use datafusion::common::{DataFusionError, plan_datafusion_err, plan_err};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement as Sql, Subscript, Value, VisitMut,
-    VisitorMut,
+    ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement as Sql, Subscript, Value,
+    VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
@@ -53,14 +53,18 @@ pub(crate) fn read(sql: &str) -> Result<Asked, DataFusionError> {
         .map(str::to_lowercase)
         .collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["describe" | "desc"] | ["describe" | "desc", EVENTS] | ["show", "columns", "from", EVENTS] => {
+        ["describe" | "desc"]
+        | ["describe" | "desc", EVENTS]
+        | ["show", "columns", "from", EVENTS] => {
             return Ok(Asked::Columns);
         }
         ["show", "tables"] => return Ok(Asked::Tables),
         _ => {}
     }
     let dialect = GenericDialect {};
-    let parser = DFParserBuilder::new(sql.as_str()).with_dialect(&dialect).with_recursion_limit(BRACKETS_MAX);
+    let parser = DFParserBuilder::new(sql.as_str())
+        .with_dialect(&dialect)
+        .with_recursion_limit(BRACKETS_MAX);
     let mut statements = parser.build()?.parse_statements()?;
     let Some(mut statement) = statements.pop_front() else {
         return plan_err!("there is no query; write SELECT … FROM {EVENTS}");
@@ -167,7 +171,11 @@ impl VisitorMut for Adapter {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Refused> {
         // A SELECT with nothing but SELECTs inside: what else a body can be writes.
-        if writes(&query.body) { ControlFlow::Break(Refused::Writes) } else { ControlFlow::Continue(()) }
+        if writes(&query.body) {
+            ControlFlow::Break(Refused::Writes)
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Refused> {
@@ -286,7 +294,9 @@ fn names_of(query: &Query) -> Names {
                 _ => None,
             };
             match field {
-                Some(AccessExpr::Dot(Expr::Identifier(field))) => Some((field.value.clone(), whole)),
+                Some(AccessExpr::Dot(Expr::Identifier(field))) => {
+                    Some((field.value.clone(), whole))
+                }
                 _ => Some((whole.clone(), whole)),
             }
         }
@@ -370,9 +380,7 @@ mod tests {
 
     fn names(sql: &str) -> Vec<String> {
         match read(sql).unwrap() {
-            Asked::Rows(_, names) => {
-                names.0.unwrap().into_iter().map(|(short, _)| short).collect()
-            }
+            Asked::Rows(_, names) => names.0.unwrap().into_iter().map(|(short, _)| short).collect(),
             _ => panic!("{sql} asks for no rows"),
         }
     }
@@ -390,8 +398,7 @@ mod tests {
     fn an_event_data_store_is_the_table_of_events() {
         let id = "0b9f5a8e-7c1f-4d55-9a1e-0123456789ab";
         let made = without_store_ids(&format!("SELECT '{id}' -- {id}\nFROM {id} WHERE \"{id}\""));
-        let expected =
-            format!("SELECT '{id}' -- {id}\nFROM {:<36} WHERE \"{id}\"", "events");
+        let expected = format!("SELECT '{id}' -- {id}\nFROM {:<36} WHERE \"{id}\"", "events");
         assert_eq!(made, expected);
         for sql in [format!("SELECT 1 FROM {id}"), format!("SELECT 1 FROM \"{id}\"")] {
             let Asked::Rows(statement, _) = read(&sql).unwrap() else { panic!("rows") };

@@ -144,8 +144,7 @@ fn spelled(name: &str) -> &str {
 }
 
 fn moment(millis: i64) -> Value {
-    let shown = Timestamp::from_millisecond(millis).map(|moment| {
-        moment.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
-    });
+    let shown = Timestamp::from_millisecond(millis)
+        .map(|moment| moment.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string());
     shown.map_or(Value::Null, Value::String)
 }

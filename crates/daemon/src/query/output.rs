@@ -46,8 +46,7 @@ impl Output {
         schema: SchemaRef,
         file: Option<File>,
     ) -> anyhow::Result<Output> {
-        let names: Vec<String> =
-            schema.fields().iter().map(|field| field.name().clone()).collect();
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let is_screen = file.is_none() && io::stdout().is_terminal();
         let out = |file: Option<File>| -> Box<dyn Write + Send> {
             file.map_or_else(stdout, |file| Box::new(BufWriter::new(file)))
@@ -73,7 +72,8 @@ impl Output {
                 Output::Json { out: out(file), names, rows: 0, is_lines }
             }
             Format::Parquet => {
-                let file = file.ok_or_else(|| anyhow::anyhow!("Parquet goes to a file: add -o FILE"))?;
+                let file =
+                    file.ok_or_else(|| anyhow::anyhow!("Parquet goes to a file: add -o FILE"))?;
                 Output::Parquet(Box::new(ParquetFile::begin(file, schema)?))
             }
         })
@@ -180,7 +180,8 @@ impl Table {
     /// Decides on the widths, and writes what waited for them.
     fn measure(&mut self) -> io::Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
-        let names: Vec<String> = self.names.iter().map(|name| cut(&Plain(name).to_string())).collect();
+        let names: Vec<String> =
+            self.names.iter().map(|name| cut(&Plain(name).to_string())).collect();
         let width = |place: usize| {
             let cells = waiting.iter().chain([&names]).map(|row| row[place].chars().count());
             cells.max().unwrap_or(0)

@@ -8,10 +8,10 @@ use integrity::Plain;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
+use super::Format;
 use super::output::summary;
 use super::run::Session;
 use super::sources::Sources;
-use super::Format;
 use crate::interrupt::stopped;
 
 const HELP: &str = "\

@@ -50,7 +50,9 @@ pub(super) async fn run(query: Query) -> anyhow::Result<Verdict> {
         bail!("--output parquet needs a file to write to: add -o FILE");
     }
     let scratch = match &query.temp_dir {
-        Some(directory) => TempDir::new_in(directory).with_context(|| directory.display().to_string()),
+        Some(directory) => {
+            TempDir::new_in(directory).with_context(|| directory.display().to_string())
+        }
         None => TempDir::new().context("no temporary directory"),
     }?;
     raise_limit_of_files();

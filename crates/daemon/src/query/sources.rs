@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use disk::{Disk, RealDisk};
-use integrity::Source;
 use history::retention::Retention;
+use integrity::Source;
 use query::log_files::{self, Reading};
 use query::{Held, live};
 
@@ -58,7 +58,7 @@ impl Sources {
             Sources::Files(held) => {
                 let (files, retention) = (held.clone(), Retention::default());
                 Ok(OnHand { files, recent_rows: 0, retention })
-            },
+            }
             Sources::History { data_dir, settings } => {
                 let root = scratch.join(format!("recent-{number}"));
                 let disk = new_disk(&root)?;
@@ -167,6 +167,7 @@ fn told(reading: &Reading) {
         let _ = writeln!(said, "cairn query: {} log files are left out in all", reading.faulty);
     }
     if reading.refused > 0 {
-        let _ = writeln!(said, "cairn query: {} records are left out: they are none", reading.refused);
+        let _ =
+            writeln!(said, "cairn query: {} records are left out: they are none", reading.refused);
     }
 }

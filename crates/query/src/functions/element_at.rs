@@ -66,7 +66,8 @@ impl ScalarUDFImpl for ElementAt {
             for row in 0..count {
                 let found = wanted.get(row).filter(|_| !maps.is_null(row)).and_then(|wanted| {
                     let mut entries = offsets[row]..offsets[row + 1];
-                    entries.rfind(|entry| keys.value(usize::try_from(*entry).unwrap_or(0)) == wanted)
+                    entries
+                        .rfind(|entry| keys.value(usize::try_from(*entry).unwrap_or(0)) == wanted)
                 });
                 places.append_option(found.and_then(|place| u32::try_from(place).ok()));
             }

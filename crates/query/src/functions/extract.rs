@@ -59,10 +59,8 @@ fn map_names() -> MapFieldNames {
 }
 
 fn map_type() -> DataType {
-    let fields = vec![
-        Field::new("key", DataType::Utf8, false),
-        Field::new("value", DataType::Utf8, true),
-    ];
+    let fields =
+        vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true)];
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(fields.into()), false)), false)
 }
 
@@ -203,8 +201,7 @@ fn as_bool(value: &str) -> Option<bool> {
 }
 
 fn maps<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Result<ArrayRef> {
-    let mut built =
-        MapBuilder::new(Some(map_names()), StringBuilder::new(), StringBuilder::new());
+    let mut built = MapBuilder::new(Some(map_names()), StringBuilder::new(), StringBuilder::new());
     for value in values {
         let object = value.filter(|value| value.starts_with('{'));
         for (key, value) in object.map(json::members).unwrap_or_default() {

@@ -131,9 +131,8 @@ fn is_scalar(value: &&str) -> bool {
 
 /// The steps of a path: `$.a.b[0]["c d"]`.
 fn steps_of(path: &str) -> Result<Vec<Step>> {
-    let wrong = || {
-        exec_err!("the JSON path '{path}' is none: write '$.key', '$.key[0]' or '$[\"a key\"]'")
-    };
+    let wrong =
+        || exec_err!("the JSON path '{path}' is none: write '$.key', '$.key[0]' or '$[\"a key\"]'");
     let Some(mut rest) = path.trim().strip_prefix('$') else { return wrong() };
     let mut steps = Vec::new();
     while !rest.is_empty() {

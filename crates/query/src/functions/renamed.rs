@@ -62,8 +62,7 @@ impl ScalarUDFImpl for Renamed {
         };
         let (fields, columns, valid) = structs.clone().into_parts();
         let rows = structs.len();
-        let structs =
-            StructArray::try_new_with_length(fields_of(&fields), columns, valid, rows)?;
+        let structs = StructArray::try_new_with_length(fields_of(&fields), columns, valid, rows)?;
         let lists = ListArray::try_new(item, offsets, Arc::new(structs), nulls)?;
         Ok(ColumnarValue::Array(Arc::new(lists)))
     }

@@ -77,7 +77,9 @@ pub(super) fn moment_of(name: &str, types: &[DataType], place: usize) -> Result<
             | DataType::LargeUtf8
             | DataType::Null,
         ) => types[place] = moment_type(),
-        Some(other) => return plan_err!("{name} takes a moment, such as eventTime; this is {other}"),
+        Some(other) => {
+            return plan_err!("{name} takes a moment, such as eventTime; this is {other}");
+        }
         None => return plan_err!("{name}: a moment is missing"),
     }
     Ok(types)
@@ -531,7 +533,10 @@ mod tests {
         }
         assert_eq!(parse("%Y-%m-%d %H:%M:%S", "2026-03-09 14:05:07").unwrap(), moment - 250);
         assert_eq!(parse("%Y-%m-%d", "2026-03-09").unwrap(), at("2026-03-09"));
-        assert_eq!(parse("%Y-%m-%dT%H:%M:%S%z", "2026-03-09T14:05:07+0100").unwrap(), moment - 250 - 3_600_000);
+        assert_eq!(
+            parse("%Y-%m-%dT%H:%M:%S%z", "2026-03-09T14:05:07+0100").unwrap(),
+            moment - 250 - 3_600_000
+        );
         assert!(parse("%Y-%m-%d", "March").is_err());
         assert!(from_mysql("%Q").is_err() && from_joda("yyyy V").is_err());
     }

@@ -218,20 +218,28 @@ async fn sets_and_windows_and_common_tables_are_there() {
 
 #[tokio::test]
 async fn nulls_come_last_whatever_the_order() {
-    check("SELECT errorCode FROM events GROUP BY errorCode ORDER BY errorCode", expect![[r#"
+    check(
+        "SELECT errorCode FROM events GROUP BY errorCode ORDER BY errorCode",
+        expect![[r#"
         +--------------+
         | errorCode    |
         +--------------+
         | AccessDenied |
         |              |
-        +--------------+"#]]).await;
-    check("SELECT errorCode FROM events GROUP BY errorCode ORDER BY errorCode DESC", expect![[r#"
+        +--------------+"#]],
+    )
+    .await;
+    check(
+        "SELECT errorCode FROM events GROUP BY errorCode ORDER BY errorCode DESC",
+        expect![[r#"
         +--------------+
         | errorCode    |
         +--------------+
         | AccessDenied |
         |              |
-        +--------------+"#]]).await;
+        +--------------+"#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -275,10 +283,14 @@ async fn a_member_is_of_its_own_row_through_joins_and_subqueries() {
 async fn all_columns_are_cloudtrail_lakes() {
     let world = world().await;
     let answer = world.engine.query("SELECT * FROM events").await.unwrap();
-    let names: Vec<String> = answer.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let names: Vec<String> =
+        answer.schema().fields().iter().map(|field| field.name().clone()).collect();
     expect!["eventVersion userIdentity eventTime eventSource eventName awsRegion sourceIPAddress userAgent errorCode errorMessage requestParameters responseElements additionalEventData requestID eventID readOnly resources eventType apiVersion managementEvent recipientAccountId sharedEventID annotation vpcEndpointId vpcEndpointAccountId serviceEventDetails addendum edgeDeviceDetails insightDetails eventCategory tlsDetails sessionCredentialFromConsole eventJson"].assert_eq(&names.join(" "));
     let described = world.ask("DESCRIBE events").await;
-    assert!(described.contains("userIdentity.sessionContext.sessionIssuer.userName"), "{described}");
+    assert!(
+        described.contains("userIdentity.sessionContext.sessionIssuer.userName"),
+        "{described}"
+    );
 }
 
 /// `UPDATE_DOCS=1` writes it anew.

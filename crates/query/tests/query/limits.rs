@@ -27,7 +27,8 @@ async fn a_query_that_takes_longer_than_it_may_ends_and_says_so() {
     limits.timeout = Duration::from_millis(50);
     let world = open(directory, 1, limits).await;
     // 10^16 rows.
-    let sql = "SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b";
+    let sql =
+        "SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b";
     let error = world.rows(sql).await.unwrap_err();
     assert!(matches!(error, QueryError::Timeout(_)), "{error}");
 }
@@ -43,7 +44,9 @@ async fn a_query_as_deep_as_it_can_be_is_no_danger() {
             let sql = format!("SELECT count(*) n FROM events WHERE {condition}");
             answers.push(world.ask(&sql).await);
         }
-        for deep in [vec!["1"; 4000].join("+"), format!("{}1{}", "(".repeat(4900), ")".repeat(4900))] {
+        for deep in
+            [vec!["1"; 4000].join("+"), format!("{}1{}", "(".repeat(4900), ")".repeat(4900))]
+        {
             answers.push(world.ask(&format!("SELECT {deep} FROM events")).await);
         }
         answers

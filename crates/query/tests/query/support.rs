@@ -84,11 +84,36 @@ pub(crate) fn events() -> Vec<Value> {
         event
     };
     vec![
-        event("CreateBucket", "2026-03-09T14:00:00Z", &amy, json!({"requestParameters": {"bucketName": "logs", "acl": ["private"], "n": 5}})),
-        event("DeleteBucket", "2026-03-09T14:05:00Z", &role, json!({"requestParameters": {"bucketName": "old"}, "resources": [{"accountId": "111122223333", "type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::old"}]})),
-        event("DeleteBucket", "2026-03-10T09:00:00Z", &amy, json!({"requestParameters": {"bucketName": "logs"}, "errorCode": "AccessDenied"})),
-        event("ListBuckets", "2026-03-10T10:00:00Z", &role, json!({"readOnly": true, "requestParameters": null})),
-        event("GetObject", "2026-03-11T00:00:00Z", &amy, json!({"readOnly": true, "additionalEventData": {"x-amz-id-2": "q\"é"}, "responseElements": {"a": {"b": [1, 2]}}})),
+        event(
+            "CreateBucket",
+            "2026-03-09T14:00:00Z",
+            &amy,
+            json!({"requestParameters": {"bucketName": "logs", "acl": ["private"], "n": 5}}),
+        ),
+        event(
+            "DeleteBucket",
+            "2026-03-09T14:05:00Z",
+            &role,
+            json!({"requestParameters": {"bucketName": "old"}, "resources": [{"accountId": "111122223333", "type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::old"}]}),
+        ),
+        event(
+            "DeleteBucket",
+            "2026-03-10T09:00:00Z",
+            &amy,
+            json!({"requestParameters": {"bucketName": "logs"}, "errorCode": "AccessDenied"}),
+        ),
+        event(
+            "ListBuckets",
+            "2026-03-10T10:00:00Z",
+            &role,
+            json!({"readOnly": true, "requestParameters": null}),
+        ),
+        event(
+            "GetObject",
+            "2026-03-11T00:00:00Z",
+            &amy,
+            json!({"readOnly": true, "additionalEventData": {"x-amz-id-2": "q\"é"}, "responseElements": {"a": {"b": [1, 2]}}}),
+        ),
     ]
 }
 
