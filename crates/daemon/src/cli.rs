@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
 use crate::{
-    account, consume, doctor, import, lookup, prove, put, query, salvage, serve_command, tail_command,
-    trail_explain, validate,
+    account, consume, doctor, import, lookup, prove, put, query, salvage, serve_command,
+    tail_command, trail_explain, validate,
 };
 
 /// Records API activity and delivers it as AWS CloudTrail does.
