@@ -18,6 +18,7 @@ use daemon::health::Snapshot;
 use daemon::http::auth::Auth;
 use daemon::http::connections::Connections;
 use daemon::http::history::Downloads;
+use daemon::http::import::IMPORTS_MAX;
 use daemon::http::room::Room;
 use daemon::http::splitter::{BrokenStream, Piece, RECORD_BYTES_MAX, Splitter};
 use daemon::http::tail::Tails;
@@ -356,7 +357,9 @@ impl World {
             unproven: Room::new(0),
             drains: Semaphore::new(DRAINS_MAX),
             connections: Connections::new(1, Arc::clone(&metrics)),
-            tails: Tails::new(hub, history),
+            tails: Tails::new(hub, Arc::clone(&history)),
+            history,
+            imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
             parts: Parts { disk: Arc::new(disk.clone()), clock, entropy },
             intake,
             api: Arc::new(|_, _| unreachable!("the bodies are of other routes")),

@@ -68,6 +68,22 @@ fn no_file_means_the_defaults_and_no_trails() {
                     key_validity: 2592000s,
                     kms_key: Unset,
                 },
+                history: Settings {
+                    categories: [
+                        Management,
+                        Insight,
+                    ],
+                    retention: 7776000s,
+                    holds: [],
+                    memory_bytes: 268435456,
+                    cache_bytes: 67108864,
+                    limits: Limits {
+                        fan_in_min: 8,
+                        fan_in_max: 16,
+                        rows_max: 1048576,
+                        day_rows_min: 4096,
+                    },
+                },
                 quotas: Quotas {
                     trails_per_region: 5,
                     channels: 25,
@@ -119,6 +135,39 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                     interval: 3600s,
                     key_validity: 2592000s,
                     kms_key: Unset,
+                },
+                history: Settings {
+                    categories: [
+                        Management,
+                        Insight,
+                    ],
+                    retention: 7776000s,
+                    holds: [
+                        Hold {
+                            name: "case 2026-17",
+                            accounts: {
+                                "111111111111",
+                            },
+                            from: Some(
+                                Timestamp(
+                                    1767225600000,
+                                ),
+                            ),
+                            to: Some(
+                                Timestamp(
+                                    1775001599000,
+                                ),
+                            ),
+                        },
+                    ],
+                    memory_bytes: 268435456,
+                    cache_bytes: 67108864,
+                    limits: Limits {
+                        fan_in_min: 8,
+                        fan_in_max: 16,
+                        rows_max: 1048576,
+                        day_rows_min: 4096,
+                    },
                 },
                 quotas: Quotas {
                     trails_per_region: 5,
@@ -412,6 +461,9 @@ fn every_scalar_key_has_a_variable() {
         ("CAIRN_DIGESTS_INTERVAL", "90s"),
         ("CAIRN_DIGESTS_KEY_VALIDITY", "365d"),
         ("CAIRN_DIGESTS_KMS_KEY", "alias/cairn"),
+        ("CAIRN_HISTORY_CATEGORIES", "Data,Insight"),
+        ("CAIRN_HISTORY_RETENTION", "365d"),
+        ("CAIRN_HISTORY_MEMORY", "1GiB"),
         ("CAIRN_QUOTAS_TRAILS_PER_REGION", "10_000"),
         ("CAIRN_QUOTAS_CHANNELS", "1"),
         ("CAIRN_QUOTAS_TAGS", "200"),
@@ -454,6 +506,22 @@ fn every_scalar_key_has_a_variable() {
                     kms_key: Named(
                         "alias/cairn",
                     ),
+                },
+                history: Settings {
+                    categories: [
+                        Data,
+                        Insight,
+                    ],
+                    retention: 31536000s,
+                    holds: [],
+                    memory_bytes: 1073741824,
+                    cache_bytes: 67108864,
+                    limits: Limits {
+                        fan_in_min: 8,
+                        fan_in_max: 16,
+                        rows_max: 1048576,
+                        day_rows_min: 4096,
+                    },
                 },
                 quotas: Quotas {
                     trails_per_region: 10000,
@@ -609,8 +677,8 @@ fn an_unknown_key_is_told_the_one_that_was_meant() {
         expect![[r#"
             cairn.toml:1: data-dir: unknown key; did you mean data_dir?
             cairn.toml:2: interval: unknown key; did you mean delivery.interval?
-            cairn.toml:3: secret: unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, digests, quotas, log, accounts, organization, trails, channels, fanout
-            cairn.toml:4: "a\u{1b}": unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, digests, quotas, log, accounts, organization, trails, channels, fanout
+            cairn.toml:3: secret: unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, digests, history, quotas, log, accounts, organization, trails, channels, fanout
+            cairn.toml:4: "a\u{1b}": unknown key; known here are data_dir, auth, listen, ops_listen, accounts_key, journal, delivery, digests, history, quotas, log, accounts, organization, trails, channels, fanout
             cairn.toml:5: aws: unknown key; endpoint, Region and credentials of AWS come from its own settings (AWS_ENDPOINT_URL, AWS_PROFILE, ~/.aws/config, …)
             cairn.toml:7: trail: unknown key; did you mean trails?
             cairn.toml:13: trails[0].is_multi_region: unknown key; did you mean multi_region?
