@@ -24,7 +24,8 @@ pub struct Sent {
     pub may_repeat: bool,
     /// Whether what the journal knew it by is damaged.
     pub is_lost_from_memory: bool,
-    /// When it was recorded last, surely or perhaps.
+    /// When it was recorded first and last, as far as is known.
+    pub first_recorded: Option<Timestamp>,
     pub last_recorded: Timestamp,
     /// As how manieth it was sent when it was last recorded, as far as is known.
     recorded_at: u64,
@@ -80,6 +81,7 @@ impl History {
             recordings: Vec::new(),
             may_repeat: false,
             is_lost_from_memory: false,
+            first_recorded: None,
             last_recorded: Timestamp::EPOCH,
             recorded_at: 0,
         });
@@ -154,6 +156,7 @@ impl History {
         }
         sent.recordings.push(Recording { trails: Arc::clone(trails), is_sure: true });
         sent.is_promised = true;
+        sent.first_recorded.get_or_insert(now);
         sent.last_recorded = now;
         sent.recorded_at = sending.at;
         Ok(())
@@ -164,6 +167,7 @@ impl History {
         let sent = &mut self.sent[number];
         // It may have been recorded by a call that was not answered.
         if !sent.is_promised {
+            sent.first_recorded.get_or_insert(now);
             sent.last_recorded = now;
         }
         if sent.recordings.is_empty() {

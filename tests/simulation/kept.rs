@@ -49,14 +49,18 @@ impl World {
         let (unseen, asked) = (self.unseen(), self.asked());
         for (number, sent) in self.history.sent.iter().enumerate() {
             let found = times.get(&number).copied().unwrap_or(0);
+            let may_be_old =
+                |recorded| report.horizon.is_some_and(|horizon| recorded < horizon.plus(SLACK));
             let may_be_missing = unseen.contains(&number)
                 || !report.unopened.is_empty()
-                || report.horizon.is_some_and(|horizon| sent.last_recorded < horizon.plus(SLACK));
+                || may_be_old(sent.last_recorded);
             let mut wanted = wanted(sent);
             if sent.event.category == Category::Management {
                 wanted.1 += asked.get(&number).copied().unwrap_or(0);
             }
-            let least = if may_be_missing { 0 } else { wanted.0 };
+            // The first of several times that it was recorded may have expired.
+            let sure = if sent.first_recorded.is_none_or(may_be_old) { 1 } else { wanted.0 };
+            let least = if may_be_missing { 0 } else { wanted.0.min(sure) };
             if found < least || found > wanted.1 {
                 return Err(format!(
                     "event {number} is in the history {found} times, not {wanted:?}; {report:?}"
