@@ -8,6 +8,7 @@ use model::{AccountId, BatchId, Timestamp};
 use crate::file::{FileInfo, HistoryFile};
 use crate::history::HistoryError;
 use crate::key::Key;
+use crate::lookup::Query;
 use crate::position::{Position, Sequence};
 use crate::scope::{Scope, ScopeFilter};
 
@@ -93,6 +94,34 @@ impl Retention {
     pub fn is_worth_a_look(&self, last: &Retention) -> bool {
         let passed = self.horizon.zip(last.horizon).map(|(now, last)| now.since(last));
         self.holds != last.holds || passed.is_none_or(|passed| passed >= LOOK_EVERY)
+    }
+
+    /// What a lookup looks at: rows that are not old, and then, if there may be any, old ones that are
+    /// held. Other old ones it need not pass by, one by one.
+    #[must_use]
+    pub fn narrow(&self, query: &Query) -> (Query, Option<Query>) {
+        let Some(horizon) = self.horizon.filter(|horizon| query.from < *horizon) else {
+            return (query.clone(), None);
+        };
+        let young = Query { from: horizon, ..query.clone() };
+        let last_old = Timestamp::from_millis(horizon.as_millis() - 1);
+        let (to, begin) = (query.to.min(last_old), query.from);
+        let holds: Vec<&Hold> = self.holds.iter().filter(|hold| hold.touches(begin, to)).collect();
+        // The first moment that any of them holds; one without has no first.
+        let from = holds.iter().map(|hold| hold.from).min().flatten();
+        let from = from.map_or(begin, |from| from.max(begin));
+        let is_of_all = holds.iter().any(|hold| hold.accounts.is_empty());
+        let of_holds = || holds.iter().flat_map(|hold| &hold.accounts);
+        let is_asked = |account: &&AccountId| {
+            query.scopes.accounts.as_ref().is_none_or(|asked| asked.contains(*account))
+        };
+        let accounts = match is_of_all {
+            true => query.scopes.accounts.clone(),
+            false => Some(of_holds().filter(is_asked).cloned().collect()),
+        };
+        let is_any = !holds.is_empty() && accounts.as_ref().is_none_or(|some| !some.is_empty());
+        let scopes = ScopeFilter { accounts, ..query.scopes.clone() };
+        (young, is_any.then(|| Query { scopes, from, to, ..query.clone() }))
     }
 
     /// Counts the rows of a file that expired and that nothing holds.
@@ -182,6 +211,47 @@ mod tests {
         }
         assert!(retention.may_hold(at("2025-12-01T00:00:00Z"), at("2026-01-01T00:00:00Z")));
         assert!(!retention.may_hold(at("2025-12-01T00:00:00Z"), at("2025-12-31T00:00:00Z")));
+    }
+
+    #[test]
+    fn a_lookup_passes_by_what_is_old_and_not_held() {
+        let day = |day: i64| Timestamp::from_millis(day * 86_400_000);
+        let account = |one: &str| -> AccountId { one.parse().unwrap() };
+        let (one, two) = (account("111111111111"), account("222222222222"));
+        let hold = |account: &AccountId, from, to| Hold {
+            name: String::new(),
+            accounts: [account.clone()].into(),
+            from: Some(day(from)),
+            to: Some(day(to)),
+        };
+        let query = |from, to| Query {
+            scopes: ScopeFilter::default(),
+            attributes: Vec::new(),
+            from: day(from),
+            to: day(to),
+            after: None,
+            limit: 1,
+        };
+        let holds = vec![hold(&one, 10, 20), hold(&two, 15, 30)];
+        let retention = Retention { horizon: Some(day(100)), holds };
+        assert_eq!(retention.narrow(&query(100, 120)), (query(100, 120), None));
+        assert_eq!(retention.narrow(&query(40, 120)), (query(100, 120), None), "no hold is so new");
+        let (young, held) = retention.narrow(&query(0, 120));
+        let held = held.unwrap();
+        assert_eq!(young, query(100, 120));
+        assert_eq!(
+            (held.from, held.to),
+            (day(10), Timestamp::from_millis(day(100).as_millis() - 1))
+        );
+        assert_eq!(held.scopes.accounts, Some([one.clone(), two].into()));
+        let (_, held) = retention.narrow(&query(12, 14));
+        assert_eq!(held.unwrap().scopes.accounts, Some([one].into()), "the other begins later");
+        let of_other = ScopeFilter {
+            accounts: Some([account("333333333333")].into()),
+            ..ScopeFilter::default()
+        };
+        let (_, held) = retention.narrow(&Query { scopes: of_other, ..query(0, 120) });
+        assert_eq!(held, None);
     }
 
     #[test]
