@@ -110,7 +110,7 @@ fn merge_all(disk: &Arc<dyn Disk>, infos: &[FileInfo]) -> Result<Vec<FileInfo>, 
         last += 1;
         FileId(last)
     };
-    merge(disk, &inputs, next, 100, |_, _| true)
+    merge(disk, &inputs, next, 100, |_, _| true, |_| true)
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_flipped_bit_is_found_or_harmless() {
         let read = || -> Result<Vec<Row>, HistoryError> {
             let cache = PageCache::new(0);
             let file = HistoryFile::open(&shared(&disk), info.clone(), &cache)?;
-            for place in 0..info.rows {
+            for place in (0..info.rows).step_by(13) {
                 file.row(place)?;
             }
             file.rows().collect()

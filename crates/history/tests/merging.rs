@@ -1,19 +1,24 @@
-//! A merge is the sorted union of its inputs, by day.
+//! A merge is the sorted union of its inputs: of each day that has its own files, and of all others.
 
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cairn_history::{FileId, HistoryFile, Key, PageCache, Row, ScopeFilter, merge};
+use cairn_history::plan::Day;
+use cairn_history::{
+    FileId, FileInfo, HistoryFile, Key, PageCache, Row, Scope, ScopeFilter, merge,
+};
+use disk::Disk;
 use model::Timestamp;
 use proptest::prelude::*;
 use support::{DAY, disk, newest, open, row};
 
-fn day(time: Timestamp) -> i64 {
-    time.as_millis().div_euclid(86_400_000)
-}
+/// Days that rows fall on.
+const DAYS: [i64; 5] = [-86_400_000, 0, DAY - 86_400_000, DAY, DAY + 86_400_000];
 
 /// Rows around three midnights and before 1970, some at the same moment, each with the number of the
 /// input it is in.
@@ -42,6 +47,7 @@ proptest! {
         rows in rows(),
         rows_max in 1..40_u32,
         kept_from in prop_oneof![Just(i64::MIN), Just(DAY), Just(i64::MAX)],
+        own in prop::collection::hash_set(prop::sample::select(DAYS.to_vec()), 0..4),
     ) {
         let disk = disk();
         let cache = PageCache::new(1 << 20);
@@ -61,29 +67,39 @@ proptest! {
         let next = || { last += 1; FileId(last) };
         // One account's rows are held, whatever their age.
         let held = "444455556666".parse().unwrap();
-        let keep = |scope: &cairn_history::Scope, time: Timestamp| {
+        let keep = |scope: &Scope, time: Timestamp| {
             scope.account == held || time.as_millis() >= kept_from
         };
-        let infos = merge(&disk, &inputs, next, rows_max, keep).unwrap();
+        let own = |day: Day| own.contains(&(day.0 * 86_400_000));
+        let infos = merge(&disk, &inputs, next, rows_max, keep, own).unwrap();
 
-        let mut expected: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
-        expected.retain(|row| keep(&row.scope, row.position.time));
-        expected.sort_by_key(|row| std::cmp::Reverse(row.position));
-        let (mut found, mut indexed) = (Vec::new(), 0);
-        for info in &infos {
-            let file = open(&disk, info);
-            prop_assert!((1..=rows_max).contains(&info.rows));
-            prop_assert_eq!(day(info.newest.time), day(info.oldest.time));
-            found.extend(file.rows().map(Result::unwrap));
-            let all = ScopeFilter::default();
-            indexed += file.newest_first(&[Key::ALL], &all, newest()).unwrap().count();
+        // The same in memory: rows by day or, for days without files of their own, together.
+        let mut groups: BTreeMap<Option<Day>, Vec<Row>> = BTreeMap::new();
+        for (_, row) in rows.iter().filter(|(_, row)| keep(&row.scope, row.position.time)) {
+            let day = Some(Day::of(row.position.time)).filter(|day| own(*day));
+            groups.entry(day).or_default().push(row.clone());
         }
-        prop_assert_eq!(indexed, expected.len());
+        let mut expected: Vec<Vec<Row>> = Vec::new();
+        for group in groups.values_mut() {
+            group.sort_by_key(|row| Reverse(row.position));
+            expected.extend(group.chunks(rows_max as usize).map(<[Row]>::to_vec));
+        }
+        let mut found: Vec<Vec<Row>> = infos.iter().map(|info| check(&disk, info)).collect();
+        for files in [&mut expected, &mut found] {
+            files.sort_by_key(|rows| rows[0].position);
+        }
         prop_assert_eq!(found, expected);
-        // No more files than there must be: one that is not full ends its day.
-        for pair in infos.windows(2) {
-            let is_full = pair[0].rows == rows_max;
-            prop_assert!(is_full || day(pair[0].oldest.time) != day(pair[1].newest.time));
-        }
     }
+}
+
+/// All rows of a file, which its index has too.
+fn check(disk: &Arc<dyn Disk>, info: &FileInfo) -> Vec<Row> {
+    let file = open(disk, info);
+    let rows: Vec<Row> = file.rows().map(Result::unwrap).collect();
+    assert_eq!((info.newest, info.oldest), (rows[0].position, rows[rows.len() - 1].position));
+    let all = ScopeFilter::default();
+    let indexed = file.newest_first(&[Key::ALL], &all, newest()).unwrap();
+    let indexed: Vec<_> = indexed.map(|row| row.unwrap().0).collect();
+    assert_eq!(indexed, rows.iter().map(|row| row.position).collect::<Vec<_>>());
+    rows
 }
