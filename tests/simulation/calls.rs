@@ -41,8 +41,8 @@ impl World {
             if self.dice.one_in(12) {
                 self.change_trails();
             }
-            let numbers = self.draw_events();
-            let sendings = numbers.into_iter().map(|number| self.history.send(number));
+            let (numbers, now) = (self.draw_events(), self.now().wall);
+            let sendings = numbers.into_iter().map(|number| self.history.send(number, now));
             let sendings: Vec<Sending> = sendings.collect();
             let events = sendings.iter().map(|it| self.history.sent[it.number].event.clone());
             let events = events.collect();
@@ -108,7 +108,7 @@ impl World {
                     Outcome::Recorded => self.history.is_recorded(sending, &trails, now),
                     Outcome::Again => {
                         self.tally.count("again", 1);
-                        self.history.is_known(sending.number, now)
+                        self.history.is_known(sending.number)
                     }
                 })
             }

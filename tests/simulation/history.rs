@@ -24,8 +24,9 @@ pub struct Sent {
     pub may_repeat: bool,
     /// Whether what the journal knew it by is damaged.
     pub is_lost_from_memory: bool,
-    /// When it was recorded first and last, as far as is known.
-    pub first_recorded: Option<Timestamp>,
+    /// When it was sent first: it was not recorded before.
+    pub first_sent: Option<Timestamp>,
+    /// It was not recorded last before this.
     pub last_recorded: Timestamp,
     /// As how manieth it was sent when it was last recorded, as far as is known.
     recorded_at: u64,
@@ -81,7 +82,7 @@ impl History {
             recordings: Vec::new(),
             may_repeat: false,
             is_lost_from_memory: false,
-            first_recorded: None,
+            first_sent: None,
             last_recorded: Timestamp::EPOCH,
             recorded_at: 0,
         });
@@ -89,8 +90,13 @@ impl History {
     }
 
     /// An event goes into a call: as how manieth, which its answer is noted with.
-    pub fn send(&mut self, number: usize) -> Sending {
+    pub fn send(&mut self, number: usize, now: Timestamp) -> Sending {
         self.sendings += 1;
+        let sent = &mut self.sent[number];
+        if sent.first_sent.is_none() {
+            sent.first_sent = Some(now);
+            sent.last_recorded = now;
+        }
         Sending { number, at: self.sendings }
     }
 
@@ -156,20 +162,14 @@ impl History {
         }
         sent.recordings.push(Recording { trails: Arc::clone(trails), is_sure: true });
         sent.is_promised = true;
-        sent.first_recorded.get_or_insert(now);
         sent.last_recorded = now;
         sent.recorded_at = sending.at;
         Ok(())
     }
 
     /// It was taken for one that was recorded before.
-    pub fn is_known(&mut self, number: usize, now: Timestamp) -> Result<(), String> {
+    pub fn is_known(&mut self, number: usize) -> Result<(), String> {
         let sent = &mut self.sent[number];
-        // It may have been recorded by a call that was not answered.
-        if !sent.is_promised {
-            sent.first_recorded.get_or_insert(now);
-            sent.last_recorded = now;
-        }
         if sent.recordings.is_empty() {
             return Err(format!("event {number} is new and was taken for known"));
         }

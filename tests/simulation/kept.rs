@@ -59,7 +59,7 @@ impl World {
                 wanted.1 += asked.get(&number).copied().unwrap_or(0);
             }
             // The first of several times that it was recorded may have expired.
-            let sure = if sent.first_recorded.is_none_or(may_be_old) { 1 } else { wanted.0 };
+            let sure = if sent.first_sent.is_none_or(may_be_old) { 1 } else { wanted.0 };
             let least = if may_be_missing { 0 } else { wanted.0.min(sure) };
             if found < least || found > wanted.1 {
                 return Err(format!(

@@ -337,40 +337,60 @@ where
         mut journal: watch::Receiver<JournalState>,
         mut stopping: watch::Receiver<bool>,
     ) {
+        let mut paused: HashMap<BatchId, Pause> = HashMap::new();
         loop {
             let is_stopping = *stopping.borrow_and_update();
             let sealed = journal.borrow_and_update().sealed.clone();
+            paused.retain(|batch, _| sealed.iter().any(|sealed| sealed.batch == *batch));
             for SealedSegment { batch, events, .. } in sealed {
-                // Whoever settles the batch tries again, and says so.
-                let _ = self.keep_in_history(batch, events).await;
+                let now = tokio::time::Instant::now();
+                let waits = paused.get(&batch).is_some_and(|pause| pause.until > now);
+                if waits || self.history.is_stored(batch) || self.is_damaged(batch) {
+                    continue;
+                }
+                // Whoever settles the batch tries too, and says what is wrong.
+                if self.keep_in_history(batch, events).await.is_err() {
+                    let before = paused.get(&batch).map(|pause| pause.length);
+                    paused.insert(batch, Pause::after(before));
+                }
             }
             if is_stopping {
                 return;
             }
+            let next = paused.values().map(|pause| pause.until).min();
+            let next =
+                next.unwrap_or_else(|| tokio::time::Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
                 _ = stopping.changed() => {}
                 changed = journal.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep_until(next) => {}
             }
         }
     }
 
     /// Merges files of the history, and removes what has expired, until `stopping` is set.
     pub async fn run_tending(&self, mut stopping: watch::Receiver<bool>) {
-        let mut tick = tokio::time::interval(TENDING_TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing: Option<Pause> = None;
         while !*stopping.borrow_and_update() {
             let Now { wall, uptime } = self.parts.now();
             let (history, now) = (Arc::clone(&self.history), Moment { wall, uptime });
-            match blocking(move || Ok(history.tend(now)?)).await {
+            let pause = match blocking(move || Ok(history.tend(now)?)).await {
                 Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::error!(%error, "the history waits to be tended"),
-            }
+                Ok(false) => {
+                    failing = None;
+                    TENDING_TICK
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the history waits to be tended");
+                    let pause = Pause::after(failing.map(|pause| pause.length));
+                    failing.insert(pause).length
+                }
+            };
             tokio::select! {
                 biased;
                 _ = stopping.changed() => {}
-                _ = tick.tick() => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }

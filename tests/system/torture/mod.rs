@@ -1,7 +1,8 @@
 //! Torture: a daemon under load is killed in the midst of whatever it does, again and again, and goes
 //! on with what its data directory holds. In the end each event that was acknowledged stands in the
 //! log files of each trail that selects it, once and byte for byte, and each file was announced; what
-//! was sent and never acknowledged may stand there once, or not at all.
+//! was sent and never acknowledged may stand there once, or not at all. The event history holds the
+//! same, whatever the trails say: killed in merges and in removals too.
 //!
 //! | variable | what it does |
 //! | --- | --- |
@@ -11,6 +12,7 @@
 mod announcements;
 mod events;
 mod history;
+mod kept;
 mod layout;
 mod moments;
 mod senders;
@@ -21,6 +23,7 @@ use std::collections::hash_map::RandomState;
 use std::fs::OpenOptions;
 use std::hash::{BuildHasher, Hasher};
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -45,8 +48,11 @@ const SETTINGS: &str = "\
 [journal]
 segment_size = '1MiB'
 quota = '8MiB'
+[history]
+categories = 'Management, Data, ActivityAuditLog'
+retention = '36500d'
 [log]
-level = 'info,cairn_daemon=debug'
+level = 'info,cairn_daemon=debug,cairn_history=debug'
 ";
 
 #[tokio::test]
@@ -177,6 +183,9 @@ impl<'a> Torture<'a> {
         self.stop(daemon).await;
         let verdict = Verdict::reach(self.localstack, &self.buckets, &shared.history).await;
         verdict.assert_good();
+        self.tally.kept = kept::check(self.site.data(), &shared.history.fates());
+        let log = std::fs::read_to_string(self.log()).unwrap();
+        self.tally.merges = log.matches("files of the history are merged").count();
         self.announcements.have_told_of(&verdict.files).await;
         self.tally.judged(&verdict, &shared, self.announcements.messages());
         std::mem::take(&mut self.tally)
@@ -246,9 +255,12 @@ impl<'a> Torture<'a> {
     }
 
     /// All logs, one below the other, beside the data directory.
+    fn log(&self) -> PathBuf {
+        self.site.configuration().with_file_name("log")
+    }
+
     fn write_log(&self, end: &str, log: &str) {
-        let path = self.site.configuration().with_file_name("log");
-        let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let mut file = OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
         writeln!(file, "{log}\n--- {end}").unwrap();
     }
 }

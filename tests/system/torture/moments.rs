@@ -23,6 +23,10 @@ pub enum Moment {
     Parking,
     /// The identities of a batch are stored, and its segment is retired.
     Retiring,
+    /// It writes a file of the history.
+    Keeping,
+    /// It merged files of the history, and removes what they were made of.
+    Merging,
     /// It got another configuration and SIGHUP.
     Reloading,
     /// It got SIGTERM.
@@ -33,12 +37,14 @@ pub enum Moment {
 const DELAY_MAX_MICROS: u64 = 40_000;
 
 impl Moment {
-    pub const ALL: [Moment; 7] = [
+    pub const ALL: [Moment; 9] = [
         Moment::Acknowledging,
         Moment::Sealing,
         Moment::Delivering,
         Moment::Parking,
         Moment::Retiring,
+        Moment::Keeping,
+        Moment::Merging,
         Moment::Reloading,
         Moment::Stopping,
     ];
@@ -46,10 +52,12 @@ impl Moment {
     /// Waits for it, and in half of all cases a little longer.
     pub async fn come(self, site: &Site, daemon: &Cairn, shared: &Shared, dice: &Dice) {
         let (journal, spill) = (site.data().join("journal"), site.data().join("spill"));
+        let history = site.data().join("history");
         let times = usize::try_from(dice.below(4)).unwrap();
         let before = shared.count(&shared.acknowledged);
         let (segments, identities, parked) =
             (names(&journal, ".segment"), names(&journal, ".ids"), names(&spill, ""));
+        let tables = names(&history, ".parquet");
         let mut seen = BTreeSet::new();
         let mut new = |directory: &Path, ending: &str, old: &BTreeSet<String>| {
             seen.extend(names(directory, ending).difference(old).cloned());
@@ -63,6 +71,8 @@ impl Moment {
                 Moment::Delivering => daemon.has_logged("log file delivered") > 3 * times,
                 Moment::Parking => new(&spill, "", &parked) > times,
                 Moment::Retiring => new(&journal, ".ids", &identities) > times,
+                Moment::Keeping => !names(&history, ".tmp").is_empty(),
+                Moment::Merging => !tables.is_subset(&names(&history, ".parquet")),
                 Moment::Reloading | Moment::Stopping => true,
             };
             has_come.then_some(())

@@ -29,6 +29,9 @@ pub struct Tally {
     files: usize,
     announced: usize,
     unpromised: usize,
+    /// Events in the history, and merges of its files.
+    pub kept: usize,
+    pub merges: usize,
     events: BTreeMap<String, usize>,
 }
 
@@ -77,6 +80,8 @@ impl Tally {
         at_least("recovered events", usize::try_from(self.recovered).unwrap(), 10 * rounds);
         at_least("log files", self.files, rounds);
         at_least("announcements", self.announced, self.files);
+        at_least("events in the history", self.kept, self.acknowledged);
+        at_least("merges of the history", self.merges, rounds / 5);
         at_least("changes of trails", self.changes as usize, rounds / 10);
         // Where trails of every version have their files.
         for spot in ["first/", "first/home", "late/a/b"] {
@@ -105,8 +110,8 @@ impl Display for Tally {
         )?;
         write!(
             formatter,
-            "  {} log files, {} announcements; events by trail {:?}, {} of them never acknowledged; lost 0, doubled 0",
-            self.files, self.announced, self.events, self.unpromised
+            "  {} log files, {} announcements; events by trail {:?}, {} of them never acknowledged; lost 0, doubled 0\n  {} events in the history, {} merges",
+            self.files, self.announced, self.events, self.unpromised, self.kept, self.merges
         )
     }
 }

@@ -126,7 +126,7 @@ impl Verdict {
 }
 
 /// Which event a record is; fails when its bytes are not those that were sent.
-fn event_of(record: &str) -> Result<Event, &'static str> {
+pub fn event_of(record: &str) -> Result<Event, &'static str> {
     let Ok(read) = serde_json::from_str::<Record<'_>>(record) else {
         return Err("not a record of these senders");
     };
