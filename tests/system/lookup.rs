@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use model::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::clients::python::{Program, localstack_script};
 use crate::support::cairn::{Cairn, Site};
-use crate::support::generated::event;
+use crate::support::generated;
 use crate::support::http::{Answer, Http};
 use crate::support::process::{Ended, Process, cairn};
 use crate::support::signer::{Key, Signer};
@@ -26,6 +29,23 @@ management_account = "733000000001"
 members = ["733000000002"]
 "#;
 
+/// Yesterday, when all events happened: of what is long past the history keeps nothing.
+static DAY: LazyLock<String> = LazyLock::new(|| {
+    #[allow(clippy::disallowed_methods)] // the daemon goes by the real clock
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let yesterday = i64::try_from(now.as_millis()).unwrap() - 24 * 3_600_000;
+    Timestamp::from_millis(yesterday).to_iso_seconds()[..10].to_owned()
+});
+
+/// Before the calls of the tests, which are recorded too.
+fn end() -> String {
+    format!("{}T23:59:59Z", *DAY)
+}
+
+fn event(account: &str, region: &str, number: usize) -> String {
+    generated::event(account, region, number).replace("\"2026-01-02T", &format!("\"{}T", *DAY))
+}
+
 /// A daemon that makes no log file meanwhile.
 async fn start(configuration: &str) -> (Site, Cairn) {
     let site = Site::new(configuration);
@@ -39,7 +59,7 @@ fn hostile(number: usize, agent: &str) -> String {
     json!({
         "eventVersion": "1.11",
         "userIdentity": { "type": "IAMUser", "userName": "mallory", "accessKeyId": "AKIAMALLORY" },
-        "eventTime": format!("2026-02-01T00:00:{number:02}Z"),
+        "eventTime": format!("{}T23:00:{number:02}Z", *DAY),
         "eventSource": "s3.amazonaws.com", "eventName": "ListBuckets", "awsRegion": REGION,
         "sourceIPAddress": "192.0.2.66", "userAgent": agent, "errorCode": "AccessDenied",
         "errorMessage": "=HYPERLINK(\"http://x.example\")", "requestID": "-1", "readOnly": true,
@@ -89,8 +109,8 @@ async fn every_format_has_the_same_events() {
     records.extend(agents.iter().enumerate().map(|(number, agent)| hostile(number, agent)));
     daemon.record(&records).await;
 
-    // The calls of this test are newer.
-    let lines = found(&daemon, &["--to", "2026-03-01"]).await;
+    let end = end();
+    let lines = found(&daemon, &["--to", &end]).await;
     let mut seen: Vec<&str> = lines.lines().collect();
     let mut sent: Vec<&str> = records.iter().map(String::as_str).collect();
     let times: Vec<Value> = seen
@@ -103,11 +123,11 @@ async fn every_format_has_the_same_events() {
     sent.sort_unstable();
     assert!(seen == sent, "the bytes of each record, once");
 
-    let in_lines = found(&daemon, &["--to", "2026-03-01", "--output", "ids"]).await;
+    let in_lines = found(&daemon, &["--to", &end, "--output", "ids"]).await;
     assert!(in_lines.lines().eq(&ids));
     let files = ["events.json", "events.csv", "events.ndjson"].map(|name| site.file(name, "old"));
     for file in &files {
-        let ended = lookup(&daemon, &["--to", "2026-03-01", "-o", file]).await;
+        let ended = lookup(&daemon, &["--to", &end, "-o", file]).await;
         assert_eq!((ended.code, ended.output.as_str()), (Some(0), ""), "{ended:?}");
         let told = format!("{} events in {file} (", records.len());
         assert!(ended.errors.starts_with(&told), "{ended:?}");
@@ -131,7 +151,10 @@ async fn every_format_has_the_same_events() {
     let table = found(&daemon, &["--output", "table", "EventId=hostile-0"]).await;
     let rows: Vec<&str> = table.lines().collect();
     assert!(rows[0].starts_with("TIME (UTC)           USER"), "{table}");
-    assert!(rows[1].starts_with("2026-02-01 00:00:00  mallory  ListBuckets  s3"), "{table}");
+    assert!(
+        rows[1].starts_with(&format!("{} 23:00:00  mallory  ListBuckets  s3", *DAY)),
+        "{table}"
+    );
     assert!(rows[1].ends_with("AccessDenied: =HYPERLINK(\"http://x.example\")"), "{table}");
     assert_eq!(rows.len(), 2);
     daemon.stop().await;
