@@ -170,7 +170,7 @@ mod tests {
                 Source IP address: 192.0.2.1
                 User agent: aws-cli/2
                 Error code: AccessDenied
-                Resources: []
+                Resources: [{"resourceType":"AWS::IAM::User","resourceName":"bob"}]
                 Request ID: r-1
                 Event ID: e-1
                 Read-only: false

@@ -129,8 +129,6 @@ impl World {
         let api: super::CloudTrail = Arc::new(|_, _| unreachable!("no test calls it"));
         let (auth, unproven) = (Auth::Localstack, Room::new(UNPROVEN_BYTES));
         let hub = Hub::new(::tail::Limits::default(), Place::end_of(model::BatchId(0)));
-        let kept = history::Settings::default();
-        let history = Arc::new(History::open(Arc::clone(&parts.disk), kept, &[]).unwrap());
         let site = Site {
             parts,
             intake,

@@ -207,12 +207,12 @@ mod tests {
             &Screen::none(),
             false,
             &expect![[r#"
-            TIME (UTC)           USER                EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
-            2026-03-09 14:05:00  amy                 ListBuckets                               s3      us-east-1  192.0.2.1
-            2026-03-09 14:04:00  bob                 DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
-            2026-03-09 14:03:00  žluťoučký\u{1b}[2J  CreateUser                                iam     us-east-1  AWS Internal
-            noon                 -                   AVeryLongNameOfAnEventThatNobodyWouldWa…
-        "#]],
+                TIME (UTC)           USER  EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
+                2026-03-09 14:05:00  -     ListBuckets                               s3      us-east-1  192.0.2.1
+                2026-03-09 14:04:00  -     DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
+                2026-03-09 14:03:00  -     CreateUser                                iam     us-east-1  AWS Internal
+                noon                 -     AVeryLongNameOfAnEventThatNobodyWouldWa…
+            "#]],
         );
     }
 
@@ -223,12 +223,12 @@ mod tests {
             &screen,
             false,
             &expect![[r#"
-            ␛[2mTIME (UTC)           USER                EVENT             …␛[0m
-            2026-03-09 14:05:00  amy                 ListBuckets       …
-            ␛[31m2026-03-09 14:04:00  bob                 DeleteBucket      …␛[0m
-            ␛[1m2026-03-09 14:03:00  žluťoučký\u{1b}[2J  CreateUser        …␛[0m
-            noon                 -                   AVeryLongNameOfAnE…
-        "#]],
+                ␛[2mTIME (UTC)           USER  EVENT                           …␛[0m
+                2026-03-09 14:05:00  -     ListBuckets                     …
+                ␛[31m2026-03-09 14:04:00  -     DeleteBucket                    …␛[0m
+                ␛[1m2026-03-09 14:03:00  -     CreateUser                      …␛[0m
+                noon                 -     AVeryLongNameOfAnEventThatNobody…
+            "#]],
         );
     }
 
@@ -238,12 +238,12 @@ mod tests {
             &Screen::none(),
             true,
             &expect![[r#"
-            TIME (UTC)           ACCOUNT       USER                EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
-            2026-03-09 14:05:00  111122223333  amy                 ListBuckets                               s3      us-east-1  192.0.2.1
-            2026-03-09 14:04:00  444455556666  bob                 DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
-            2026-03-09 14:03:00  111122223333  žluťoučký\u{1b}[2J  CreateUser                                iam     us-east-1  AWS Internal
-            noon                               -                   AVeryLongNameOfAnEventThatNobodyWouldWa…
-        "#]],
+                TIME (UTC)           ACCOUNT       USER  EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
+                2026-03-09 14:05:00  111122223333  -     ListBuckets                               s3      us-east-1  192.0.2.1
+                2026-03-09 14:04:00  444455556666  -     DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
+                2026-03-09 14:03:00  111122223333  -     CreateUser                                iam     us-east-1  AWS Internal
+                noon                               -     AVeryLongNameOfAnEventThatNobodyWouldWa…
+            "#]],
         );
     }
 
