@@ -186,9 +186,9 @@ mod tests {
     use super::*;
 
     const RECORDS: [&str; 4] = [
-        r#"{"eventTime":"2026-03-09T14:05:00Z","eventName":"ListBuckets","eventSource":"s3.amazonaws.com","awsRegion":"us-east-1","sourceIPAddress":"192.0.2.1","readOnly":true,"userIdentity":{"userName":"amy"},"recipientAccountId":"111122223333"}"#,
-        r#"{"eventTime":"2026-03-09T14:04:00Z","eventName":"DeleteBucket","eventSource":"s3.amazonaws.com","awsRegion":"eu-west-1","sourceIPAddress":"2001:db8::1","readOnly":false,"errorCode":"AccessDenied","errorMessage":"not you","userIdentity":{"userName":"bob"},"recipientAccountId":"444455556666"}"#,
-        r#"{"eventTime":"2026-03-09T14:03:00Z","eventName":"CreateUser","eventSource":"iam.amazonaws.com","awsRegion":"us-east-1","sourceIPAddress":"AWS Internal","readOnly":false,"userIdentity":{"userName":"žluťoučký\u001b[2J"},"recipientAccountId":"111122223333"}"#,
+        r#"{"eventTime":"2026-03-09T14:05:00Z","eventName":"ListBuckets","eventSource":"s3.amazonaws.com","awsRegion":"us-east-1","sourceIPAddress":"192.0.2.1","readOnly":true,"userIdentity":{"type":"IAMUser","userName":"amy"},"recipientAccountId":"111122223333"}"#,
+        r#"{"eventTime":"2026-03-09T14:04:00Z","eventName":"DeleteBucket","eventSource":"s3.amazonaws.com","awsRegion":"eu-west-1","sourceIPAddress":"2001:db8::1","readOnly":false,"errorCode":"AccessDenied","errorMessage":"not you","userIdentity":{"type":"IAMUser","userName":"bob"},"recipientAccountId":"444455556666"}"#,
+        r#"{"eventTime":"2026-03-09T14:03:00Z","eventName":"CreateUser","eventSource":"iam.amazonaws.com","awsRegion":"us-east-1","sourceIPAddress":"AWS Internal","readOnly":false,"userIdentity":{"type":"IAMUser","userName":"žluťoučký\u001b[2J"},"recipientAccountId":"111122223333"}"#,
         r#"{"eventTime":"noon","eventName":"AVeryLongNameOfAnEventThatNobodyWouldWantToReadToItsEnd"}"#,
     ];
 
@@ -207,12 +207,12 @@ mod tests {
             &Screen::none(),
             false,
             &expect![[r#"
-                TIME (UTC)           USER  EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
-                2026-03-09 14:05:00  -     ListBuckets                               s3      us-east-1  192.0.2.1
-                2026-03-09 14:04:00  -     DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
-                2026-03-09 14:03:00  -     CreateUser                                iam     us-east-1  AWS Internal
-                noon                 -     AVeryLongNameOfAnEventThatNobodyWouldWa…
-            "#]],
+            TIME (UTC)           USER                EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
+            2026-03-09 14:05:00  amy                 ListBuckets                               s3      us-east-1  192.0.2.1
+            2026-03-09 14:04:00  bob                 DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
+            2026-03-09 14:03:00  žluťoučký\u{1b}[2J  CreateUser                                iam     us-east-1  AWS Internal
+            noon                 -                   AVeryLongNameOfAnEventThatNobodyWouldWa…
+        "#]],
         );
     }
 
@@ -223,12 +223,12 @@ mod tests {
             &screen,
             false,
             &expect![[r#"
-                ␛[2mTIME (UTC)           USER  EVENT                           …␛[0m
-                2026-03-09 14:05:00  -     ListBuckets                     …
-                ␛[31m2026-03-09 14:04:00  -     DeleteBucket                    …␛[0m
-                ␛[1m2026-03-09 14:03:00  -     CreateUser                      …␛[0m
-                noon                 -     AVeryLongNameOfAnEventThatNobody…
-            "#]],
+            ␛[2mTIME (UTC)           USER                EVENT             …␛[0m
+            2026-03-09 14:05:00  amy                 ListBuckets       …
+            ␛[31m2026-03-09 14:04:00  bob                 DeleteBucket      …␛[0m
+            ␛[1m2026-03-09 14:03:00  žluťoučký\u{1b}[2J  CreateUser        …␛[0m
+            noon                 -                   AVeryLongNameOfAnE…
+        "#]],
         );
     }
 
@@ -238,12 +238,12 @@ mod tests {
             &Screen::none(),
             true,
             &expect![[r#"
-                TIME (UTC)           ACCOUNT       USER  EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
-                2026-03-09 14:05:00  111122223333  -     ListBuckets                               s3      us-east-1  192.0.2.1
-                2026-03-09 14:04:00  444455556666  -     DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
-                2026-03-09 14:03:00  111122223333  -     CreateUser                                iam     us-east-1  AWS Internal
-                noon                               -     AVeryLongNameOfAnEventThatNobodyWouldWa…
-            "#]],
+            TIME (UTC)           ACCOUNT       USER                EVENT                                     SOURCE  REGION     ADDRESS       RESOURCES OR ERROR
+            2026-03-09 14:05:00  111122223333  amy                 ListBuckets                               s3      us-east-1  192.0.2.1
+            2026-03-09 14:04:00  444455556666  bob                 DeleteBucket                              s3      eu-west-1  2001:db8::1   AccessDenied: not you
+            2026-03-09 14:03:00  111122223333  žluťoučký\u{1b}[2J  CreateUser                                iam     us-east-1  AWS Internal
+            noon                               -                   AVeryLongNameOfAnEventThatNobodyWouldWa…
+        "#]],
         );
     }
 

@@ -33,7 +33,7 @@ fn event(account: &str, number: usize, padding: usize) -> Event {
     let record = json!({
         "eventTime": time.to_iso_seconds(), "eventID": format!("{number}"), "eventName": "Act",
         "eventSource": "x.amazonaws.com", "awsRegion": "us-east-1", "readOnly": number % 2 == 0,
-        "recipientAccountId": account, "userIdentity": { "userName": "amy" },
+        "recipientAccountId": account, "userIdentity": { "type": "IAMUser", "userName": "amy" },
         "userAgent": "x".repeat(padding),
     });
     let sender = Sender { account: account.parse().unwrap(), region: "us-east-1".parse().unwrap() };
