@@ -98,6 +98,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (name, part) = (directory.path().join("a.csv"), directory.path().join("a.csv.part"));
         fs::write(&name, "before").unwrap();
+        fs::write(&part, "what was left of a download that was cut short").unwrap();
         let mut place = Place::open(Some(&name)).unwrap();
         place.write_all(b"after").unwrap();
         place.flush().unwrap();
