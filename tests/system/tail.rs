@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
@@ -14,6 +14,7 @@ use hyper::{Request, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use model::Timestamp;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -21,7 +22,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::support::cairn::{Cairn, Site};
-use crate::support::generated::event;
+use crate::support::generated;
 use crate::support::process::{Process, binary, cairn};
 use crate::support::signer::Key;
 use crate::support::wait::eventually;
@@ -98,9 +99,23 @@ async fn ask(daemon: &Cairn, account: &str, query: &str) -> (StatusCode, Incomin
     (answer.status(), answer.into_body())
 }
 
+/// An event of an account that happens now.
+fn event(account: &str, number: usize) -> String {
+    let mut record: Value =
+        serde_json::from_str(&generated::event(account, "eu-west-1", number)).unwrap();
+    record["eventTime"] = now().to_iso_seconds().into();
+    record.to_string()
+}
+
+#[allow(clippy::disallowed_methods)] // the daemon goes by the real clock
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
 /// Events of an account with these numbers.
 fn events(account: &str, numbers: std::ops::Range<usize>) -> Vec<String> {
-    numbers.map(|number| event(account, "eu-west-1", number)).collect()
+    numbers.map(|number| event(account, number)).collect()
 }
 
 #[tokio::test]
@@ -129,7 +144,7 @@ async fn events_are_told_when_they_are_acknowledged_each_account_its_own() {
     assert_eq!(all.events(3).await, [0, 1, 2]);
     assert_eq!(some.events(2).await, [1, 2]);
     daemon.record(&events(OTHER, 3..4)).await;
-    let record = event(ONE, "eu-west-1", 10);
+    let record = event(ONE, 10);
     daemon.record(&[&record]).await;
     let line = one.next().await.unwrap();
     assert_eq!(line["event"], serde_json::from_str::<Value>(&record).unwrap());
@@ -186,7 +201,7 @@ async fn a_reader_that_hangs_is_told_how_many_it_missed_and_the_journal_does_not
     .await;
     let mut quick = Reader::open(&daemon, ONE, &format!("filter=.last={EVENTS}")).await;
     for number in 0..EVENTS {
-        let small = event(ONE, "eu-west-1", number);
+        let small = event(ONE, number);
         let padding = "x".repeat(90_000);
         let more = format!(r#","additionalText":"{padding}","last":{}}}"#, number + 1);
         daemon.record(&[format!("{}{more}", small.strip_suffix('}').unwrap())]).await;
@@ -328,11 +343,12 @@ async fn the_command_ends_quietly_when_nobody_reads_it() {
         .spawn()
         .unwrap();
     is_open(&daemon, 1).await;
-    daemon.record(&events(ONE, 0..1)).await;
+    let sent = events(ONE, 0..1);
+    daemon.record(&sent).await;
     let mut line = String::new();
     let mut output = BufReader::new(tail.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();
-    assert_eq!(line.trim_end(), events(ONE, 0..1)[0], "the record as it was sent");
+    assert_eq!(line.trim_end(), sent[0], "the record as it was sent");
     drop(output);
     daemon.record(&events(ONE, 1..2)).await;
     let status = eventually("it ends", async || tail.try_wait().unwrap()).await;
@@ -417,7 +433,7 @@ async fn signed_tails_see_what_policies_and_the_organization_let_them() {
     // Calls of both accounts, which are recorded: refused ones too.
     run(&poor, &[]).output().unwrap();
     run(&member, &["--accounts", OTHER]).output().unwrap();
-    let mut lines = |tail: &mut std::process::Child, count: usize| {
+    let lines = |tail: &mut std::process::Child, count: usize| {
         let mut output = BufReader::new(tail.stdout.take().unwrap());
         let mut lines = Vec::new();
         for _ in 0..count {

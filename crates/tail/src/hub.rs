@@ -260,7 +260,7 @@ impl Hub {
     pub fn report(&self) -> Report {
         let state = self.lock();
         Report {
-            tails: state.seats.len(),
+            tails: state.tails.len(),
             tails_max: self.limits.tails_max,
             missed: self.missed.load(Ordering::Relaxed),
             inbox_bytes: state.inbox_bytes,

@@ -117,7 +117,7 @@ fn places_are_limited_and_given_back() {
     assert_eq!(come(3).unwrap_err(), NoPlace::Full(3));
     drop(one);
     come(1).unwrap();
-    assert_eq!((hub.report().tails, hub.report().tails_max), (2, 3));
+    assert_eq!((hub.report().tails, hub.report().tails_max), (1, 3), "one of them reads");
 }
 
 #[test]
