@@ -108,6 +108,32 @@ fn a_reader_that_hangs_holds_so_much_and_is_told_how_many_it_missed() {
 }
 
 #[test]
+fn what_there_is_no_time_to_compare_is_bounded_and_counted_by_scope() {
+    let hub = hub(Limits { inbox_bytes: 2_000, ..Limits::default() });
+    let mut all = hub.seat(&account(1)).unwrap().follow(filter(&[]));
+    let mut some = hub.seat(&account(1)).unwrap().follow(filter(&["eventName=B"]));
+    let others = Scope { accounts: Some([account(2)].into()), ..Scope::default() };
+    let others = Filter::new(others, &[] as &[&str], None).unwrap();
+    let mut others = hub.seat(&account(1)).unwrap().follow(others);
+    for index in 0..100 {
+        hub.committed(BatchId(5), index, vec![event("A")]);
+        assert!((1..=2_000).contains(&hub.report().inbox_bytes), "{:?}", hub.report());
+    }
+    distribute(&hub);
+    assert_eq!(hub.report().inbox_bytes, 0);
+    let lines = std::iter::from_fn(|| all.try_next()).collect::<Vec<_>>();
+    let Some(Item::Missed(missed)) = lines.last() else { panic!("{lines:?}") };
+    assert!(lines.len() > 1 && !missed.is_at_most);
+    assert_eq!(missed.events, 101 - lines.len() as u64);
+    let Some(Item::Missed(of_some)) = some.try_next() else { panic!("it hears of them too") };
+    assert_eq!((of_some.events, of_some.is_at_most), (missed.events, true), "none was compared");
+    assert_eq!(others.try_next(), None, "they are of no account that it sees");
+    hub.committed(BatchId(5), 100, vec![event("A")]);
+    distribute(&hub);
+    assert!(matches!(all.try_next(), Some(Item::Line(..))), "and there is time again");
+}
+
+#[test]
 fn places_are_limited_and_given_back() {
     let hub = hub(Limits { tails_max: 3, tails_per_account_max: 2, ..Limits::default() });
     let come = |number: u8| hub.seat(&account(number));

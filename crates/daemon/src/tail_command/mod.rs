@@ -48,7 +48,8 @@ line for people; elsewhere, or with --json, its record in a line of JSON. Where 
 they came faster than they were read, stands how many: in JSON {"missed":N,"startTime":…,"endTime":…}.
 
 A connection that is lost is made again, and goes on with what was recorded meanwhile as far as the history
-has it: events that it does not keep (by default all but management events and Insights) are then missing.
+has it: events that it does not keep (by default all but management events and Insights), and those that were
+recorded more than an hour after they happened, are then missing.
 
 Exit code 0: interrupted (Ctrl-C), or nobody reads the output any more. 2: the command line is wrong, or the
 daemon refused or could not be reached."#;
