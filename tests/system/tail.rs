@@ -123,7 +123,7 @@ async fn events_are_told_when_they_are_acknowledged_each_account_its_own() {
     let site = Site::new("");
     let daemon = site.start().await;
     let mut one = Reader::open(&daemon, ONE, "").await;
-    let mut all = Reader::open(&daemon, ONE, "accounts=all&filter=eventSource=ec2").await;
+    let mut all = Reader::open(&daemon, ONE, "accountIds=ALL&filter=eventSource=ec2").await;
     let mut some = Reader::open(
         &daemon,
         ONE,

@@ -197,13 +197,13 @@ impl Tail {
             add("filter", filter);
         }
         if let Some(selectors) = &self.selectors {
-            add("selectors", &read_selectors(selectors)?);
+            add("eventSelectors", &read_selectors(selectors)?);
         }
         if !self.region.is_empty() {
             let names: Vec<&str> = self.region.iter().map(Region::as_str).collect();
             add("regions", &names.join(","));
         }
-        for (name, value) in [("accounts", &self.accounts), ("categories", &self.category)] {
+        for (name, value) in [("accountIds", &self.accounts), ("eventCategories", &self.category)] {
             if let Some(value) = value {
                 add(name, value);
             }
@@ -211,7 +211,7 @@ impl Tail {
         if let Some(since) = self.since {
             let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
             let from = Timestamp::from_millis(now.as_millis().saturating_sub(since));
-            add("from", &from.to_iso_seconds());
+            add("startTime", &from.to_iso_seconds());
         }
         Ok(query)
     }
@@ -220,7 +220,7 @@ impl Tail {
 /// The query of a tail that goes on behind a position: the past before it has been told.
 fn behind(query: &str, position: Option<&str>) -> String {
     let Some(position) = position else { return query.to_owned() };
-    let rest = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("from="));
+    let rest = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("startTime="));
     let position = format!("after={}", escaped(position));
     rest.chain([position.as_str()]).collect::<Vec<_>>().join("&")
 }
@@ -337,12 +337,12 @@ mod tests {
         check(
             &["eventName=Delete*,a b", "errorCode!=*", "--since", "10m"],
             &expect![
-                "filter=eventName%3DDelete%2A%2Ca%20b&filter=errorCode%21%3D%2A&from=2026-03-09T13%3A55%3A00Z"
+                "filter=eventName%3DDelete%2A%2Ca%20b&filter=errorCode%21%3D%2A&startTime=2026-03-09T13%3A55%3A00Z"
             ],
         );
         check(
             &["--region", "eu-west-1,us-east-1", "--accounts", "all", "--category", "data"],
-            &expect!["regions=eu-west-1%2Cus-east-1&accounts=all&categories=Data"],
+            &expect!["regions=eu-west-1%2Cus-east-1&accountIds=ALL&eventCategories=Data"],
         );
         check(
             &["--selectors", r#"[{"FieldSelectors": []}]"#],
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_tail_goes_on_behind_what_it_was_told() {
-        let query = "filter=a%3Db&from=2026-03-09T13%3A55%3A00Z";
+        let query = "filter=a%3Db&startTime=2026-03-09T13%3A55%3A00Z";
         assert_eq!(behind(query, None), query);
         assert_eq!(
             behind(query, Some("0000019a01c2b3d4.17")),

@@ -10,7 +10,7 @@
 //!
 //! What is asked for stands in the query: see [`request`]. A reader that comes again with
 //! `after=POSITION` is told first what was recorded since, as far as the history has it; one that comes
-//! with `from`, what happened since: see [`past`].
+//! with `startTime`, what happened since: see [`past`].
 //!
 //! A caller follows its own account; the management account of an organization and its delegated
 //! administrators also other accounts of it. The action is `cloudtrail:LookupEvents`, as it is the same

@@ -3,11 +3,11 @@
 //! | parameter | what it asks for |
 //! | --- | --- |
 //! | `filter` | `eventName=Delete*`: see [`tail::term`]; several must all hold |
-//! | `selectors` | advanced event selectors, as JSON: one must take the event |
-//! | `accounts` | these, with commas between, or `all` of the organization; else the caller's |
-//! | `regions` | these, or `all`, as without it |
-//! | `categories` | these, or `all`, as without it |
-//! | `from` | begin with what happened since this moment, a day ago at most |
+//! | `eventSelectors` | advanced event selectors, as JSON: one must take the event |
+//! | `accountIds` | these, with commas between, or `ALL` of the organization; else the caller's |
+//! | `regions` | these, or `ALL`, as without it |
+//! | `eventCategories` | these, or `ALL`, as without it |
+//! | `startTime` | begin with what happened since this moment, a day ago at most |
 //! | `after` | begin with what was recorded after this position |
 
 use std::collections::BTreeSet;
@@ -73,8 +73,8 @@ impl Asked {
     fn take(&mut self, name: &str, value: String, now: Timestamp) -> Result<(), Exception> {
         match name {
             "filter" => self.terms.push(value),
-            "selectors" => self.selectors = Some(selectors(&value)?),
-            "accounts" => {
+            "eventSelectors" => self.selectors = Some(selectors(&value)?),
+            "accountIds" => {
                 let these = named(name, &value, "ids of 12 digits", |id| id.parse().ok())?;
                 self.accounts = these.map_or(Accounts::All, Accounts::These);
             }
@@ -82,18 +82,18 @@ impl Asked {
                 let region = |name: &str| name.parse().ok();
                 self.regions = named(name, &value, "Regions such as eu-west-1", region)?;
             }
-            "categories" => {
+            "eventCategories" => {
                 self.categories = named(name, &value, terms::CATEGORIES, terms::category)?;
             }
-            "from" => self.from = Some(from(&value, now)?),
+            "startTime" => self.from = Some(from(&value, now)?),
             "after" => {
                 let place = value.parse();
                 self.after = Some(place.map_err(|error| invalid(format!("after: {error}")))?);
             }
             _ => {
                 return Err(invalid(format!(
-                    "{name:?} is no parameter; known are filter, selectors, accounts, regions, \
-                     categories, from, after"
+                    "{name:?} is no parameter; known are filter, eventSelectors, accountIds, \
+                     regions, eventCategories, startTime, after"
                 )));
             }
         }
@@ -161,7 +161,7 @@ fn named<T: Ord>(
     let read = |word: &str| {
         read(word).ok_or_else(|| {
             invalid(format!(
-                "{name}: {word:?} is none; expected {expected}, with commas between, or all"
+                "{name}: {word:?} is none; expected {expected}, with commas between, or ALL"
             ))
         })
     };
@@ -171,20 +171,20 @@ fn named<T: Ord>(
 fn selectors(json: &str) -> Result<Vec<AdvancedEventSelector>, Exception> {
     serde_json::from_str(json).map_err(|error| {
         let example = r#"[{"FieldSelectors":[{"Field":"eventName","Equals":["PutObject"]}]}]"#;
-        invalid(format!("selectors: {error}; expected a list such as {example}"))
+        invalid(format!("eventSelectors: {error}; expected a list such as {example}"))
     })
 }
 
 fn from(text: &str, now: Timestamp) -> Result<Timestamp, Exception> {
     let time = terms::moment(text).ok_or_else(|| {
         invalid(format!(
-            "from is {text:?}; expected a moment such as 2026-03-09T14:05:00Z, or a day"
+            "startTime is {text:?}; expected a moment such as 2026-03-09T14:05:00Z, or a day"
         ))
     })?;
     if now.since(time) > SINCE_MAX + SKEW_MAX {
         let hours = SINCE_MAX.as_secs() / 3600;
         return Err(invalid(format!(
-            "from is {time}, more than {hours} hours ago; look further back by LookupEvents or \
+            "startTime is {time}, more than {hours} hours ago; look further back by LookupEvents or \
              `cairn lookup`"
         )));
     }
@@ -209,14 +209,14 @@ mod tests {
 
     #[test]
     fn a_query_is_recorded_as_it_was_asked() {
-        let query = "filter=eventName%3DDelete*&filter=errorCode!=*&accounts=111122223333,111122223334\
-                     &regions=eu-west-1,us-east-1&categories=management,Data&X-Amz-Date=1\
-                     &from=1970-01-01T00:00:00Z&after=0000019a01c2b3d4.17\
-                     &selectors=[{%22FieldSelectors%22:[{%22Field%22:%22readOnly%22,%22Equals%22:[%22true%22]}]}]";
+        let query = "filter=eventName%3DDelete*&filter=errorCode!=*&accountIds=111122223333,111122223334\
+                     &regions=eu-west-1,us-east-1&eventCategories=management,Data&X-Amz-Date=1\
+                     &startTime=1970-01-01T00:00:00Z&after=0000019a01c2b3d4.17\
+                     &eventSelectors=[{%22FieldSelectors%22:[{%22Field%22:%22readOnly%22,%22Equals%22:[%22true%22]}]}]";
         let asked = Asked::parse(query, NOW).unwrap();
         expect![[r#"{"AccountIds":["111122223333","111122223334"],"After":"0000019a01c2b3d4.17","EventCategories":["Management","Data"],"EventSelectors":[{"FieldSelectors":[{"Equals":["true"],"Field":"readOnly"}]}],"Filters":["eventName=Delete*","errorCode!=*"],"Regions":["eu-west-1","us-east-1"],"StartTime":"1970-01-01T00:00:00Z","Tail":true}"#]].assert_eq(&asked.members().to_string());
         assert_eq!(Asked::parse("", NOW).unwrap().members(), json!({ "Tail": true }));
-        let all = Asked::parse("accounts=ALL&regions=all", NOW).unwrap();
+        let all = Asked::parse("accountIds=ALL&regions=all", NOW).unwrap();
         assert_eq!((all.accounts, all.regions), (Accounts::All, None));
     }
 
@@ -225,7 +225,7 @@ mod tests {
         check(
             "filters=a",
             &expect![[
-                r#""filters" is no parameter; known are filter, selectors, accounts, regions, categories, from, after"#
+                r#""filters" is no parameter; known are filter, eventSelectors, accountIds, regions, eventCategories, startTime, after"#
             ]],
         );
         check(
@@ -235,34 +235,37 @@ mod tests {
             ]],
         );
         check(
-            "accounts=1",
+            "accountIds=1",
             &expect![[
-                r#"accounts: "1" is none; expected ids of 12 digits, with commas between, or all"#
+                r#"accountIds: "1" is none; expected ids of 12 digits, with commas between, or ALL"#
             ]],
         );
-        check("accounts=111122223333&accounts=all", &expect!["accounts stands twice in the query"]);
+        check(
+            "accountIds=111122223333&accountIds=ALL",
+            &expect!["accountIds stands twice in the query"],
+        );
         check(
             "regions=",
             &expect![[
-                r#"regions: "" is none; expected Regions such as eu-west-1, with commas between, or all"#
+                r#"regions: "" is none; expected Regions such as eu-west-1, with commas between, or ALL"#
             ]],
         );
         check(
-            "categories=Audit",
+            "eventCategories=Audit",
             &expect![[
-                r#"categories: "Audit" is none; expected management, data, insight, networkactivity, aggregated, activityauditlog, with commas between, or all"#
+                r#"eventCategories: "Audit" is none; expected management, data, insight, networkactivity, aggregated, activityauditlog, with commas between, or ALL"#
             ]],
         );
         check(
-            "from=now",
+            "startTime=now",
             &expect![[
-                r#"from is "now"; expected a moment such as 2026-03-09T14:05:00Z, or a day"#
+                r#"startTime is "now"; expected a moment such as 2026-03-09T14:05:00Z, or a day"#
             ]],
         );
         check(
-            "from=1969-12-30T00:00:00Z",
+            "startTime=1969-12-30T00:00:00Z",
             &expect![
-                "from is 1969-12-30T00:00:00Z, more than 24 hours ago; look further back by LookupEvents or `cairn lookup`"
+                "startTime is 1969-12-30T00:00:00Z, more than 24 hours ago; look further back by LookupEvents or `cairn lookup`"
             ],
         );
         check(
@@ -277,7 +280,10 @@ mod tests {
                 "after: a position is as a line of a tail has it, such as 0000019a01c2b3d4.17"
             ],
         );
-        let error = Asked::parse("selectors={}", NOW).unwrap_err().message;
-        assert!(error.starts_with("selectors: ") && error.contains("expected a list"), "{error}");
+        let error = Asked::parse("eventSelectors={}", NOW).unwrap_err().message;
+        assert!(
+            error.starts_with("eventSelectors: ") && error.contains("expected a list"),
+            "{error}"
+        );
     }
 }

@@ -106,7 +106,7 @@ impl Telling {
                 Err(error) => {
                     tracing::error!(%error, "the history could not be read for a tail");
                     let message = "the history cannot be read now, the log of the daemon says why; \
-                                   leave out from and after to follow what is still to come";
+                                   leave out startTime and after to follow what is still to come";
                     return self.end("history", message);
                 }
             }

@@ -178,13 +178,15 @@ async fn who_comes_again_is_told_what_was_recorded_meanwhile_and_nothing_twice()
     assert_eq!(reader.next().await.unwrap()["position"], "00000000000003e8.4");
     tested.commit(ONE, 21..23, 0);
     assert_eq!(reader.take(9).await, ids((5..10).chain([20, 19, 21, 22])));
-    let mut reader =
-        tested.open(root(ONE), "from=1970-01-01T00:00:08Z&filter=eventName=Get*").await.unwrap();
+    let mut reader = tested
+        .open(root(ONE), "startTime=1970-01-01T00:00:08Z&filter=eventName=Get*")
+        .await
+        .unwrap();
     let begin = reader.next().await.unwrap();
     assert_eq!(begin["position"], Value::Null, "what it asked for is still to come");
     tested.commit(ONE, 23..25, 0);
     assert_eq!(reader.take(4).await, ids([8, 20, 22, 24].into_iter()));
-    let mut reader = tested.open(root(OTHER), "from=1970-01-01").await.unwrap();
+    let mut reader = tested.open(root(OTHER), "startTime=1970-01-01").await.unwrap();
     tested.commit(OTHER, 30..31, 0);
     assert_eq!(reader.take(2).await[1..], ["30"], "the past of others is not told");
 }
@@ -193,7 +195,7 @@ async fn who_comes_again_is_told_what_was_recorded_meanwhile_and_nothing_twice()
 async fn of_a_long_past_the_newest_comes_and_how_many_do_not() {
     let mut tested = Tested::new().distributed();
     tested.commit(ONE, 0..30, 200 << 10);
-    let mut reader = tested.open(root(ONE), "from=1970-01-01").await.unwrap();
+    let mut reader = tested.open(root(ONE), "startTime=1970-01-01").await.unwrap();
     reader.next().await.unwrap();
     let missed = reader.next().await.unwrap();
     let count = missed["missed"].as_u64().unwrap();
@@ -276,19 +278,19 @@ async fn other_accounts_are_for_who_administers_the_organization() {
     let denied = format!("AccessDeniedException account {MEMBER} may not see events of ");
     tested.organize(&[MEMBER]);
     for (caller, query) in [
-        (MEMBER, "accounts=all".to_owned()),
-        (MEMBER, format!("accounts={ONE}")),
-        (MEMBER, format!("accounts={MEMBER},{OTHER}")),
+        (MEMBER, "accountIds=ALL".to_owned()),
+        (MEMBER, format!("accountIds={ONE}")),
+        (MEMBER, format!("accountIds={MEMBER},{OTHER}")),
     ] {
         let refused = tested.refused(root(caller), &query).await;
         assert!(refused.starts_with(&denied), "{query}: {refused}");
         assert_eq!(tested.recorded().1.unwrap_err().code, "AccessDeniedException");
     }
-    let refused = tested.refused(root(ONE), &format!("accounts={OTHER}")).await;
+    let refused = tested.refused(root(ONE), &format!("accountIds={OTHER}")).await;
     assert!(refused.contains(&format!("account {OTHER}")), "{refused}");
     let mut own = tested.open(root(ONE), "").await.unwrap();
-    let mut all = tested.open(root(ONE), "accounts=all").await.unwrap();
-    let mut member = tested.open(root(ONE), &format!("accounts={MEMBER}")).await.unwrap();
+    let mut all = tested.open(root(ONE), "accountIds=ALL").await.unwrap();
+    let mut member = tested.open(root(ONE), &format!("accountIds={MEMBER}")).await.unwrap();
     for (number, account) in (0..).zip([OTHER, MEMBER, ONE]) {
         tested.commit(account, number..number + 1, 0);
     }
@@ -310,7 +312,7 @@ async fn who_may_not_read_any_more_does_not_go_on() {
     tested.organize(&[MEMBER]);
     let caller = Caller { access_key: key.to_string(), ..root(ONE) };
     let mut own = tested.open(caller.clone(), "").await.unwrap();
-    let mut all = tested.open(caller, "accounts=all").await.unwrap();
+    let mut all = tested.open(caller, "accountIds=ALL").await.unwrap();
     for reader in [&mut own, &mut all] {
         reader.next().await.unwrap();
         let alive = reader.next().await.unwrap();
