@@ -19,9 +19,9 @@ use crate::support::process::{Ended, Process, cairn};
 use crate::support::signer::{Key, Signer};
 use crate::support::wait::eventually;
 
-const MANAGEMENT: &str = "733000000001";
-const MEMBER: &str = "733000000002";
-const OTHER: &str = "733000000003";
+pub const MANAGEMENT: &str = "733000000001";
+pub const MEMBER: &str = "733000000002";
+pub const OTHER: &str = "733000000003";
 const REGION: &str = "us-east-1";
 const ORGANIZATION: &str = r#"[organization]
 id = "o-lookup0000"
@@ -230,14 +230,14 @@ async fn other_accounts_are_for_those_who_administer_the_organization() {
 }
 
 /// A daemon whose callers must sign.
-struct Signed {
-    site: Site,
-    daemon: Cairn,
+pub struct Signed {
+    pub site: Site,
+    pub daemon: Cairn,
     http: Http,
 }
 
 impl Signed {
-    async fn start() -> Signed {
+    pub async fn start() -> Signed {
         let (site, daemon) = start(&format!("auth = \"sigv4\"\n{ORGANIZATION}")).await;
         let signed = Signed { site, daemon, http: Http::new() };
         for account in [MANAGEMENT, MEMBER] {
@@ -246,7 +246,7 @@ impl Signed {
         signed
     }
 
-    async fn account(&self, arguments: &str) -> Value {
+    pub async fn account(&self, arguments: &str) -> Value {
         let configuration = self.site.configuration().to_str().unwrap().to_owned();
         let mut typed = vec!["account", "--config", &configuration, "--json"];
         typed.extend(arguments.split(' '));
@@ -255,7 +255,7 @@ impl Signed {
         serde_json::from_str(&ended.output).unwrap()
     }
 
-    async fn key(&self, whose: &str) -> Key {
+    pub async fn key(&self, whose: &str) -> Key {
         let key = Key::read(&self.account(&format!("create-key {whose}")).await["AccessKey"]);
         eventually("the daemon knows the key", async || {
             let answer = self.get(&key.signer("cloudtrail"), "limit=1").await;
@@ -266,7 +266,7 @@ impl Signed {
     }
 
     /// A user of the management account, with one statement.
-    async fn user(&self, name: &str, action: &str) -> Key {
+    pub async fn user(&self, name: &str, action: &str) -> Key {
         let statement = json!({ "Effect": "Allow", "Action": action, "Resource": "*" });
         let policy = json!({ "Version": "2012-10-17", "Statement": [statement] });
         let file = self.site.file(&format!("{name}.json"), policy.to_string());
@@ -282,15 +282,19 @@ impl Signed {
     }
 
     /// `cairn lookup` with an access key in the environment.
-    async fn lookup(&self, key: &Key, arguments: &[&str]) -> Ended {
+    pub async fn lookup(&self, key: &Key, arguments: &[&str]) -> Ended {
+        let endpoint = self.daemon.url("");
+        self.run(key, &[&["lookup", "--endpoint", &endpoint], arguments].concat()).await
+    }
+
+    /// Any command with an access key in the environment.
+    pub async fn run(&self, key: &Key, typed: &[&str]) -> Ended {
         let launcher = [
             "env".to_owned(),
             format!("AWS_ACCESS_KEY_ID={}", key.id),
             format!("AWS_SECRET_ACCESS_KEY={}", key.secret),
         ];
-        let endpoint = self.daemon.url("");
-        let typed = [&["lookup", "--endpoint", &endpoint], arguments].concat();
-        Process::start_by(&launcher, "http://127.0.0.1:1", &typed, Stdio::piped()).ended().await
+        Process::start_by(&launcher, "http://127.0.0.1:1", typed, Stdio::piped()).ended().await
     }
 
     async fn record(&self, key: &Key, record: &str) {

@@ -26,6 +26,7 @@ mod dice;
 mod digest_keys;
 mod duplicates;
 mod faults;
+mod import;
 mod integrity;
 mod log_groups;
 mod lookup;

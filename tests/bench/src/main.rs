@@ -17,6 +17,7 @@
 //! | `sigv4_us` | [`signature`] |
 //! | `selector_evals_per_s_1`, `_5`, `_500` | [`selectors`] |
 //! | `lookup_p50_ms`, `lookup_p99_ms`, `lookups_per_s`, `visible_p99_ms`, `history_*` | [`lookup`] |
+//! | `import_events_per_s`, `rss_peak_mb.import` | [`import`] |
 //! | `validate_*`, `rss_peak_mb.validate.*` | [`validate`], against the aws command line |
 //!
 //! Seconds of CPU and bytes of memory hold on a machine that others use too; rates and waits do not.
@@ -27,6 +28,7 @@ mod cpu;
 mod daemon;
 mod figures;
 mod http;
+mod import;
 mod limit;
 mod listing;
 mod load;
@@ -105,6 +107,9 @@ fn run() -> Result<()> {
     }
     if wanted.any(&lookup::names()) {
         lookup::measure(&wanted)?;
+    }
+    if wanted.any(&import::names()) {
+        import::measure(&wanted)?;
     }
     if wanted.any(&["visible_p99_ms".to_owned()]) {
         lookup::measure_visible(&wanted)?;

@@ -157,3 +157,149 @@ impl Packer {
         self.body.take().map(|body| body.finish(tally)).transpose()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::sync::Arc;
+
+    use flate2::read::GzDecoder;
+    use integrity::source::{Entry, Memory, Stored};
+    use integrity::{DigestFolder, Source};
+    use model::Folder;
+    use serde::Deserialize;
+    use serde_json::value::RawValue;
+
+    use super::super::read::{Outcome, read};
+    use super::super::walk::Mark;
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Sent<'a> {
+        account: &'a str,
+        delivered: &'a str,
+        #[serde(borrow)]
+        records: Vec<&'a RawValue>,
+    }
+
+    fn job(number: usize) -> Job {
+        let key = format!("{number}.json.gz");
+        Job {
+            mark: Mark::new("2026/03/09", &key),
+            folder: Arc::new(DigestFolder {
+                prefix: None,
+                organization: None,
+                account: "111111111111".parse().unwrap(),
+                region: "eu-west-1".parse().unwrap(),
+            }),
+            kind: Folder::CloudTrail,
+            entry: Entry { key, modified: None },
+            stamp: Timestamp::parse("2026-03-09T14:05:00Z"),
+        }
+    }
+
+    /// Records that do not compress, so long.
+    fn records(seed: u64, count: u64, bytes: usize) -> Vec<String> {
+        let mut state = seed | 1;
+        let mut next = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        (0..count)
+            .map(|number| {
+                let mut noise = String::new();
+                while noise.len() < bytes {
+                    noise.push_str(&format!("{:016x}", next()));
+                }
+                format!("{{ \"number\":{number},\n\"noise\":\"{noise}\"}}")
+            })
+            .collect()
+    }
+
+    /// Packs log files of these records; gives the bodies, unpacked, with what they are of.
+    async fn pack(files: &[Vec<String>]) -> Vec<(String, Vec<Part>, Tally)> {
+        let mut packer = Packer::new("here".into(), (None, None));
+        let mut memory = Memory::default();
+        for (number, records) in files.iter().enumerate() {
+            let text = format!("{{\"Records\":[{}]}}", records.join(","));
+            let stored = Stored { bytes: text.into(), metadata: None, modified: None };
+            memory.objects.insert(("b".into(), job(number).entry.key), stored);
+        }
+        let source = Source::memory(memory);
+        let (mut bodies, mut told) = (Vec::new(), Read::default());
+        for number in 0..files.len() {
+            let job = job(number);
+            let read = read(&source, "b", &job.entry.key).await;
+            let Outcome::LogFile(sound) = read else { panic!("it is sound") };
+            let before = told.tally.clone();
+            told.tally.through = Some(job.mark.clone());
+            bodies.extend(packer.add(&job, &sound, &before, &mut told, "shown").unwrap());
+        }
+        bodies.extend(packer.take(told.tally.clone()).unwrap());
+        let unpack = |packed: Packed| {
+            assert!(packed.body.len() <= BODY_BYTES_MAX, "{}", packed.body.len());
+            let mut text = String::new();
+            GzDecoder::new(&packed.body[..]).read_to_string(&mut text).unwrap();
+            assert!(text.len() <= TEXT_BYTES_MAX, "{}", text.len());
+            (text, packed.parts, packed.tally)
+        };
+        bodies.into_iter().map(unpack).collect()
+    }
+
+    async fn check(files: &[Vec<String>], expected_bodies: usize) {
+        let bodies = pack(files).await;
+        assert_eq!(bodies.len(), expected_bodies);
+        let mut found: Vec<Vec<String>> = vec![Vec::new(); files.len()];
+        let mut of_body = 0;
+        for (text, parts, tally) in &bodies {
+            let sent = serde_json::Deserializer::from_str(text).into_iter::<Sent<'_>>();
+            let sent: Vec<Sent<'_>> = sent.map(Result::unwrap).collect();
+            assert_eq!(sent.len(), parts.len());
+            for (sent, part) in sent.iter().zip(parts) {
+                assert_eq!(
+                    (sent.account, sent.delivered),
+                    ("111111111111", "2026-03-09T14:05:00Z")
+                );
+                let file: usize = part.key.trim_end_matches(".json.gz").parse().unwrap();
+                assert_eq!(part.first, found[file].len() as u64);
+                found[file].extend(sent.records.iter().map(|one| one.get().to_owned()));
+                of_body += sent.records.len();
+            }
+            assert!(of_body <= RECORDS_MAX * bodies.len());
+            // What is kept when it is acknowledged tells of whole log files alone.
+            let whole =
+                files.iter().zip(&found).take_while(|(all, found)| all.len() == found.len());
+            let whole = whole.count();
+            let through = whole.checked_sub(1).map(|last| job(last).mark);
+            assert!(tally.through <= through, "{:?} {through:?}", tally.through);
+        }
+        assert_eq!(&found, files);
+    }
+
+    #[tokio::test]
+    async fn small_log_files_go_together() {
+        let files: Vec<Vec<String>> = (0..5).map(|seed| records(seed, 3, 50)).collect();
+        check(&files, 1).await;
+    }
+
+    #[tokio::test]
+    async fn large_log_files_go_in_parts_and_no_body_is_too_large() {
+        // Hexadecimal digits pack to half of their length.
+        check(&[records(1, 10, 50), records(2, 40, 400_000), records(3, 10, 50)], 4).await;
+        let repeated = vec![format!("{{\"x\":\"{}\"}}", "y".repeat(1000)); 20_000];
+        check(&[repeated], 2).await;
+    }
+
+    #[tokio::test]
+    async fn many_small_records_go_in_parts() {
+        let small: Vec<String> = (0..RECORDS_MAX + 10).map(|n| format!("{{\"n\":{n}}}")).collect();
+        check(&[small], 2).await;
+    }
+
+    #[tokio::test]
+    async fn a_log_file_without_records_is_no_body() {
+        assert!(pack(&[Vec::new()]).await.is_empty());
+    }
+}

@@ -61,6 +61,8 @@ pub(super) struct Read {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Sent {
     pub(super) sums: Answer,
+    /// Bodies that were answered.
+    pub(super) bodies: u64,
     pub(super) named: Vec<Wrong>,
 }
 
@@ -133,6 +135,7 @@ impl Sent {
     pub(super) fn add(&mut self, answer: Answer, refusals: Vec<Wrong>) {
         let Answer { records, added, duplicates, expired, not_kept, outside, refused, odd, .. } =
             answer;
+        self.bodies += 1;
         self.sums.records += records;
         self.sums.added += added;
         self.sums.duplicates += duplicates;
@@ -274,6 +277,7 @@ impl Report {
                 "unverified": tally.unverified,
             },
             "otherObjects": tally.others,
+            "bodies": sent.bodies,
             "digestsWrong": self.digests_wrong,
             "records": {
                 "read": tally.records,

@@ -41,6 +41,11 @@ pub(super) struct Job {
 }
 
 impl Mark {
+    #[cfg(test)]
+    pub(super) fn new(date: &str, key: &str) -> Mark {
+        Mark { date: date.into(), key: key.into() }
+    }
+
     pub(super) fn date(&self) -> &str {
         &self.date
     }
