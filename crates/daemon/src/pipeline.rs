@@ -383,7 +383,7 @@ where
                 }
                 Err(error) => {
                     tracing::error!(%error, "the history waits to be tended");
-                    let pause = Pause::after(failing.map(|pause| pause.length));
+                    let pause = Pause::after(failing.as_ref().map(|pause| pause.length));
                     failing.insert(pause).length
                 }
             };
