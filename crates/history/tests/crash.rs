@@ -30,7 +30,7 @@ fn batch(number: u64) -> (BatchId, Vec<Event>) {
         .collect();
     let late = start().plus(HOUR * u32::try_from(number * 5).unwrap());
     events.push(event(first + 4, "222222222222", "Management", late));
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         events.push(event(first + 5, "111111111111", "Management", begun.plus(700 * DAY)));
         events.push(event(first + 6, "111111111111", "Management", start()));
     }
