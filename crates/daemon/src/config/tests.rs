@@ -89,7 +89,6 @@ fn no_file_means_the_defaults_and_no_trails() {
                     channels: 25,
                     tags: 50,
                     changes_per_second: 10,
-                    lookups_per_second: 0,
                 },
                 log: LogSettings {
                     format: Auto,
@@ -174,7 +173,6 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                     channels: 25,
                     tags: 50,
                     changes_per_second: 10,
-                    lookups_per_second: 0,
                 },
                 log: LogSettings {
                     format: Auto,
@@ -461,14 +459,13 @@ fn every_scalar_key_has_a_variable() {
         ("CAIRN_DIGESTS_INTERVAL", "90s"),
         ("CAIRN_DIGESTS_KEY_VALIDITY", "365d"),
         ("CAIRN_DIGESTS_KMS_KEY", "alias/cairn"),
-        ("CAIRN_HISTORY_CATEGORIES", "Data,Insight"),
-        ("CAIRN_HISTORY_RETENTION", "365d"),
+        ("CAIRN_HISTORY_CATEGORIES", "Data,Management"),
+        ("CAIRN_HISTORY_RETENTION", "3650d"),
         ("CAIRN_HISTORY_MEMORY", "1GiB"),
         ("CAIRN_QUOTAS_TRAILS_PER_REGION", "10_000"),
         ("CAIRN_QUOTAS_CHANNELS", "1"),
         ("CAIRN_QUOTAS_TAGS", "200"),
         ("CAIRN_QUOTAS_CHANGES_PER_SECOND", "100"),
-        ("CAIRN_QUOTAS_LOOKUPS_PER_SECOND", "2"),
         ("CAIRN_LOG_FORMAT", "json"),
         ("CAIRN_LOG_LEVEL", "warn"),
     ];
@@ -509,10 +506,10 @@ fn every_scalar_key_has_a_variable() {
                 },
                 history: Settings {
                     categories: [
+                        Management,
                         Data,
-                        Insight,
                     ],
-                    retention: 31536000s,
+                    retention: 315360000s,
                     holds: [],
                     memory_bytes: 1073741824,
                     cache_bytes: 67108864,
@@ -528,7 +525,6 @@ fn every_scalar_key_has_a_variable() {
                     channels: 1,
                     tags: 200,
                     changes_per_second: 100,
-                    lookups_per_second: 2,
                 },
                 log: LogSettings {
                     format: Json,
@@ -625,6 +621,26 @@ fn all_mistakes_are_reported_together_in_the_order_of_their_places() {
           CAIRN_DELIVERY_INTERVALL: unknown variable; did you mean CAIRN_DELIVERY_INTERVAL?
           --log-level: log.level = "loud": expected off, error, warn, info, debug or trace, and TARGET=LEVEL after commas
         Nothing was started or changed. Correct this and try again; deploy/cairn.toml shows every key, its default and what is allowed."#]].assert_eq(&error.to_string());
+}
+
+#[test]
+fn a_hold_says_what_it_holds() {
+    check(
+        "[history]\ncategories = 'management'\nretention = '1h'\n\
+         [[history.holds]]\nname = 'all'\n\
+         [[history.holds]]\naccounts = ['1']\nfrom = 'yesterday'\n\
+         [[history.holds]]\nname = 'all'\nto = '2026-01-01T00:00:00Z'\nfrom = '2026-02-01T00:00:00Z'\n",
+        expect![[r#"
+            cairn.toml:2: history.categories = 'management': expected categories with commas between them (Management, Data, NetworkActivity, Insight, Aggregated, ActivityAuditLog), or "" for none
+            cairn.toml:3: history.retention = '1h': expected a duration with its unit (ms, s, m, h, d) from 1d to 36500d
+            cairn.toml:4: history.holds[0].accounts: expected accounts, from or to; to keep everything longer, raise history.retention
+            cairn.toml:6: history.holds[1].name: missing; expected a name of 1 to 128 characters, such as "case 2026-17"
+            cairn.toml:7: history.holds[1].accounts[0] = '1': expected an account's 12 digits, such as "111111111111"
+            cairn.toml:8: history.holds[1].from = 'yesterday': expected a time in UTC, such as "2026-01-31T00:00:00Z"
+            cairn.toml:10: history.holds[2].name = 'all': another hold has this name; give each its own
+            cairn.toml:11: history.holds[2].to = '2026-01-01T00:00:00Z': expected a time that is not before from
+        "#]],
+    );
 }
 
 #[test]
