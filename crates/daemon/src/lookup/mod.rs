@@ -196,7 +196,7 @@ impl Lookup {
         }
         match sink.finish() {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            finished => self.tell(&plan, finished.with_context(|| self.destination())?),
+            finished => self.tell(&plan, &finished.with_context(|| self.destination())?),
         }
         Ok(Verdict::Good)
     }
@@ -218,9 +218,9 @@ impl Lookup {
     }
 
     /// What is said besides, for people.
-    fn tell(&self, plan: &Plan, done: Done) {
+    fn tell(&self, plan: &Plan, done: &Done) {
         let mut out = io::stderr();
-        let Done { count, has_more, bytes } = done;
+        let Done { count, has_more, bytes } = *done;
         if let Some(file) = &self.output_file {
             let size = progress::size(bytes);
             let _ = writeln!(out, "{count} events in {} ({size})", file.display());

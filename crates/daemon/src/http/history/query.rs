@@ -89,7 +89,7 @@ impl Asked {
             "from" => self.from = Some(moment(name, value)?),
             "to" => self.to = Some(moment(name, value)?),
             "accounts" => {
-                self.accounts = named(name, value, "ids of 12 digits", |id| id.parse().ok())?
+                self.accounts = named(name, value, "ids of 12 digits", |id| id.parse().ok())?;
             }
             "regions" => {
                 let region = |name: &str| name.parse().ok();

@@ -32,7 +32,7 @@ fn event(account: &str, number: usize, padding: usize) -> Event {
     let time = Timestamp::from_millis(1_770_000_000_000 + 1000 * i64::try_from(number).unwrap());
     let record = json!({
         "eventTime": time.to_iso_seconds(), "eventID": format!("{number}"), "eventName": "Act",
-        "eventSource": "x.amazonaws.com", "awsRegion": "us-east-1", "readOnly": number % 2 == 0,
+        "eventSource": "x.amazonaws.com", "awsRegion": "us-east-1", "readOnly": number.is_multiple_of(2),
         "recipientAccountId": account, "userIdentity": { "type": "IAMUser", "userName": "amy" },
         "userAgent": "x".repeat(padding),
     });
