@@ -346,7 +346,7 @@ mod tests {
         );
         check(
             &["--selectors", r#"[{"FieldSelectors": []}]"#],
-            &expect!["selectors=%5B%7B%22FieldSelectors%22%3A%5B%5D%7D%5D"],
+            &expect!["eventSelectors=%5B%7B%22FieldSelectors%22%3A%5B%5D%7D%5D"],
         );
         check(
             &["evntName=a"],
