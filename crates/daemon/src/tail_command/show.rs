@@ -153,24 +153,25 @@ mod tests {
     #[test]
     fn an_event_is_one_line() {
         let mut record = json!({
-            "eventTime": "2026-11-23T02:16:58Z", "eventSource": "s3.amazonaws.com",
-            "eventName": "DeleteBucket", "userIdentity": { "userName": "alice" },
-            "requestParameters": { "bucketName": "logs", "Host": ["a"], "n": 3 },
+            "eventTime": "2026-11-23T02:16:58Z", "eventSource": "shop.example.com",
+            "eventName": "PutOrder", "userIdentity": { "userName": "alice" },
+            "requestParameters": { "order": "seven", "items": ["a"], "n": 3 },
         });
         check(
             &record,
             &expect![
-                "2026-11-23T02:16:58Z  eu-west-1     alice                 s3 DeleteBucket  bucketName=logs n=3"
+                "2026-11-23T02:16:58Z  eu-west-1     alice                 shop.example.com PutOrder  n=3 order=seven"
             ],
         );
         record["errorCode"] = "AccessDenied".into();
         record["errorMessage"] = "no\u{1b}[31m\nway \u{202e}".into();
         record["userIdentity"] = json!({ "arn": "arn:aws:sts::1:assumed-role/r/ses\u{7}sion" });
-        record["resources"] = json!([{ "ARN": "arn:aws:s3:::logs" }]);
+        record["eventSource"] = "s3.amazonaws.com".into();
+        record["requestParameters"] = Value::Null;
         check(
             &record,
             &expect![[
-                r"2026-11-23T02:16:58Z  eu-west-1     ses\u{7}sion          s3 DeleteBucket  arn:aws:s3:::logs  AccessDenied: no\u{1b}[31m\nway \u{202e}"
+                r"2026-11-23T02:16:58Z  eu-west-1     ses\u{7}sion          s3 PutOrder  AccessDenied: no\u{1b}[31m\nway \u{202e}"
             ]],
         );
         let coloured = Show { is_coloured: true, has_accounts: true }.event(&line(&record));
