@@ -13,13 +13,21 @@ fn cairn(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn each_command_explains_itself_with_an_example() {
-    for command in ["serve", "put", "consume", "doctor", "prove", "import"] {
+    for command in ["serve", "put", "consume", "doctor", "prove", "import", "query"] {
         let (code, help, _) = cairn(&[command, "--help"]);
         assert_eq!(code, Some(0), "{command}");
         assert!(help.contains("Usage: cairn") && help.contains("Examples:"), "{help}");
     }
     let (code, version, _) = cairn(&["--version"]);
     assert_eq!((code, version), (Some(0), format!("cairn {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[cfg(not(feature = "sql"))]
+#[test]
+fn a_build_without_sql_says_which_has_it() {
+    let (code, _, errors) = cairn(&["query", "SELECT 1"]);
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("no SQL") && errors.contains("--features sql"), "{errors}");
 }
 
 #[test]
@@ -44,6 +52,9 @@ fn what_cannot_be_understood_is_said_and_ends_with_2() {
         (&["import", "s3://logs/a/AWSLogs/1", "--dry-run"][..], "before AWSLogs/"),
         (&["import", "src", "--dry-run"][..], "nothing below AWSLogs/"),
         (&["consume", "--queue", "q", "--wait", "0"][..], "1..=20"),
+        (&["query", "--memory", "512", "SELECT 1"][..], "512MB"),
+        (&["query", "--timeout", "5", "SELECT 1"][..], "such as 5m"),
+        (&["query", "--from", "x", "--data-dir", "y", "SELECT 1"][..], "cannot be used with"),
     ] {
         let (code, _, errors) = cairn(arguments);
         assert_eq!(code, Some(2), "{arguments:?}");

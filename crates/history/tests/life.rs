@@ -4,9 +4,10 @@
 #[allow(dead_code)] // each test file uses what it needs
 mod world;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cairn_history::{History, HistoryError, Hold, Moment, Settings};
+use cairn_history::{Arrival, History, HistoryError, Hold, Moment, Row, Sequence, Settings};
 use disk::simulated::{Fault, Operation};
 use disk::{Disk, SimulatedDisk};
 use model::{BatchId, Event};
@@ -268,7 +269,7 @@ fn rows_from_elsewhere_have_batches_of_their_own() {
     for number in 0..2 {
         let history = open(&disk, &settings(), &journal).unwrap();
         let Row { scope, record, .. } =
-            Row::of(&event(number, ONE, "Management", start()), Sequence::default());
+            Row::of(&event(number, ONE, "Management", start()), Sequence { batch: BatchId(0), index: 0 });
         let arrival = Arrival { time: Some(start()), delivered: start(), scope, record };
         assert_eq!(history.import(vec![arrival]).unwrap().added, 1);
         assert_eq!(history.import(Vec::new()).unwrap().added, 0);

@@ -37,8 +37,7 @@ impl Sources {
         if query.from.is_empty() {
             let flags = Flags { data_dir: query.data_dir.clone(), ..Flags::default() };
             let settings = Settings::load(query.config.as_deref(), std::env::vars_os(), &flags)?;
-            let data_dir = settings.data_dir;
-            let settings = history::Settings::default();
+            let (data_dir, settings) = (settings.data_dir, settings.history);
             return Ok((Sources::History { data_dir, settings }, true));
         }
         let mut all = Held::default();
