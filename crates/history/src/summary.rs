@@ -48,14 +48,15 @@ impl<'a> Summary<'a> {
             return Summary::default();
         };
         let identity = record.user_identity();
+        let event_name = record.event_name().or_else(|| record.insight_text("eventName"));
         let event_source = record.event_source().or_else(|| record.insight_text("eventSource"));
         Summary {
             event_id: record.event_id(),
-            event_name: record.event_name().or_else(|| record.insight_text("eventName")),
             read_only: record.read_only(),
             username: username(&record, &identity),
             access_key_id: identity.access_key_id,
-            resources: resources::of(&record, event_source.as_deref()),
+            resources: resources::of(&record, event_source.as_deref(), event_name.as_deref()),
+            event_name,
             event_source,
         }
     }

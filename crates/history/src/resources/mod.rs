@@ -33,10 +33,15 @@ pub const RESOURCES_MAX: usize = 128;
 pub const NAME_BYTES_MAX: usize = 2_000;
 
 /// The resources of a record.
-pub(crate) fn of<'a>(record: &Envelope<'a>, event_source: Option<&str>) -> Vec<ResourceName<'a>> {
+pub(crate) fn of<'a>(
+    record: &Envelope<'a>,
+    event_source: Option<&str>,
+    event_name: Option<&str>,
+) -> Vec<ResourceName<'a>> {
     let mut found = Found(Vec::new());
     let source = event_source.unwrap_or_default();
-    let service = parameters::Service::of(source.strip_suffix(".amazonaws.com").unwrap_or(source));
+    let service = source.strip_suffix(".amazonaws.com").unwrap_or(source);
+    let service = parameters::Service::of(service, event_name.unwrap_or_default());
     // What is made stands in the answer: it comes first, as at AWS.
     let parts =
         [record.response_elements(), record.request_parameters(), record.service_event_details()];

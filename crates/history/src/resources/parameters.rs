@@ -27,7 +27,7 @@ const SERVICES: &[(&str, Parameters)] = &[
     (
         "cloudtrail",
         &[
-            ("name", "AWS::CloudTrail::Trail"),
+            ("name", ""),
             ("snsTopicName", "AWS::SNS::Topic"),
             ("trailName", "AWS::CloudTrail::Trail"),
             ("trailNameList", "AWS::CloudTrail::Trail"),
@@ -93,11 +93,7 @@ const SERVICES: &[(&str, Parameters)] = &[
     ("elasticloadbalancing", &[("loadBalancerName", "AWS::ElasticLoadBalancing::LoadBalancer")]),
     (
         "events",
-        &[
-            ("eventBusName", "AWS::Events::EventBus"),
-            ("name", "AWS::Events::Rule"),
-            ("rule", "AWS::Events::Rule"),
-        ],
+        &[("eventBusName", "AWS::Events::EventBus"), ("name", ""), ("rule", "AWS::Events::Rule")],
     ),
     ("firehose", &[("deliveryStreamName", "AWS::KinesisFirehose::DeliveryStream")]),
     (
@@ -183,12 +179,9 @@ const SERVICES: &[(&str, Parameters)] = &[
     ("redshift", &[("clusterIdentifier", "AWS::Redshift::Cluster")]),
     ("route53", &[("hostedZoneId", "AWS::Route53::HostedZone")]),
     ("s3", &[]),
-    (
-        "secretsmanager",
-        &[("name", "AWS::SecretsManager::Secret"), ("secretId", "AWS::SecretsManager::Secret")],
-    ),
+    ("secretsmanager", &[("name", ""), ("secretId", "AWS::SecretsManager::Secret")]),
     ("signin", &[]),
-    ("sns", &[("name", "AWS::SNS::Topic")]),
+    ("sns", &[("name", "")]),
     ("sqs", &[("queueName", "AWS::SQS::Queue"), ("queueUrl", "AWS::SQS::Queue")]),
     ("ssm", &[("documentName", "AWS::SSM::Document"), ("name", ""), ("names", "")]),
     (
@@ -196,10 +189,20 @@ const SERVICES: &[(&str, Parameters)] = &[
         &[
             ("assumedRoleId", "AWS::STS::AssumedRole"),
             ("federatedUserId", "AWS::STS::FederatedUser"),
-            ("name", "AWS::STS::FederatedUser"),
+            ("name", ""),
             ("roleSessionName", "AWS::STS::AssumedRole"),
         ],
     ),
+];
+
+/// What `name` is the name of, by what is in the name of the call: services have several things with names.
+const NAMES: [(&str, &str, &str); 6] = [
+    ("cloudtrail", "Logging", "AWS::CloudTrail::Trail"),
+    ("cloudtrail", "Trail", "AWS::CloudTrail::Trail"),
+    ("events", "Rule", "AWS::Events::Rule"),
+    ("secretsmanager", "Secret", "AWS::SecretsManager::Secret"),
+    ("sns", "Topic", "AWS::SNS::Topic"),
+    ("sts", "FederationToken", "AWS::STS::FederatedUser"),
 ];
 
 /// Parameters that mean the same in every service.
@@ -215,24 +218,33 @@ const ANYWHERE: Parameters = &[
     ("s3BucketName", "AWS::S3::Bucket"),
 ];
 
-/// What is known of a service's parameters.
-pub(super) struct Service(Option<Parameters>);
+/// What is known of the parameters of a call to a service.
+pub(super) struct Service {
+    parameters: Option<Parameters>,
+    /// What `name` is the name of.
+    name: Option<&'static str>,
+}
 
 impl Service {
-    pub(super) fn of(name: &str) -> Service {
-        let found = SERVICES.binary_search_by_key(&name, |(known, _)| *known);
-        Service(found.ok().map(|at| SERVICES[at].1))
+    pub(super) fn of(service: &str, call: &str) -> Service {
+        let found = SERVICES.binary_search_by_key(&service, |(known, _)| *known);
+        let is_it = |(of, part, _): &&(&str, &str, &str)| *of == service && call.contains(part);
+        let name = NAMES.iter().find(is_it).map(|(_, _, kind)| *kind);
+        Service { parameters: found.ok().map(|at| SERVICES[at].1), name }
     }
 
     pub(super) fn is_unknown(&self) -> bool {
-        self.0.is_none()
+        self.parameters.is_none()
     }
 
     /// The type of what a parameter names with this text; `""` where it may be one of several, `None`
     /// where it names nothing that is known.
     pub(super) fn kind_of(&self, parameter: &str, text: &str) -> Option<&'static str> {
         let is_it = |(known, _): &&(&str, &str)| is_same(known, parameter);
-        let own = self.0.unwrap_or_default();
+        if parameter == "name" && self.name.is_some() {
+            return self.name;
+        }
+        let own = self.parameters.unwrap_or_default();
         let (_, kind) = own.iter().chain(ANYWHERE).find(is_it)?;
         let is_alias = *kind == super::arns::KMS_KEY && text.starts_with("alias/");
         Some(if is_alias { "AWS::KMS::Alias" } else { kind })
@@ -282,7 +294,11 @@ mod tests {
             ("TABLENAME", None),
             ("", None),
         ] {
-            assert_eq!(Service::of("dynamodb").kind_of(parameter, "t"), kind, "{parameter}");
+            assert_eq!(
+                Service::of("dynamodb", "PutItem").kind_of(parameter, "t"),
+                kind,
+                "{parameter}"
+            );
         }
     }
 }

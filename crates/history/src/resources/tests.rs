@@ -134,8 +134,10 @@ fn common_services_name_what_they_are_about_by_parameters() {
         "name": "logs", "s3BucketName": "bucket", "snsTopicName": "news", "kmsKeyId": "alias/logs",
         "trailARN": "arn:aws:cloudtrail:eu-west-1:111111111111:trail/logs",
     });
+    let mut record = call("cloudtrail.amazonaws.com", trail, Value::Null);
+    record["eventName"] = "CreateTrail".into();
     check(
-        &call("cloudtrail.amazonaws.com", trail, Value::Null),
+        &record,
         expect![[r#"
         AWS::KMS::Alias alias/logs
         AWS::CloudTrail::Trail logs
@@ -227,6 +229,18 @@ fn common_services_name_what_they_are_about_by_parameters() {
         ),
     ] {
         check(&call(source, request, Value::Null), expected);
+    }
+}
+
+#[test]
+fn what_a_name_is_of_is_told_by_the_call() {
+    for (name, kind) in [("StopLogging", "AWS::CloudTrail::Trail"), ("CreateChannel", "-")] {
+        let mut record = call("cloudtrail.amazonaws.com", json!({ "name": "shop" }), Value::Null);
+        record["eventName"] = name.into();
+        let text = record.to_string();
+        let summary = Summary::of(text.as_bytes());
+        let [one] = &summary.resources[..] else { panic!("{summary:?}") };
+        assert_eq!((one.kind.as_deref().unwrap_or("-"), &*one.name), (kind, "shop"), "{name}");
     }
 }
 
