@@ -95,13 +95,13 @@ fn of_real_records_names_and_resources_are_known() {
         ggcanary 6: 5 5 5 0
         grycap 142: 133 120 55 8
         otrf 103: 98 98 49 0
-        panther-analysis 453: 438 336 281 13
+        panther-analysis 453: 438 336 281 15
         stratus 310: 310 309 95 30
         streamalert 57: 11 50 38 5
         traildiscover 314: 312 313 70 16
         umccr-examples 21: 19 19 18 0
         umccr-flaws 185: 185 185 0 0
-        all 1628: 1539 1462 638 80
+        all 1628: 1539 1462 638 82
     "#]]
     .assert_eq(&told);
 }
@@ -130,11 +130,11 @@ fn of_some_records_all_is_known_that_can_be_looked_up() {
     check(
         "0f902c35-794c-4864-b2e0-3c4564b857b0",
         expect![[r#"
-        AssumeRole by -
-        AWS::IAM::AccessKey ASIA5FLZVX4OLY6BJN4L
-        AWS::EC2::Instance i-044b1baf4c96e1b62
-        AWS::IAM::Role arn:aws:iam::123456789123:role/MordorLogCollectorStack-LogCollectorRole-1JJTG88NNY4KN
-    "#]],
+            AssumeRole by -
+            AWS::IAM::AccessKey ASIA5FLZVX4OLY6BJN4L
+            AWS::STS::AssumedRole i-044b1baf4c96e1b62
+            AWS::IAM::Role arn:aws:iam::123456789123:role/MordorLogCollectorStack-LogCollectorRole-1JJTG88NNY4KN
+        "#]],
     );
     check(
         "fed06f42-cb12-4764-8c69-121063dc79b9",
