@@ -155,27 +155,43 @@ async fn an_answer_has_the_form_that_is_asked_for() {
         let said = query(&["--from", from, "--output", format, SQL]).await;
         expected.assert_eq(&said.replace('\r', ""));
     };
-    check("table", expect![[r#"
+    check(
+        "table",
+        expect![[r#"
         eventName     n  last
         ────────────  ─  ────
         DeleteBucket  1  b1
         PutObject     2  b2
-    "#]]).await;
-    check("csv", expect![[r#"
+    "#]],
+    )
+    .await;
+    check(
+        "csv",
+        expect![[r#"
         eventName,n,last
         DeleteBucket,1,b1
         PutObject,2,b2
-    "#]]).await;
-    check("json", expect![[r#"
+    "#]],
+    )
+    .await;
+    check(
+        "json",
+        expect![[r#"
         [
         {"eventName":"DeleteBucket","n":1,"last":"b1"},
         {"eventName":"PutObject","n":2,"last":"b2"}
         ]
-    "#]]).await;
-    check("ndjson", expect![[r#"
+    "#]],
+    )
+    .await;
+    check(
+        "ndjson",
+        expect![[r#"
         {"eventName":"DeleteBucket","n":1,"last":"b1"}
         {"eventName":"PutObject","n":2,"last":"b2"}
-    "#]]).await;
+    "#]],
+    )
+    .await;
     let file = folder.path().join("answer.parquet");
     let file = file.to_str().unwrap();
     query(&["--from", from, "--output", "parquet", "-o", file, "SELECT * FROM events"]).await;

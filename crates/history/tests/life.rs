@@ -268,8 +268,10 @@ fn rows_from_elsewhere_have_batches_of_their_own() {
     let (disk, journal) = (SimulatedDisk::new(), Journal::default());
     for number in 0..2 {
         let history = open(&disk, &settings(), &journal).unwrap();
-        let Row { scope, record, .. } =
-            Row::of(&event(number, ONE, "Management", start()), Sequence { batch: BatchId(0), index: 0 });
+        let Row { scope, record, .. } = Row::of(
+            &event(number, ONE, "Management", start()),
+            Sequence { batch: BatchId(0), index: 0 },
+        );
         let arrival = Arrival { time: Some(start()), delivered: start(), scope, record };
         assert_eq!(history.import(vec![arrival]).unwrap().added, 1);
         assert_eq!(history.import(Vec::new()).unwrap().added, 0);
