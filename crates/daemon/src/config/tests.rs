@@ -89,6 +89,7 @@ fn no_file_means_the_defaults_and_no_trails() {
                     channels: 25,
                     tags: 50,
                     changes_per_second: 10,
+                    lookups_per_second: 0,
                 },
                 log: LogSettings {
                     format: Auto,
@@ -173,6 +174,7 @@ fn the_sample_in_full_is_valid_and_shows_every_key() {
                     channels: 25,
                     tags: 50,
                     changes_per_second: 10,
+                    lookups_per_second: 0,
                 },
                 log: LogSettings {
                     format: Auto,
@@ -466,6 +468,7 @@ fn every_scalar_key_has_a_variable() {
         ("CAIRN_QUOTAS_CHANNELS", "1"),
         ("CAIRN_QUOTAS_TAGS", "200"),
         ("CAIRN_QUOTAS_CHANGES_PER_SECOND", "100"),
+        ("CAIRN_QUOTAS_LOOKUPS_PER_SECOND", "2"),
         ("CAIRN_LOG_FORMAT", "json"),
         ("CAIRN_LOG_LEVEL", "warn"),
     ];
@@ -525,6 +528,7 @@ fn every_scalar_key_has_a_variable() {
                     channels: 1,
                     tags: 200,
                     changes_per_second: 100,
+                    lookups_per_second: 2,
                 },
                 log: LogSettings {
                     format: Json,
