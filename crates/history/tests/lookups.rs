@@ -83,7 +83,7 @@ enum Step {
     Arrive(usize, Vec<Seed>),
     /// A batch is sealed, stored and retired.
     Store(usize),
-    Import(Vec<Seed>),
+    Read(Vec<Seed>),
     /// Files are merged, if there is something to merge.
     Tend,
 }
