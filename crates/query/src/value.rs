@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Float64Type, Int64Type, TimeUnit, TimestampMillisecondType, UInt64Type,
+    DataType, Fields, Float64Type, Int64Type, TimeUnit, TimestampMillisecondType, UInt64Type,
 };
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ use crate::columns::{self, RESOURCE_FIELDS};
 /// Names of fields as records spell them, by those of the table.
 static SPELLED: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
     let names = columns::all().into_iter().map(|(_, column)| column.name);
-    names.chain(RESOURCE_FIELDS).map(|name| (name.to_ascii_lowercase(), name)).collect()
+    names.map(|name| (name.to_ascii_lowercase(), name)).collect()
 });
 
 /// All values of a batch, by column and row.
@@ -87,7 +87,7 @@ fn of_array(array: &dyn Array) -> Vec<Value> {
         }
         DataType::Struct(fields) => {
             let structs = array.as_struct();
-            let names: Vec<&str> = fields.iter().map(|field| spelled(field.name())).collect();
+            let names = names_of(fields);
             let mut columns: Vec<_> =
                 structs.columns().iter().map(|column| of_array(column).into_iter()).collect();
             rows.map(|row| {
@@ -139,8 +139,14 @@ fn shown(array: &dyn Array) -> Vec<Value> {
     }
 }
 
-fn spelled(name: &str) -> &str {
-    SPELLED.get(name).copied().unwrap_or(name)
+/// The names of a struct's fields: those of resources are spelled otherwise than all others.
+fn names_of(fields: &Fields) -> Vec<&str> {
+    let names = fields.iter().map(|field| field.name().as_str());
+    let is_resource = names.clone().eq(RESOURCE_FIELDS.map(str::to_ascii_lowercase));
+    match is_resource {
+        true => RESOURCE_FIELDS.to_vec(),
+        false => names.map(|name| SPELLED.get(name).copied().unwrap_or(name)).collect(),
+    }
 }
 
 fn moment(millis: i64) -> Value {

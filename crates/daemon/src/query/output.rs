@@ -169,7 +169,8 @@ fn text(value: &Value) -> String {
 impl Table {
     fn push(&mut self, row: &[Value]) -> io::Result<()> {
         // What records say must not command the terminal.
-        let cells = row.iter().map(|value| cut(&Plain(&text(value)).to_string())).collect();
+        let cells: Vec<String> =
+            row.iter().map(|value| cut(&Plain(&text(value)).to_string())).collect();
         if self.widths.is_some() {
             return self.line(&cells);
         }
@@ -197,7 +198,7 @@ impl Table {
         waiting.iter().try_for_each(|row| self.line(row))
     }
 
-    fn line(&mut self, cells: &Vec<String>) -> io::Result<()> {
+    fn line(&mut self, cells: &[String]) -> io::Result<()> {
         let widths = self.widths.as_deref().unwrap_or_default();
         let mut line = String::new();
         for (place, cell) in cells.iter().enumerate() {

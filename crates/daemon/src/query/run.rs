@@ -119,11 +119,14 @@ impl Session {
         let recent_rows = on_hand.recent_rows;
         let engine = Engine::open(on_hand.files, &on_hand.retention, self.limits.clone()).await?;
         let mut answer = engine.query(sql).await?;
+        // What fails before its first row has written nothing.
+        let mut next = answer.next().await?;
         let mut output = Output::begin(self.format, answer.schema(), file)?;
         let mut rows = 0;
-        while let Some(batch) = answer.next().await? {
+        while let Some(batch) = next {
             rows += batch.num_rows() as u64;
             output.write(&batch)?;
+            next = answer.next().await?;
         }
         output.finish()?;
         Ok(Written { rows, recent_rows })

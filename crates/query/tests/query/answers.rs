@@ -310,3 +310,22 @@ fn the_documentation_has_all_columns() {
     }
     assert!(page.contains(&table), "docs/sql.md has other columns than the table");
 }
+
+#[tokio::test]
+async fn values_are_spelled_as_records_spell_them() {
+    let world = world().await;
+    let sql = "SELECT userIdentity, resources, requestParameters, eventTime, tlsDetails FROM events WHERE resources IS NOT NULL";
+    let mut answer = world.engine.query(sql).await.unwrap();
+    let batch = answer.next().await.unwrap().unwrap();
+    let values = cairn_query::value::columns_of(&batch);
+    assert_eq!(values[0][0]["arn"], "arn:aws:sts::111122223333:assumed-role/ops/bob");
+    assert_eq!(values[0][0]["sessionContext"]["sessionIssuer"]["userName"], "ops");
+    assert_eq!(
+        values[0][0]["sessionContext"]["attributes"]["creationDate"],
+        "2026-03-09 12:00:00.000"
+    );
+    assert_eq!(values[1][0][0]["ARN"], "arn:aws:s3:::old");
+    assert_eq!(values[2][0], serde_json::json!({"bucketName": "old"}));
+    assert_eq!(values[3][0], "2026-03-09 14:05:00.000");
+    assert!(values[4][0]["tlsVersion"].is_null());
+}
