@@ -41,8 +41,9 @@ Region and endpoint of S3 are the AWS SDK's.
 Exit codes: 0 done; 1 some log files could not be read, and the answer is without them; 2 the query is
 wrong, there was no answer, or it was interrupted.";
 
-/// Flags of `cairn query`.
+/// Flags of `cairn query`. A build without SQL takes them too, to say that it has none.
 #[derive(Debug, Args)]
+#[cfg_attr(not(feature = "sql"), allow(dead_code))]
 pub struct Query {
     /// One SELECT; - is stdin. Without it there is a prompt, on a terminal
     #[arg(value_name = "SQL")]
