@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::ByteStream;
 use cairn_tests::forge::{Forge, at, gzip, hours, printed};
@@ -38,8 +38,8 @@ fn today() -> String {
 
 /// Everything is kept.
 const KEEPS_ALL: &str = r#"[history]
-retention = "3650d"
-categories = ["Management", "Data", "NetworkActivity", "Insight", "Aggregated", "ActivityAuditLog"]
+retention = "36500d"
+categories = "Management, Data, NetworkActivity, Insight, Aggregated, ActivityAuditLog"
 "#;
 const SENDER: (&str, &str) = ("999999999999", "eu-central-1");
 
@@ -81,7 +81,9 @@ async fn report(daemon: &Cairn, arguments: &[&str], code: i32) -> Value {
 /// All rows in a data directory whose daemon has stopped.
 fn rows(data: &Path) -> (History, Vec<Found>) {
     let disk = Arc::new(RealDisk::open(data).unwrap());
-    let history = History::open(disk, Settings::default(), &[]).unwrap();
+    let kept =
+        Settings { retention: Duration::from_secs(36500 * 24 * 3600), ..Settings::default() };
+    let history = History::open(disk, kept, &[]).unwrap();
     let mut query = Query {
         scopes: ScopeFilter::default(),
         attributes: Vec::new(),
@@ -101,12 +103,19 @@ fn rows(data: &Path) -> (History, Vec<Found>) {
     }
 }
 
-/// How often each record of an account is there; those that tell of imports left out.
+/// Whether a record tells of a call of these tests.
+fn is_own_call(record: &str) -> bool {
+    let own = ["StartImport", "LookupEvents"].map(|name| format!("\"eventName\":\"{name}\""));
+    own.iter().any(|own| record.contains(own))
+        && record.contains("\"sourceIPAddress\":\"127.0.0.1\"")
+}
+
+/// How often each record of an account is there; those that tell of calls of these tests left out.
 fn counted(rows: &[Found]) -> BTreeMap<(String, String), usize> {
     let mut counted = BTreeMap::new();
     for Found { scope, record, .. } in rows {
         let record = String::from_utf8(record.to_vec()).unwrap();
-        if !record.contains("\"eventName\":\"StartImport\"") {
+        if !is_own_call(&record) {
             *counted.entry((scope.account.to_string(), record)).or_default() += 1;
         }
     }
@@ -146,7 +155,12 @@ async fn all_records_are_imported_once_looked_up_by_each_attribute_and_exported_
     });
     stream::iter(puts).buffer_unordered(16).count().await;
 
-    let site = Site::new(KEEPS_ALL);
+    let accounts: BTreeSet<&str> = places.keys().map(|place| place.account.as_str()).collect();
+    let members: Vec<&str> = accounts.into_iter().filter(|account| *account != SENDER.0).collect();
+    let site = Site::new(&format!(
+        "{KEEPS_ALL}[organization]\nid = \"o-import0000\"\nmanagement_account = {:?}\nmembers = {members:?}\n",
+        SENDER.0
+    ));
     let daemon = site.start().await;
     let expected = once(places.iter().flat_map(|(place, records)| {
         records.iter().map(|record| (place.account.as_str(), *record))
@@ -166,15 +180,13 @@ async fn all_records_are_imported_once_looked_up_by_each_attribute_and_exported_
     // As many come out by the command.
     let out = site.file("out.ndjson", "");
     let endpoint = daemon.url("");
-    let typed = ["lookup", "--endpoint", &endpoint, "--accounts", "all", "--all-regions", "--all"];
-    let typed = [&typed[..], &["--category", "all", "--since", "3650d", "-o", &out]].concat();
+    let typed = ["lookup", "--endpoint", &endpoint, "--account", SENDER.0, "--accounts", "all"];
+    let more = ["--all-regions", "--all", "--category", "all", "--from", "1980-01-01", "-o", &out];
+    let typed = [&typed[..], &more].concat();
     let exported = cairn(&typed).await;
     assert_eq!(exported.code, Some(0), "{exported:?}");
     let lines = fs::read_to_string(&out).unwrap();
-    let ours = lines.lines().filter(|line| {
-        !line.contains("\"eventName\":\"StartImport\"")
-            && !line.contains("\"eventName\":\"LookupEvents\"")
-    });
+    let ours = lines.lines().filter(|line| !is_own_call(line));
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap().to_string();
     let found: BTreeSet<String> = ours.map(parse).collect();
     let wanted: BTreeSet<String> = expected.keys().map(|(_, record)| parse(record)).collect();
@@ -184,10 +196,6 @@ async fn all_records_are_imported_once_looked_up_by_each_attribute_and_exported_
 
     // And each is found by each of its attributes, byte for byte.
     let (history, rows) = rows(&site.data());
-    let rows: Vec<Found> = rows
-        .into_iter()
-        .filter(|row| !String::from_utf8_lossy(&row.record).contains("\"LookupEvents\""))
-        .collect();
     assert!(counted(&rows) == expected, "each record is there once, byte for byte");
     let mut asked = 0;
     for row in &rows {
@@ -264,7 +272,7 @@ async fn what_is_no_sound_log_file_is_told_and_stops_nothing() {
     let prefix = "111111111111_CloudTrail_eu-west-1_202603";
     let said = said.join("\n").replace(prefix, "").replace("T1405Z_0000000000000", "-");
     expect_test::expect![[r#"
-        09-001.json.gz: not imported: not whole gzip: unexpected end of file
+        09-001.json.gz: not imported: not whole gzip: incomplete deflate stream
         09-002.json.gz: not imported: not a log file: it does not begin with {"Records":[
         09-003.json.gz: not imported: byte 20 of the body: found the end, expected the ] that ends the array of records
         09-004.json.gz: not imported: not a log file: it does not begin with {"Records":[
@@ -272,10 +280,9 @@ async fn what_is_no_sound_log_file_is_told_and_stops_nothing() {
         09-006.json.gz: not imported: not a log file: it does not begin with {"Records":[
         09-007.json.gz: not imported: not a log file: it does not begin with {"Records":[
         10-000.json.gz 2: record: longer than 1048576 bytes
+        10-000.json.gz 3: record: not JSON: expected ident at line 1 column 9
         notes.txt: skipped: it has no log file's name
-        11-000.json.gz: not imported: larger than a log file can be: over 256 MiB
-        10-000.json.gz 1: a: found a second member of this name, expected each member once (byte 9)
-        10-000.json.gz 3: record: found a value that is not JSON, expected JSON (byte 8)"#]]
+        11-000.json.gz: not imported: larger than a log file can be: over 256 MiB"#]]
     .assert_eq(&said);
     assert_eq!(report["logFiles"]["read"], 13, "{report}");
     assert_eq!(report["logFiles"]["wrong"], 8, "{report}");
@@ -300,9 +307,8 @@ async fn log_files_that_are_not_as_their_digests_say_are_imported_only_on_reques
     };
     let first = at("2026-03-09T10:30:15Z");
     let mut forge = Forge::new("bucket", chain, None);
-    let minutes = |hour: u64, minute: u64| {
-        hours(first, hour).plus(std::time::Duration::from_secs(60 * minute))
-    };
+    let minutes =
+        |hour: u64, minute: u64| hours(first, hour).plus(Duration::from_secs(60 * minute));
     let before = forge.log_file(Folder::CloudTrail, minutes(0, 0));
     forge.pending.clear();
     let mut keys = Vec::new();

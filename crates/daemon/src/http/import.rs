@@ -231,14 +231,17 @@ impl Call<'_> {
             Ok(Err(Stop::Denied(denied))) => return self.deny(denied).await,
             Err(_) => return failed(),
         };
-        if read.answer.records > 0 {
-            if let Err(not_now) = self.site.history.may_import() {
-                return busy(&not_now.to_string());
-            }
-            let told = parameters(&read, &sha256);
-            if let Err(unrecorded) = self.record(&Ok(json!({})), Some(&told)).await {
-                return unrecorded;
-            }
+        if read.answer.records == 0 {
+            let mut answer = read.answer;
+            answer.kept_from = self.site.history.kept_from().map(Timestamp::to_iso_seconds);
+            return axum::Json(answer).into_response();
+        }
+        if let Err(not_now) = self.site.history.may_import() {
+            return busy(&not_now.to_string());
+        }
+        let told = parameters(&read, &sha256);
+        if let Err(unrecorded) = self.record(&Ok(json!({})), Some(&told)).await {
+            return unrecorded;
         }
         self.add(read, turn).await
     }

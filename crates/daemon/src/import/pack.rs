@@ -7,6 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use model::Timestamp;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::read::{Sound, too_long};
 use super::report::{Read, Tally};
@@ -125,6 +126,11 @@ impl Packer {
                 read.refuse(shown, place, too_long());
                 return Ok(());
             };
+            // The daemon takes no body in which something is none.
+            if let Err(error) = serde_json::from_slice::<&RawValue>(&record) {
+                read.refuse(shown, place, format!("record: not JSON: {error}"));
+                return Ok(());
+            }
             if is_open && body.as_ref().is_some_and(Body::is_full) {
                 let mut whole = body.take().expect("there is one");
                 whole.write(b"]}\n")?;
@@ -168,7 +174,6 @@ mod tests {
     use integrity::{DigestFolder, Source};
     use model::Folder;
     use serde::Deserialize;
-    use serde_json::value::RawValue;
 
     use super::super::read::{Outcome, read};
     use super::super::walk::Mark;
