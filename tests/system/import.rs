@@ -245,7 +245,10 @@ async fn what_is_no_sound_log_file_is_told_and_stops_nothing() {
         (key(&ours, 9, 5), gzip(b"{\"Records\":[{\"a\":1} {\"b\":2}]}").to_vec()),
         (key(&ours, 9, 6), gzip(&vec![b' '; 1 << 20]).to_vec()),
         (key(&ours, 9, 7), Vec::new()),
-        (key(&ours, 10, 0), log_file(&[&good[2], "{\"a\":1,\"a\":2}", &long, "{\"x\":tru}"])),
+        (
+            key(&ours, 10, 0),
+            log_file(&[&good[2], "{\"eventName\":1,\"eventName\":2}", &long, "{\"x\":tru}"]),
+        ),
         (key(&ours, 10, 1), log_file(&[])),
         (key(&other, 10, 0), format!("{{\"Records\" : [ {} ]}}\n", good[3]).into_bytes()),
         ("AWSLogs/111111111111/CloudTrail/eu-west-1/2026/03/10/notes.txt".into(), b"x".to_vec()),
@@ -282,7 +285,8 @@ async fn what_is_no_sound_log_file_is_told_and_stops_nothing() {
         10-000.json.gz 2: record: longer than 1048576 bytes
         10-000.json.gz 3: record: not JSON: expected ident at line 1 column 9
         notes.txt: skipped: it has no log file's name
-        11-000.json.gz: not imported: larger than a log file can be: over 256 MiB"#]]
+        11-000.json.gz: not imported: larger than a log file can be: over 256 MiB
+        10-000.json.gz 1: eventName: found the member a second time, expected each member once (byte 25)"#]]
     .assert_eq(&said);
     assert_eq!(report["logFiles"]["read"], 13, "{report}");
     assert_eq!(report["logFiles"]["wrong"], 8, "{report}");
