@@ -199,6 +199,24 @@ fn a_manifest_that_is_damaged_or_missing_ends_the_start_and_removes_nothing() {
     }
 }
 
+#[test]
+fn a_manifest_that_may_have_been_replaced_loses_no_file() {
+    for after in 0..6 {
+        let (disk, mut journal) = (SimulatedDisk::new(), Journal::default());
+        let history = open(&disk, &settings(), &journal).unwrap();
+        batch(&mut journal, 0);
+        disk.fail(Fault::once(Operation::SyncDirectory).after(after));
+        let _ = journal.settle(&history);
+        disk.heal();
+        drop(history);
+        disk.crash_process();
+        let history = open(&disk, &settings(), &journal).unwrap();
+        journal.settle(&history).unwrap();
+        assert_eq!(history.report().lost, [], "after {after}");
+        check(&all(&history).unwrap(), &journal.expected(&settings(), start()));
+    }
+}
+
 fn settled(settings: &Settings) -> (SimulatedDisk, Journal, History) {
     let (disk, mut journal) = (SimulatedDisk::new(), Journal::default());
     let history = open(&disk, settings, &journal).unwrap();
