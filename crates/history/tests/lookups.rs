@@ -83,6 +83,7 @@ enum Step {
     Arrive(usize, Vec<Seed>),
     /// A batch is sealed, stored and retired.
     Store(usize),
+    /// A batch that is not in memory is stored.
     Read(Vec<Seed>),
     /// Files are merged, if there is something to merge.
     Tend,
