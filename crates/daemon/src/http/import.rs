@@ -396,7 +396,7 @@ impl Body {
     ) -> Result<(), Stop> {
         let Part { account, region, delivered, from, until, source, records } = part;
         let sender = Sender { account, region };
-        if self.answer.records as usize + records.len() > RECORDS_MAX {
+        if self.answer.records + records.len() as u64 > RECORDS_MAX as u64 {
             return Err(Stop::Malformed(format!(
                 "the body has more than {RECORDS_MAX} records; send fewer log files at a time"
             )));

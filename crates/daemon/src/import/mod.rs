@@ -310,7 +310,7 @@ impl Import {
                 Some((packed, answer)) = sends.next(), if !sends.is_empty() => match answer {
                     Ok(answer) => {
                         let refusals = named(&answer, &packed.parts, &judge.place);
-                        kept.sent.add(answer, refusals);
+                        kept.sent.add(&answer, refusals);
                         kept.read.follow(&shelf.read, packed.tally);
                         if let Some(resume) = &resume {
                             resume.save(&kept)?;

@@ -132,9 +132,9 @@ impl Read {
 
 impl Sent {
     /// Adds an answer, of which the refusals are named.
-    pub(super) fn add(&mut self, answer: Answer, refusals: Vec<Wrong>) {
+    pub(super) fn add(&mut self, answer: &Answer, refusals: Vec<Wrong>) {
         let Answer { records, added, duplicates, expired, not_kept, outside, refused, odd, .. } =
-            answer;
+            *answer;
         self.bodies += 1;
         self.sums.records += records;
         self.sums.added += added;
