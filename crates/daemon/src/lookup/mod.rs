@@ -422,7 +422,7 @@ pub(crate) fn categories(text: &str) -> Result<String, String> {
 
 fn list(text: &str, expected: &str, is_known: impl Fn(&str) -> bool) -> Result<String, String> {
     if text.eq_ignore_ascii_case("all") {
-        return Ok("all".into());
+        return Ok("ALL".into());
     }
     match text.split(',').find(|word| !is_known(word)) {
         None => Ok(text.to_owned()),

@@ -120,18 +120,18 @@ fn query(lookup: &Lookup, format: Format, limit: Option<u64>, now: Timestamp) ->
         let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_millis(now.as_millis().saturating_sub(since))
     });
-    for (name, moment) in [("from", since.or(lookup.from)), ("to", lookup.to)] {
+    for (name, moment) in [("startTime", since.or(lookup.from)), ("endTime", lookup.to)] {
         if let Some(moment) = moment {
             add(name, &moment.to_iso_seconds());
         }
     }
     if lookup.all_regions {
-        add("regions", "all");
+        add("regions", "ALL");
     } else if lookup.region.len() > 1 {
         let names: Vec<&str> = lookup.region.iter().map(Region::as_str).collect();
         add("regions", &names.join(","));
     }
-    for (name, value) in [("accounts", &lookup.accounts), ("categories", &lookup.category)] {
+    for (name, value) in [("accountIds", &lookup.accounts), ("eventCategories", &lookup.category)] {
         if let Some(value) = value {
             add(name, value);
         }
@@ -184,17 +184,19 @@ mod tests {
         );
         check(
             &["--since", "2h", "--all-regions", "--limit", "7"],
-            &expect!["format=csv&from=2026-03-09T12%3A05%3A00Z&regions=all&limit=7"],
+            &expect!["format=csv&startTime=2026-03-09T12%3A05%3A00Z&regions=ALL&limit=7"],
         );
         check(
             &["--from", "2026-03-08", "--to", "2026-03-09T01:00:00+01:00", "--accounts", "ALL"],
             &expect![
-                "format=csv&from=2026-03-08T00%3A00%3A00Z&to=2026-03-09T00%3A00%3A00Z&accounts=all"
+                "format=csv&startTime=2026-03-08T00%3A00%3A00Z&endTime=2026-03-09T00%3A00%3A00Z&accountIds=ALL"
             ],
         );
         check(
             &["--region", "eu-west-1,us-east-1", "--category", "data,networkactivity"],
-            &expect!["format=csv&regions=eu-west-1%2Cus-east-1&categories=Data%2CNetworkActivity"],
+            &expect![
+                "format=csv&regions=eu-west-1%2Cus-east-1&eventCategories=Data%2CNetworkActivity"
+            ],
         );
         check(
             &["--region", "eu-west-1", "--read-only", "true"],

@@ -5,10 +5,10 @@
 //! | --- | --- |
 //! | `format` | `ndjson` (default), `json`, `csv`: see [`crate::export`] |
 //! | `EventId`, `EventName`, … | events with this value of the attribute; several must all hold |
-//! | `from`, `to` | not older, not newer than this moment (RFC 3339) |
-//! | `accounts` | these, with commas between, or `all` of the organization; else the caller's |
-//! | `regions` | these, or `all`; else the one that the signature is scoped to |
-//! | `categories` | `Management` (default), `Data`, …, or `all` that are kept |
+//! | `startTime`, `endTime` | not older, not newer than this moment (RFC 3339) |
+//! | `accountIds` | these, with commas between, or `ALL` of the organization; else the caller's |
+//! | `regions` | these, or `ALL`; else the one that the signature is scoped to |
+//! | `eventCategories` | `Management` (default), `Data`, …, or `ALL` that are kept |
 //! | `limit` | so many, the newest |
 //!
 //! The caller needs `cloudtrail:LookupEvents`, scoped to the service `cloudtrail`; a presigned URL will

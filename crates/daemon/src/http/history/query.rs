@@ -65,7 +65,7 @@ impl Asked {
         if let (Some(from), Some(to)) = (asked.from, asked.to)
             && from > to
         {
-            let message = format!("from ({from}) is later than to ({to})");
+            let message = format!("startTime ({from}) is later than endTime ({to})");
             return Err(Exception::new("InvalidTimeRangeException", message));
         }
         Ok(asked)
@@ -86,16 +86,16 @@ impl Asked {
                     limit.ok_or_else(|| Exception::new("InvalidMaxResultsException", message()))?,
                 );
             }
-            "from" => self.from = Some(moment(name, value)?),
-            "to" => self.to = Some(moment(name, value)?),
-            "accounts" => {
+            "startTime" => self.from = Some(moment(name, value)?),
+            "endTime" => self.to = Some(moment(name, value)?),
+            "accountIds" => {
                 self.accounts = named(name, value, "ids of 12 digits", |id| id.parse().ok())?;
             }
             "regions" => {
                 let region = |name: &str| name.parse().ok();
                 self.regions = named(name, value, "Regions such as eu-west-1", region)?;
             }
-            "categories" => {
+            "eventCategories" => {
                 self.categories = named(name, value, terms::CATEGORIES, terms::category)?;
             }
             _ => {
@@ -109,7 +109,7 @@ impl Asked {
     fn take_attribute(&mut self, name: &str, value: &str) -> Result<(), Exception> {
         let Some(attribute) = terms::attribute(name) else {
             return Err(invalid(format!(
-                "{name:?} is no parameter; known are format, from, to, accounts, regions, categories, limit, and the attributes {}",
+                "{name:?} is no parameter; known are format, startTime, endTime, accountIds, regions, eventCategories, limit, and the attributes {}",
                 Attribute::ALL.map(Attribute::name).join(", ")
             )));
         };

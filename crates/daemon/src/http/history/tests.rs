@@ -114,15 +114,15 @@ async fn a_download_has_all_events_of_its_query_newest_first() {
         ("EventId=3&EventName=Other", vec![]),
         ("ReadOnly=false", vec![3, 1]),
         ("ReadOnly=true&limit=1", vec![4]),
-        ("from=2026-02-02T02:40:02Z", vec![4, 3, 2]),
-        ("to=2026-02-02T02:40:02Z", vec![2, 1, 0]),
-        ("from=2026-02-02T03:40:02%2B01:00&to=2026-02-02T02:40:02Z", vec![2]),
-        ("to=2026-02-02", vec![]),
+        ("startTime=2026-02-02T02:40:02Z", vec![4, 3, 2]),
+        ("endTime=2026-02-02T02:40:02Z", vec![2, 1, 0]),
+        ("startTime=2026-02-02T03:40:02%2B01:00&endTime=2026-02-02T02:40:02Z", vec![2]),
+        ("endTime=2026-02-02", vec![]),
         ("regions=eu-west-1", vec![]),
         ("regions=eu-west-1,us-east-1&limit=1", vec![4]),
-        ("regions=all&categories=ALL&limit=1", vec![4]),
-        ("categories=data", vec![]),
-        (&*format!("accounts={ONE}&limit=1"), vec![4]),
+        ("regions=all&eventCategories=ALL&limit=1", vec![4]),
+        ("eventCategories=data", vec![]),
+        (&*format!("accountIds={ONE}&limit=1"), vec![4]),
     ] {
         let expected = numbers(expected.into_iter());
         assert_eq!(ids(&mut world, ONE, query).await, expected, "{query}");
@@ -159,17 +159,21 @@ async fn a_mistake_is_named_with_what_would_be_right() {
     let mut world = world();
     for (query, kind, message) in [
         ("format=xml", "ValidationException", "expected ndjson, json or csv"),
-        ("Event=x", "ValidationException", "known are format, from"),
-        ("from=noon", "InvalidTimeRangeException", "such as 2026-03-09T14:05:00Z"),
-        ("from=2026-03-09T14:05:00+01:00", "InvalidTimeRangeException", "+ is written %2B"),
-        ("from=2026-03-09&to=2026-03-08", "InvalidTimeRangeException", "is later than to"),
+        ("Event=x", "ValidationException", "known are format, startTime"),
+        ("startTime=noon", "InvalidTimeRangeException", "such as 2026-03-09T14:05:00Z"),
+        ("startTime=2026-03-09T14:05:00+01:00", "InvalidTimeRangeException", "+ is written %2B"),
+        (
+            "startTime=2026-03-09&endTime=2026-03-08",
+            "InvalidTimeRangeException",
+            "is later than endTime",
+        ),
         ("ReadOnly=True", "InvalidLookupAttributesException", "expected true or false"),
         ("Username=", "InvalidLookupAttributesException", "expected 1 to 2000"),
         ("limit=0", "InvalidMaxResultsException", "expected a number from 1"),
         ("limit=1&limit=2", "ValidationException", "limit stands twice"),
-        ("accounts=1", "ValidationException", "expected ids of 12 digits"),
+        ("accountIds=1", "ValidationException", "expected ids of 12 digits"),
         ("regions=", "ValidationException", "expected Regions such as"),
-        ("categories=managment", "ValidationException", "expected management, data"),
+        ("eventCategories=managment", "ValidationException", "expected management, data"),
     ] {
         let answer = ask(&mut world, ONE, query).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{query}: {answer}");
@@ -191,7 +195,7 @@ async fn others_events_are_for_those_who_administer_the_organization() {
         world.history.committed(BatchId(1), number as u64, &[event(account, number, 0)]);
     }
     for account in [MEMBER, OTHER, &*format!("{ONE},{OTHER}"), "all"] {
-        let answer = ask(&mut world, ONE, &format!("accounts={account}")).await;
+        let answer = ask(&mut world, ONE, &format!("accountIds={account}")).await;
         assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
         assert!(answer.contains("AccessDeniedException"), "{answer}");
     }
@@ -201,11 +205,11 @@ async fn others_events_are_for_those_who_administer_the_organization() {
         members: vec![MEMBER.parse().unwrap()],
     };
     world.define(Definitions { organization: Some(organization), ..Definitions::default() });
-    assert_eq!(ids(&mut world, ONE, "accounts=all").await, ["1", "0"]);
-    assert_eq!(ids(&mut world, ONE, &format!("accounts={MEMBER}")).await, ["1"]);
+    assert_eq!(ids(&mut world, ONE, "accountIds=ALL").await, ["1", "0"]);
+    assert_eq!(ids(&mut world, ONE, &format!("accountIds={MEMBER}")).await, ["1"]);
     assert_eq!(ids(&mut world, ONE, "").await, ["0"]);
     for (account, accounts) in [(ONE, OTHER), (MEMBER, ONE), (MEMBER, "all"), (OTHER, "all")] {
-        let answer = ask(&mut world, account, &format!("accounts={accounts}")).await;
+        let answer = ask(&mut world, account, &format!("accountIds={accounts}")).await;
         assert!(answer.starts_with("HTTP/1.1 403 "), "{account} for {accounts}: {answer}");
     }
 }
@@ -214,9 +218,9 @@ async fn others_events_are_for_those_who_administer_the_organization() {
 async fn nobody_reads_the_history_unseen() {
     let mut world = world();
     world.history.committed(BatchId(1), 0, &events(ONE, 0..2, 0));
-    let query = "format=csv&EventName=Act&Username=amy&from=2026-01-01&regions=all&limit=7";
+    let query = "format=csv&EventName=Act&Username=amy&startTime=2026-01-01&regions=all&limit=7";
     ask(&mut world, ONE, query).await;
-    ask(&mut world, ONE, &format!("accounts={OTHER}")).await;
+    ask(&mut world, ONE, &format!("accountIds={OTHER}")).await;
     ask(&mut world, ONE, "limit=x").await;
     let calls = std::mem::take(&mut world.recorded.lock().unwrap().calls);
     let attribute = |key, value| json!({ "AttributeKey": key, "AttributeValue": value });
@@ -369,7 +373,7 @@ async fn a_download_ends_when_its_caller_may_not_see_it_any_more() {
     world.define(Definitions { organization: Some(organization), ..Definitions::default() });
     world.history.committed(BatchId(1), 0, &events(MEMBER, 0..4_000, 1_000));
     let mut client = world.connect_with(BUFFER_BYTES);
-    client.send(request(ONE, "accounts=all")).await;
+    client.send(request(ONE, "accountIds=ALL")).await;
     let begun = client.hear_some().await;
     assert!(begun.starts_with("HTTP/1.1 200 OK"), "{begun}");
     world.define(Definitions::default());
