@@ -142,7 +142,7 @@ fn places_are_limited_and_given_back() {
     let _three = come(2).unwrap();
     assert_eq!(come(3).unwrap_err(), NoPlace::Full(3));
     drop(one);
-    come(1).unwrap();
+    let _again = come(1).unwrap().follow(filter(&[]));
     assert_eq!((hub.report().tails, hub.report().tails_max), (1, 3), "one of them reads");
 }
 

@@ -342,7 +342,7 @@ mod tests {
         );
         check(
             &["--region", "eu-west-1,us-east-1", "--accounts", "all", "--category", "data"],
-            &expect!["regions=eu-west-1%2Cus-east-1&accountIds=all&eventCategories=Data"],
+            &expect!["regions=eu-west-1%2Cus-east-1&accountIds=ALL&eventCategories=Data"],
         );
         check(
             &["--selectors", r#"[{"FieldSelectors": []}]"#],
