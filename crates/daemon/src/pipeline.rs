@@ -341,11 +341,15 @@ where
         loop {
             let is_stopping = *stopping.borrow_and_update();
             let sealed = journal.borrow_and_update().sealed.clone();
-            paused.retain(|batch, _| sealed.iter().any(|sealed| sealed.batch == *batch));
+            let is_done = |batch| self.history.is_stored(batch) || self.is_damaged(batch);
+            // The pause of one that needs no other try must wake nobody.
+            paused.retain(|batch, _| {
+                sealed.iter().any(|sealed| sealed.batch == *batch) && !is_done(*batch)
+            });
             for SealedSegment { batch, events, .. } in sealed {
                 let now = tokio::time::Instant::now();
                 let waits = paused.get(&batch).is_some_and(|pause| pause.until > now);
-                if waits || self.history.is_stored(batch) || self.is_damaged(batch) {
+                if waits || is_done(batch) {
                     continue;
                 }
                 // Whoever settles the batch tries too, and says what is wrong.
