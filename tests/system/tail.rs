@@ -239,7 +239,7 @@ fn unchunked(mut rest: &str) -> String {
     while let Some((length, chunks)) = rest.split_once("\r\n") {
         let length = usize::from_str_radix(length, 16).unwrap();
         text += &chunks[..length];
-        rest = &chunks[length..].strip_prefix("\r\n").unwrap();
+        rest = chunks[length..].strip_prefix("\r\n").unwrap();
     }
     text
 }

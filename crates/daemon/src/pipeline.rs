@@ -490,6 +490,7 @@ where
             }
             Err(PipelineError::Segment(SegmentError::Damage(damage))) => {
                 tracing::error!(%batch, %damage, "a journal segment is damaged; it is kept and not delivered");
+                self.history.given_up(batch);
                 let mut state = self.lock_state();
                 state.stuck.remove(&batch);
                 state.damaged.insert(batch, damage.to_string());

@@ -18,7 +18,7 @@ use disk::{Disk, RealDisk};
 use futures_util::FutureExt;
 use history::History;
 use keyring::{Custody, KeyRing};
-use model::Timestamp;
+use model::{BatchId, Timestamp};
 use notifier::logs::{LogSender, LogSink};
 use notifier::{Notifier, Topic};
 use outbox::{Outbox, RetrySettings};
@@ -480,9 +480,12 @@ fn open_journal(settings: &Settings, parts: &Parts) -> anyhow::Result<Opened> {
     let random = Box::new(move || entropy());
     let journal =
         Journal::open(Arc::clone(&parts.disk), journal, registry.snapshot(), now, random)?;
-    let unretired = journal.state().unretired();
+    let state = journal.state();
+    let unretired = state.unretired();
     let kept = settings.history.clone();
     let history = Arc::new(History::open(Arc::clone(&parts.disk), kept, &unretired)?);
+    let is_sealed = |batch: &BatchId| state.sealed.iter().any(|sealed| sealed.batch == *batch);
+    unretired.iter().filter(|batch| !is_sealed(batch)).for_each(|batch| history.given_up(*batch));
     let tails = Hub::new(tail::Limits::default(), Place::end_of(journal.last_batch()));
     let listening = (Arc::clone(&history), Arc::clone(&tails));
     let journal = journal.with_listener(Box::new(move |Committed { batch, first, events }| {

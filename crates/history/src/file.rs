@@ -138,9 +138,11 @@ impl HistoryFile {
         self.table.scan()
     }
 
-    /// Removes a file and its index; those that are gone are as good.
+    /// Removes a file and its index, and what a crash left of their making; those that are gone are as
+    /// good.
     pub fn remove(disk: &dyn Disk, id: FileId) -> Result<(), HistoryError> {
-        for path in [id.table(), id.index()] {
+        let unfinished = [id.table(), id.index()].map(|path| format!("{path}.tmp"));
+        for path in unfinished.into_iter().chain([id.table(), id.index()]) {
             match disk.remove(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(error.into());

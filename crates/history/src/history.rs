@@ -297,9 +297,14 @@ impl History {
 
     /// Keeps in mind which file was found damaged.
     pub(crate) fn suspect(&self, error: &HistoryError) {
-        if let HistoryError::Damaged { path, what } = error {
-            lock(&self.suspects).insert(path.clone(), what.clone());
-        }
+        let (path, what) = match error {
+            HistoryError::Damaged { path, what } => (path.clone(), what.clone()),
+            HistoryError::Index(error @ IndexError::Damaged { path, .. }) => {
+                (path.clone(), error.to_string())
+            }
+            _ => return,
+        };
+        lock(&self.suspects).insert(path, what);
     }
 
     /// One page.
@@ -350,7 +355,7 @@ impl History {
     pub(crate) fn whole_view(&self) -> Option<Arc<View>> {
         let dropped = || self.counters.dropped.load(Ordering::Relaxed);
         let before = dropped();
-        let is_whole = lock(&self.awaited).is_empty();
+        let is_whole = lock(&self.awaited).is_empty() && lock(&self.absent).unopened.is_empty();
         let view = self.view();
         (is_whole && dropped() == before).then_some(view)
     }
@@ -428,7 +433,7 @@ impl History {
     /// expired; false when there is nothing to do.
     pub fn tend(&self, now: Moment) -> Result<bool, HistoryError> {
         let mut tending = lock(&self.tending);
-        let result = self.take_step(&mut tending, now);
+        let result = self.take_step(&mut tending, now).inspect_err(|error| self.suspect(error));
         lock(&self.absent).trouble = result.as_ref().err().map(ToString::to_string);
         result
     }
@@ -576,6 +581,7 @@ impl History {
         let error = match HistoryFile::open(&self.disk, info.clone(), &self.cache) {
             Ok(file) => {
                 self.show(|runs| runs.files.push(Arc::new(file)));
+                lock(&self.absent).unopened.remove(&info.id);
                 return;
             }
             Err(error) => error,
@@ -589,6 +595,8 @@ impl History {
         if let Err(error) = aside {
             tracing::error!(file = info.id.table(), %error, "a file of the history can't be opened");
             absent.unopened.insert(info.id, (info, error.to_string()));
+        } else {
+            absent.unopened.remove(&info.id);
         }
         absent.lost = book.manifest().lost.clone();
     }
@@ -601,21 +609,49 @@ impl History {
             book.forget_lost()?;
             lock(&self.absent).lost = book.manifest().lost.clone();
         }
-        let unopened = std::mem::take(&mut lock(&self.absent).unopened);
-        unopened.into_values().for_each(|(info, _)| self.open_file(info));
+        let unopened: Vec<FileInfo> =
+            lock(&self.absent).unopened.values().map(|(info, _)| info.clone()).collect();
+        unopened.into_iter().for_each(|info| self.open_file(info));
         let suspects = std::mem::take(&mut *lock(&self.suspects));
         for (path, reason) in suspects {
-            let of_path = |file: &&Arc<HistoryFile>| file.info().id.table() == path;
+            let of_path = |file: &&Arc<HistoryFile>| {
+                let id = file.info().id;
+                id.table() == path || id.index() == path
+            };
             let Some(info) = self.view().files.iter().find(of_path).map(|file| file.info().clone())
             else {
                 continue;
             };
+            if info.id.index() == path {
+                self.make_index_again(&info)?;
+                continue;
+            }
             let mut book = lock(&self.book);
             book.set_aside(&info, &reason)?;
             self.show(|runs| runs.files.retain(|file| file.info().id != info.id));
             lock(&self.absent).lost = book.manifest().lost.clone();
         }
         Ok(())
+    }
+
+    /// An index that is damaged goes; to open the file without it makes it again.
+    fn make_index_again(&self, info: &FileInfo) -> Result<(), HistoryError> {
+        match self.disk.remove(&info.id.index()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let again = Arc::new(HistoryFile::open(&self.disk, info.clone(), &self.cache)?);
+        self.show(|runs| {
+            for file in runs.files.iter_mut().filter(|file| file.info().id == info.id) {
+                *file = Arc::clone(&again);
+            }
+        });
+        Ok(())
+    }
+
+    /// A batch will not come: its segment is damaged. Imports need not wait for it.
+    pub fn given_up(&self, batch: BatchId) {
+        lock(&self.awaited).remove(&batch);
     }
 
     /// What health and metrics show.

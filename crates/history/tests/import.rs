@@ -2,6 +2,7 @@
 //! ends the process that takes them.
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)] // each test file uses what it needs
 mod world;
 
 use std::collections::BTreeSet;

@@ -35,7 +35,7 @@ fn events(journal: &Journal, id: BatchId) -> &[Event] {
     &journal.batches[&id].0
 }
 
-fn never() -> Result<Vec<cairn_history::Row>, HistoryError> {
+fn never() -> Result<Vec<Row>, HistoryError> {
     panic!("the rows are in memory")
 }
 

@@ -316,7 +316,7 @@ impl World {
         for mut reader in std::mem::take(&mut self.readers) {
             reader.heard.extend(std::iter::from_fn(|| reader.tail.try_next()));
             missed.push(self.check(&reader, true));
-            assert_eq!(reader.tail.seen().is_some(), true, "nothing waits");
+            assert!(reader.tail.seen().is_some(), "nothing waits");
         }
         missed
     }
@@ -390,7 +390,7 @@ proptest! {
     fn a_filter_takes_what_its_words_say(wanted in wanted(), record in record()) {
         let mut world = World::new(Limits::default());
         world.take(Step::Come(wanted.clone()));
-        world.take(Step::Commit(vec![record.clone()]));
+        world.take(Step::Commit(vec![record]));
         world.distribute(1);
         let heard = world.readers[0].tail.try_next().is_some();
         let (_, _, record) = &world.list[0];

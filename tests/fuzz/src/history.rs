@@ -31,18 +31,20 @@ fn row(number: u32) -> (Position, Scope, Vec<Key>) {
         region: "us-east-1".parse().expect("a Region"),
         category: Category::Management,
     };
-    let shared = [2, 3, 50].into_iter().filter(|every| number % every == 0);
+    let shared = [2, 3, 50].into_iter().filter(|every| number.is_multiple_of(*every));
     let keys = shared.chain([1_000 + number]).map(|key| Key(u64::from(key) << 40));
     (Position { time, sequence }, scope, keys.chain([Key::ALL]).collect())
 }
 
 /// A true index, and what it answers.
-fn true_index() -> &'static (Vec<u8>, Vec<Option<Vec<u32>>>) {
-    static MADE: OnceLock<(Vec<u8>, Vec<Option<Vec<u32>>>)> = OnceLock::new();
+type Made = (Vec<u8>, Vec<Option<Vec<u32>>>);
+
+fn true_index() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
     MADE.get_or_init(make_index)
 }
 
-fn make_index() -> (Vec<u8>, Vec<Option<Vec<u32>>>) {
+fn make_index() -> Made {
     let disk = SimulatedDisk::new();
     let mut builder = IndexBuilder::new();
     for number in 0..ROWS {

@@ -2,7 +2,7 @@
 //! no daemon has it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use super::verdict::event_of;
 /// Each event that was acknowledged is in it once, and any other one at most once. Gives the number of
 /// its events.
 #[track_caller]
-pub fn check(data: PathBuf, fates: &BTreeMap<Event, Fate>) -> usize {
-    let disk = Arc::new(RealDisk::open(&data).unwrap());
+pub fn check(data: &Path, fates: &BTreeMap<Event, Fate>) -> usize {
+    let disk = Arc::new(RealDisk::open(data).unwrap());
     let retention = Duration::from_secs(36_500 * 24 * 3600);
     let settings = Settings { retention, ..Settings::default() };
     let history = History::open(disk, settings, &[]).unwrap();

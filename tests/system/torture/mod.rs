@@ -183,7 +183,7 @@ impl<'a> Torture<'a> {
         self.stop(daemon).await;
         let verdict = Verdict::reach(self.localstack, &self.buckets, &shared.history).await;
         verdict.assert_good();
-        self.tally.kept = kept::check(self.site.data(), &shared.history.fates());
+        self.tally.kept = kept::check(&self.site.data(), &shared.history.fates());
         let log = std::fs::read_to_string(self.log()).unwrap();
         self.tally.merges = log.matches("files of the history are merged").count();
         self.announcements.have_told_of(&verdict.files).await;

@@ -27,6 +27,7 @@
 //! the journal can't take it now. One body is taken at a time, unpacked and whole: nothing of it is
 //! imported unless all of it could be read.
 
+use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use model::{AccountId, Event, Region, Sender, Timestamp};
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -85,8 +87,33 @@ struct Part<'a> {
     /// Whose, as the sender names it: for the event that is recorded.
     #[serde(default)]
     source: Option<String>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "records")]
     records: Vec<&'a RawValue>,
+}
+
+/// Not more than a body may have: the list alone would take more memory than the body.
+fn records<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<&'de RawValue>, D::Error> {
+    struct Records;
+    impl<'de> Visitor<'de> for Records {
+        type Value = Vec<&'de RawValue>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a list of records")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut records = Vec::new();
+            while let Some(record) = list.next_element()? {
+                if records.len() == RECORDS_MAX {
+                    let message = format!("more than {RECORDS_MAX} records; send them in parts");
+                    return Err(A::Error::custom(message));
+                }
+                records.push(record);
+            }
+            Ok(records)
+        }
+    }
+    list.deserialize_seq(Records)
 }
 
 fn moment<'de, D: Deserializer<'de>>(text: D) -> Result<Timestamp, D::Error> {
@@ -220,15 +247,16 @@ impl Call<'_> {
         let sha256: [u8; 32] = Sha256::digest(&body).into();
         let (site, importer) = (Arc::clone(self.site), self.caller.account.clone());
         let read = tokio::task::spawn_blocking(move || {
-            let text = unpack(body).map_err(Stop::Malformed)?;
-            Body::read(&text, &site, &importer)
+            let text = unpack(body).map_err(Stop::Malformed);
+            // The turn is over when the work is, also of a caller that has gone away.
+            (text.and_then(|text| Body::read(&text, &site, &importer)), turn)
         });
-        let read = match read.await {
-            Ok(Ok(read)) => read,
-            Ok(Err(Stop::Malformed(message))) => {
+        let (read, turn) = match read.await {
+            Ok((Ok(read), turn)) => (read, turn),
+            Ok((Err(Stop::Malformed(message)), _)) => {
                 return aws_error(StatusCode::BAD_REQUEST, "ValidationException", &message);
             }
-            Ok(Err(Stop::Denied(denied))) => return self.deny(denied).await,
+            Ok((Err(Stop::Denied(denied)), _)) => return self.deny(denied).await,
             Err(_) => return failed(),
         };
         if read.answer.records == 0 {

@@ -23,6 +23,7 @@ use clap::{Args, ValueEnum};
 use history::{Attribute, Summary};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use integrity::Plain;
 use model::{AccountId, Category, Region, Timestamp};
 
 use self::place::Place;
@@ -339,7 +340,7 @@ impl Sink {
         match &mut self.shown {
             Shown::AsIs => self.place.write_all(data),
             Shown::Ids(rest) => lines(rest, data, |record| match Summary::of(record).event_id {
-                Some(id) => writeln!(self.place, "{id}"),
+                Some(id) => writeln!(self.place, "{}", Plain(&id)),
                 None => Ok(()),
             }),
             Shown::Table(table, rest) => lines(rest, data, |record| {

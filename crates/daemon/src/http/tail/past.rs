@@ -28,7 +28,7 @@ pub(super) const PASTS_MAX: usize = 4;
 /// How long after it happened an event may be recorded, to be found after a position.
 const LATE_MAX: Duration = Duration::from_secs(3600);
 /// Rows of the history that are looked at together.
-const PAGE_ROWS: usize = 500;
+const PAGE_ROWS: usize = 64;
 
 /// What is asked of the past.
 pub(super) struct Past<'a> {
