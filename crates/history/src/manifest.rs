@@ -98,6 +98,8 @@ impl Book {
     /// Reads the manifest, and removes what a crash left over. A new directory gets an empty one.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Book, HistoryError> {
         disk.create_directory(crate::DIRECTORY)?;
+        // What a killed process has renamed may not be durable; nothing may follow from what is not.
+        disk.sync_directory(crate::DIRECTORY)?;
         let names = disk.list(crate::DIRECTORY)?;
         let manifest: Option<Manifest> =
             document::read(&*disk, PATH, FORMAT).map_err(unreadable)?;

@@ -138,7 +138,7 @@ fn pointer(sql: &str, line: u64, column: u64, width: u64) -> String {
     let (blank, marks) = (" ".repeat(before - skipped), "^".repeat(width));
     format!(
         "\n  line {line}: {shown}\n  {0}  {blank}{marks}",
-        " ".repeat(format!("line {line}").len() - 1)
+        " ".repeat(format!("line {line}").len())
     )
 }
 

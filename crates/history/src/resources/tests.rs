@@ -1,3 +1,5 @@
+//! What events of the common services are about, by the names that their records say.
+
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
