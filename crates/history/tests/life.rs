@@ -312,3 +312,36 @@ fn an_event_of_long_ago_that_arrives_now_is_not_kept() {
     history.store(id, 3, never).unwrap();
     assert_eq!(history.report().files, 0);
 }
+
+#[test]
+fn an_index_that_rots_while_it_is_open_is_made_again() {
+    let (disk, journal, history) = settled(&settings());
+    let expected = journal.expected(&settings(), start());
+    let indexes = files(&disk, ".index");
+    assert!(!indexes.is_empty());
+    for index in indexes {
+        let path = format!("history/{index}");
+        let bytes = disk.peek(&path).unwrap().len() as u64;
+        for byte in (0..bytes).step_by(512) {
+            disk.flip_bit(&path, 8 * byte).unwrap();
+        }
+    }
+    assert!(all(&history).is_err(), "no wrong answer");
+    // Each look meets one of them.
+    for _ in 0..20 {
+        let _ = (all(&history), tend(&history, at(HOUR * 73)));
+    }
+    check(&all(&history).unwrap(), &expected);
+}
+
+#[test]
+fn what_a_crash_left_of_a_file_that_was_being_made_goes_at_the_start() {
+    let (disk, journal, history) = settled(&settings());
+    drop(history);
+    for leftover in ["00000000000000ff.parquet.tmp", "00000000000000fe.index.tmp"] {
+        disk::replace(&disk, &format!("history/{leftover}"), b"half").unwrap();
+    }
+    let history = open(&disk, &settings(), &journal).unwrap();
+    assert_eq!(files(&disk, ".tmp"), [""; 0]);
+    check(&all(&history).unwrap(), &journal.expected(&settings(), start()));
+}
