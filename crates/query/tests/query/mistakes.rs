@@ -15,14 +15,14 @@ async fn a_name_that_is_nearly_right_is_recognised() {
         expect![[r#"
         there is no column evnttime; did you mean eventTime?
           line 2: FROM events WHERE evntTime > '2026-01-01'
-                                   ^^^^^^^^"#]],
+                                    ^^^^^^^^"#]],
     )
     .await;
     check("SELECT userIdentity.arm FROM events", expect!["Field arm not found in struct"]).await;
     check("SELECT userName FROM events", expect![[r#"
         there is no column username; did you mean userIdentity.userName or userIdentity.sessionContext.sessionIssuer.userName?
           line 1: SELECT userName FROM events
-                        ^^^^^^^^"#]]).await;
+                         ^^^^^^^^"#]]).await;
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn the_place_of_a_mistake_is_shown() {
         expect![[r#"
         Expected: end of statement, found: events
           line 1: SELECT eventName FORM events
-                                       ^"#]],
+                                        ^"#]],
     )
     .await;
     check(
@@ -40,7 +40,7 @@ async fn the_place_of_a_mistake_is_shown() {
         expect![[r#"
         Expected: ), found: events
           line 1: SELECT count( FROM events
-                                    ^"#]],
+                                     ^"#]],
     )
     .await;
     check(
@@ -48,7 +48,7 @@ async fn the_place_of_a_mistake_is_shown() {
         expect![[r#"
         eventName must be in GROUP BY, or within an aggregate function: max(eventName)
           line 1: SELECT eventName, count(*) FROM events
-                        ^^^^^^^^^"#]],
+                         ^^^^^^^^^"#]],
     )
     .await;
 }
@@ -60,7 +60,7 @@ async fn what_is_not_there_is_told() {
         expect![[r#"
         there is no table event; the events are in the table events
           line 1: SELECT * FROM event
-                               ^^^^^"#]],
+                                ^^^^^"#]],
     )
     .await;
     check(
@@ -69,7 +69,7 @@ async fn what_is_not_there_is_told() {
         Invalid function 'contans'.
         Did you mean 'contains'?
           line 1: SELECT contans(eventName, 'x') FROM events
-                        ^^^^^^^"#]],
+                         ^^^^^^^"#]],
     )
     .await;
     check("SELECT element_at(eventName, 'x') FROM events", expect!["element_at(map, 'key') and element_at(array, 1) are for maps and arrays; this is Utf8View"]).await;
@@ -103,7 +103,7 @@ async fn no_other_file_of_the_machine_is_read() {
         expect![[r#"
         there is no table /etc/passwd; the events are in the table events
           line 1: SELECT * FROM "/etc/passwd"
-                               ^^^^^^^^^^^^^"#]],
+                                ^^^^^^^^^^^^^"#]],
     )
     .await;
     check(
