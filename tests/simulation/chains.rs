@@ -168,7 +168,10 @@ impl World {
         };
         let digests = &evidence.digests;
         let begun = digests.iter().filter(|it| it.text.previous_digest_signature.is_none());
-        let listed = digests.iter().map(|it| it.text.log_files.len() as u64).sum();
+        let files = digests.iter().flat_map(|it| &it.text.log_files);
+        // One that was given up and restored may be listed twice.
+        let listed: BTreeSet<_> = files.map(|file| (&file.s3_bucket, &file.s3_object)).collect();
+        let listed = listed.len() as u64;
         let chains: BTreeSet<&Of> = digests.iter().map(|it| &it.of).collect();
         let counts = [
             ("digests", digests.len() as u64),

@@ -37,6 +37,8 @@ impl World {
             Err(_) if self.is_reading_faulty || self.has_ended() => return Ok(()),
             Err(error) => return Err(format!("the history does not answer: {error}")),
         };
+        self.tally.count("looks at the history", 1);
+        self.tally.count("rows looked at", found.len() as u64);
         let mut times: BTreeMap<usize, u64> = BTreeMap::new();
         for (position, record) in &found {
             if report.horizon.is_some_and(|horizon| position.time < horizon) {

@@ -9,7 +9,8 @@
 //! `CAIRN_TEST_SEED=7` runs one seed, `CAIRN_TEST_SEEDS=20000` so many (`make simulate`).
 //!
 //! What is checked when all faults have ceased is written down in [`verdict`], and for digests in
-//! [`chains`] and [`stretches`], for the event history in [`kept`]; what is checked at every step in [`world`]. That the checks can fail is
+//! [`chains`] and [`stretches`], for the event history in [`kept`]; what is checked at every step in
+//! [`world`]. That the checks can fail is
 //! shown by [`mistakes`].
 #![allow(clippy::unwrap_used)]
 
@@ -38,7 +39,7 @@ use std::io::Write as _;
 use mistakes::Mistake;
 
 /// Seeds of a plain run.
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 3000;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;

@@ -404,7 +404,7 @@ impl World {
             }
         }
         self.check_set_aside()?;
-        if self.dice.one_in(3) {
+        if self.dice.one_in(8) {
             self.check_kept()?;
         }
         if !self.ready().is_empty() {

@@ -136,6 +136,8 @@ struct State {
     watched: BTreeMap<TrailArn, Watched>,
     /// Whether `watched` is on disk.
     is_stored: bool,
+    /// The highest epoch that any trail has had, as far as anything is left of it.
+    last_epoch: u64,
     chains: BTreeMap<ChainId, Held>,
     /// Files of chains that are damaged: nothing is written of these chains.
     damaged_chains: HashSet<String>,
@@ -208,7 +210,7 @@ impl<S: ObjectStore> Digests<S> {
             .unwrap_or_default();
         let watched: BTreeMap<TrailArn, Watched> =
             watched.into_iter().map(|one| (one.trail.clone(), one)).collect();
-        let (chains, damaged_chains) = read_chains(&*disk, &watched)?;
+        let Found { chains, damaged: damaged_chains, last_epoch } = read_chains(&*disk, &watched)?;
         let batches = found.batches.iter().copied().collect();
         let mut on_their_way = receipts::OnTheirWay { batches, ..Default::default() };
         found.parked.iter().for_each(|file| on_their_way.park(file.name.key(0)));
@@ -232,6 +234,7 @@ impl<S: ObjectStore> Digests<S> {
             receipts,
             watched,
             is_stored,
+            last_epoch,
             chains,
             damaged_chains,
             refusing,
@@ -259,8 +262,11 @@ impl<S: ObjectStore> Digests<S> {
         let mut state = self.state();
         let state = &mut *state;
         let after = state.receipts.last_number();
-        let watched = watched::define(&state.watched, definitions, now, boundary, after);
+        let last_epoch = state.last_epoch;
+        let watched =
+            watched::define(&state.watched, definitions, now, boundary, after, last_epoch);
         if watched != state.watched {
+            state.last_epoch = last_epoch_of(&watched).max(last_epoch);
             state.watched = watched;
             state.is_stored = false;
         }
@@ -912,14 +918,25 @@ impl State {
     }
 }
 
-/// The chains of trails that are watched, and the files of those that are damaged. What is left of other
-/// trails is removed.
-fn read_chains(
-    disk: &dyn Disk,
-    watched: &BTreeMap<TrailArn, Watched>,
-) -> io::Result<(BTreeMap<ChainId, Held>, HashSet<String>)> {
+/// What the start finds of chains.
+struct Found {
+    /// Of the trails that are watched.
+    chains: BTreeMap<ChainId, Held>,
+    /// The files of those that are damaged.
+    damaged: HashSet<String>,
+    /// Of all trails, also those that are gone.
+    last_epoch: u64,
+}
+
+fn last_epoch_of(watched: &BTreeMap<TrailArn, Watched>) -> u64 {
+    watched.values().map(|one| one.epoch).max().unwrap_or_default()
+}
+
+/// Reads the chains. What is left of trails that are not watched is removed.
+fn read_chains(disk: &dyn Disk, watched: &BTreeMap<TrailArn, Watched>) -> io::Result<Found> {
     let mut chains = BTreeMap::new();
     let mut damaged = HashSet::new();
+    let mut last_epoch = last_epoch_of(watched);
     for name in disk.list(DIRECTORY)? {
         let path = format!("{DIRECTORY}/{name}");
         if name.ends_with(".tmp") {
@@ -938,12 +955,13 @@ fn read_chains(
                 continue;
             }
         };
+        last_epoch = last_epoch.max(chain.epoch);
         match watched.contains_key(&chain.id.trail) {
             true => drop(chains.insert(chain.id.clone(), Held::new(chain))),
             false => disk.remove(&path)?,
         }
     }
-    Ok((chains, damaged))
+    Ok(Found { chains, damaged, last_epoch })
 }
 
 /// Where a chain's state is.

@@ -106,7 +106,8 @@ impl Watched {
 }
 
 /// The trails that are watched after these definitions came into force. `boundary` is the last batch
-/// that was recorded before, `after` the number of the last receipts file.
+/// that was recorded before, `after` the number of the last receipts file. `last_epoch` is the highest
+/// one of which anything is left, also of a trail that is gone: its chains may be found again.
 #[must_use]
 pub fn define(
     watched: &BTreeMap<TrailArn, Watched>,
@@ -114,10 +115,10 @@ pub fn define(
     now: Timestamp,
     boundary: BatchId,
     after: u64,
+    last_epoch: u64,
 ) -> BTreeMap<TrailArn, Watched> {
-    let mut next_epoch = watched.values().map(|one| one.epoch).max().unwrap_or_default() + 1;
-    // Never the epoch of a trail that is gone.
-    next_epoch = next_epoch.max(u64::try_from(now.as_millis()).unwrap_or_default());
+    let now_millis = u64::try_from(now.as_millis()).unwrap_or_default();
+    let mut next_epoch = now_millis.max(last_epoch + 1);
     let mut defined = BTreeMap::new();
     let mut insert = |one: Watched| drop(defined.insert(one.trail.clone(), one));
     for definition in &definitions.trails {

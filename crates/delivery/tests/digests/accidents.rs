@@ -6,8 +6,9 @@ use cairn_delivery::memory::Fault;
 use disk::Disk;
 use expect_test::expect;
 use model::BatchId;
+use trails::{Trail, TrailDefinition};
 
-use crate::world::{HOME, World, at, bucket, error, trail_arn};
+use crate::world::{ACCOUNT, HOME, World, at, bucket, error, trail_arn};
 
 #[tokio::test]
 async fn a_batch_that_begins_again_lists_each_of_its_files_once() {
@@ -338,4 +339,27 @@ async fn a_digest_that_goes_to_another_bucket_lists_what_it_listed_before() {
         09T16:29:23 09T17:29:23 0"#]]
     .assert_eq(&world.chain(HOME));
     assert_eq!(world.listed(), [file]);
+}
+
+#[tokio::test]
+async fn a_trail_that_comes_again_begins_again_though_the_clock_was_set_back_and_the_power_went() {
+    let mut world = World::new();
+    let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/other").parse().unwrap();
+    let other = TrailDefinition { validates_log_files: true, ..Trail::new(arn, bucket()).into() };
+    world.change(|definitions| definitions.trails.push(other.clone()));
+    world.pass_to("09T15:29:23").await;
+    world.change(|definitions| drop(definitions.trails.pop()));
+    world.pass_to("09T15:30:00").await;
+    // It is over here, and nothing of that is on disk yet.
+    world.now.set(at("09T15:30:02"));
+    assert!(world.digests.take_due(world.now.get(), |_, _| true).await.unwrap().is_empty());
+    world.now.set(at("09T13:00:00"));
+    world.change(|definitions| definitions.trails.push(other));
+    world.crash();
+    world.pass_to("09T16:30:00").await;
+    expect![[r#"
+        |09T14:29:23 09T15:29:23 0
+        09T15:29:23 09T15:30:00 0
+        |09T14:30:01 09T15:30:01 0"#]]
+    .assert_eq(&world.chain("us-east-1"));
 }

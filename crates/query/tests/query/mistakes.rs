@@ -75,17 +75,17 @@ async fn what_is_not_there_is_told() {
     check("SELECT element_at(eventName, 'x') FROM events", expect!["element_at(map, 'key') and element_at(array, 1) are for maps and arrays; this is Utf8View"]).await;
     check("SELECT date_add('fortnight', 1, eventTime) FROM events", expect!["'fortnight' is no unit of time; there are millisecond, second, minute, hour, day, week, month, quarter and year"]).await;
     check(
-        "SELECT requestParameters.bucketName FROM events",
+        "SELECT requestParameters.bucketName FROM events ORDER BY 1",
         expect![[r#"
-        +------------+
-        | bucketName |
-        +------------+
-        | logs       |
-        | old        |
-        | logs       |
-        |            |
-        |            |
-        +------------+"#]],
+            +------------+
+            | bucketName |
+            +------------+
+            | logs       |
+            | logs       |
+            | old        |
+            |            |
+            |            |
+            +------------+"#]],
     )
     .await;
     check("SELECT json_extract_scalar(requestParameters, '$.a') FROM events", expect!["json_extract_scalar takes a text with JSON, such as eventJson; of a map take element_at(map, 'key')"]).await;
