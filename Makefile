@@ -27,7 +27,7 @@ torture: ## Kill a daemon under load ROUNDS times (100), and compare S3 with wha
 		cargo test --locked --package cairn-tests --test system torture::no_crash
 
 bench: ## Measure the release binary (ARGS="--quick", ARGS="cpu_vs_limit ack_"); figures go to stdout
-	@cargo build --release --locked --package cairn-daemon
+	@cargo build --release --locked --package cairn-daemon --features sql
 	@cargo run --release --locked --quiet --package cairn-bench -- $(ARGS)
 
 fuzz: ## Fuzz what reads outside bytes, guided by coverage: [TARGET=name] [SECONDS=60] [INPUT=file]

@@ -82,7 +82,9 @@ async fn check(change: Change) {
     let daemon = change.make(&site, daemon).await;
     let last: Vec<String> = (40..60).map(|n| event(ACCOUNT, "eu-west-1", n)).collect();
     daemon.record(&last).await;
-    daemon.stop().await; // which seals and delivers
+    daemon.stop().await; // which seals and delivers; what the store refused follows
+    site.configure_with_interval("1s", &before);
+    site.start().await.finish().await;
 
     let [early, late, last] = [&early, &late, &last].map(|records| records.as_slice());
     for (bucket, prefix, expected) in [

@@ -40,6 +40,7 @@ pub struct Site {
     s3: NullS3,
     members: Vec<String>,
     auth: &'static str,
+    keeps_history: bool,
 }
 
 /// A daemon that is ready.
@@ -92,12 +93,17 @@ pub fn beside() -> Result<PathBuf> {
 impl Site {
     /// For events of these pairs.
     pub fn new(pairs: &[Pair]) -> Result<Site> {
-        Site::with_auth(pairs, "localstack")
+        Site::with(pairs, "localstack", true)
+    }
+
+    /// For events of these pairs, which go to S3 and nowhere else.
+    pub fn without_history(pairs: &[Pair]) -> Result<Site> {
+        Site::with(pairs, "localstack", false)
     }
 
     /// Whose callers must sign; and the root key of the owner.
     pub fn signed(pairs: &[Pair]) -> Result<(Site, Credentials)> {
-        let site = Site::with_auth(pairs, "sigv4")?;
+        let site = Site::with(pairs, "sigv4", true)?;
         site.account("create")?;
         let key = api::key_of(&site.account("create-key")?)?;
         Ok((site, key))
@@ -116,11 +122,11 @@ impl Site {
         Ok(output.stdout)
     }
 
-    fn with_auth(pairs: &[Pair], auth: &'static str) -> Result<Site> {
+    fn with(pairs: &[Pair], auth: &'static str, keeps_history: bool) -> Result<Site> {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(beside()?)?;
         let accounts: BTreeSet<&String> = pairs.iter().map(|(account, _)| account).collect();
         let members = accounts.into_iter().filter(|account| *account != OWNER).cloned().collect();
-        let site = Site { directory, s3: NullS3::start()?, members, auth };
+        let site = Site { directory, s3: NullS3::start()?, members, auth, keeps_history };
         site.configure(0)?;
         Ok(site)
     }
@@ -129,6 +135,7 @@ impl Site {
     fn configure(&self, number: usize) -> Result<()> {
         let data = self.data();
         let Site { members, auth, .. } = self;
+        let history = if self.keeps_history { "" } else { "[history]\ncategories = \"\"" };
         let Channel { name, account, region, .. } = channel();
         let text = format!(
             r#"
@@ -154,6 +161,8 @@ impl Site {
             name = "{name}"
             account = "{account}"
             region = "{region}"
+
+            {history}
             "#
         );
         Ok(fs::write(self.configuration(), text)?)

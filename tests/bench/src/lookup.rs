@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use aws_credential_types::Credentials;
 use disk::RealDisk;
 use history::calendar::Moment;
 use history::{History, HistoryError, Settings};
@@ -36,6 +37,7 @@ use crate::past::{Event, Past};
 use crate::process::{now, wall_clock};
 use crate::records::{self, OWNER, mix};
 use crate::requests::{Ids, Request};
+use crate::sql;
 
 /// As many as fill a segment.
 const BATCH_EVENTS: u64 = 40_000;
@@ -76,22 +78,32 @@ enum Answer {
     None,
 }
 
-/// Measures and prints them.
+/// Measures and prints them, and those of [`sql`] over the same history.
 pub fn measure(wanted: &Wanted) -> Result<()> {
     let events = wanted.events.unwrap_or(wanted.pick(200_000, 10_000_000));
     let end = wall_clock().as_millis() - 3_600_000;
     let past = Past { events, end: Timestamp::from_millis(end) };
     let (site, key) = Site::signed(&records::pairs(1))?;
     fill(&site.data(), &past)?;
+    if wanted.any(&names()) {
+        look_up(wanted, &past, &site, &key)?;
+    }
+    if wanted.any(&sql::names()) {
+        sql::measure(wanted, &site.data())?;
+    }
+    Ok(())
+}
+
+fn look_up(wanted: &Wanted, past: &Past, site: &Site, key: &Credentials) -> Result<()> {
     let daemon = site.start()?;
     say(&format!("the daemon is ready after {:.2} s", daemon.start_seconds));
     let sign = |(attribute, answer): (&Option<(&str, String)>, &str)| -> Result<Request> {
         let members = members(attribute.as_ref());
         let host = daemon.address().to_string();
-        let call = api::signed(&host, "LookupEvents", &members, &key)?;
+        let call = api::signed(&host, "LookupEvents", &members, key)?;
         Ok(Request::call(&call, &members, answer))
     };
-    let cases = cases(&past);
+    let cases = cases(past);
     let mut calls = 0;
     let (mut worst_p50, mut worst_p99) = (0.0_f64, 0.0_f64);
     for case in &cases {

@@ -17,6 +17,7 @@
 //! | `sigv4_us` | [`signature`] |
 //! | `selector_evals_per_s_1`, `_5`, `_500` | [`selectors`] |
 //! | `lookup_p50_ms`, `lookup_p99_ms`, `lookups_per_s`, `visible_p99_ms`, `history_*` | [`lookup`] |
+//! | `sql_vs_duckdb` | [`sql`], over the same history |
 //! | `import_events_per_s`, `rss_peak_mb.import` | [`import`] |
 //! | `validate_*`, `rss_peak_mb.validate.*` | [`validate`], against the aws command line |
 //!
@@ -42,6 +43,7 @@ mod recovery;
 mod requests;
 mod selectors;
 mod signature;
+mod sql;
 mod throughput;
 mod validate;
 mod versus;
@@ -105,7 +107,7 @@ fn run() -> Result<()> {
     if wanted.any(&validate::names()) {
         validate::measure(&wanted)?;
     }
-    if wanted.any(&lookup::names()) {
+    if wanted.any(&lookup::names()) || wanted.any(&sql::names()) {
         lookup::measure(&wanted)?;
     }
     if wanted.any(&import::names()) {

@@ -1,12 +1,17 @@
 //! Records of real shapes and sizes.
 //!
-//! Generated from a seed, so that every run sends the same bytes but for the identifiers. Shapes are
+//! Generated from a seed, so that every run sends the same bytes but for the identifiers and the day,
+//! which is yesterday: what is old goes past the event history. Shapes are
 //! those of everyday trails: eight calls of seven services, by a few roles and users of each account,
 //! with some hundreds of sessions. Sizes go from 0.7 to 5 KB with a mean of about 1.4 KB, and a log
 //! file of them compresses about as real ones do (6 to 11 times); `record_bytes_mean` and
 //! `compression_ratio` say what came out.
 
 use std::fmt::Write as _;
+
+use model::Timestamp;
+
+use crate::process::wall_clock;
 
 /// An account and a Region.
 pub type Pair = (String, String);
@@ -50,7 +55,9 @@ pub fn pairs(count: usize) -> Vec<Pair> {
 #[must_use]
 pub fn records(count: usize, pairs: &[Pair]) -> Vec<Record> {
     let mut dice = Dice(0x00c0_ffee);
-    (0..count).map(|number| record(&pairs[number % pairs.len()], &mut dice)).collect()
+    let yesterday = Timestamp::from_millis(wall_clock().as_millis() - 24 * 3600 * 1000);
+    let day = &yesterday.to_iso_seconds()[..10];
+    (0..count).map(|number| record(&pairs[number % pairs.len()], day, &mut dice)).collect()
 }
 
 /// A one-to-one function that looks random (the finalizer of SplitMix64).
@@ -100,7 +107,7 @@ struct Call {
     response: String,
 }
 
-fn record((account, region): &Pair, dice: &mut Dice) -> Record {
+fn record((account, region): &Pair, day: &str, dice: &mut Dice) -> Record {
     let call = call(account, region, dice);
     let Call { service, name, is_read, parameters, response } = call;
     let second = dice.below(86_400);
@@ -115,8 +122,8 @@ fn record((account, region): &Pair, dice: &mut Dice) -> Record {
     ]);
     let address = format!("10.{}.{}.{}", dice.below(3), dice.below(64), dice.below(256));
     let mut text = format!(
-        r#"{{"eventVersion":"1.11","userIdentity":{},"eventTime":"2026-03-14T{hour:02}:{minute:02}:{second:02}Z","eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"{address}","userAgent":"{agent}""#,
-        identity(account, dice),
+        r#"{{"eventVersion":"1.11","userIdentity":{},"eventTime":"{day}T{hour:02}:{minute:02}:{second:02}Z","eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"{address}","userAgent":"{agent}""#,
+        identity(account, day, dice),
     );
     if dice.below(25) == 0 {
         write!(text, r#","errorCode":"AccessDenied","errorMessage":"User: arn:aws:sts::{account}:assumed-role/deploy/ci is not authorized to perform: {service}:{name} because no identity-based policy allows the {service}:{name} action""#).expect("text takes text");
@@ -137,7 +144,7 @@ fn record((account, region): &Pair, dice: &mut Dice) -> Record {
     Record { text, id }
 }
 
-fn identity(account: &str, dice: &mut Dice) -> String {
+fn identity(account: &str, day: &str, dice: &mut Dice) -> String {
     let key = format!("ASIA{:016X}", mix(dice.below(400)));
     match dice.below(10) {
         0 => r#"{"type":"AWSService","invokedBy":"autoscaling.amazonaws.com"}"#.to_owned(),
@@ -161,7 +168,7 @@ fn identity(account: &str, dice: &mut Dice) -> String {
                 other => format!("{other}-{}", dice.below(100_000)),
             };
             format!(
-                r#"{{"type":"AssumedRole","principalId":"AROA4EXAMPLE7QZ{length:04}:{session}","arn":"arn:aws:sts::{account}:assumed-role/{role}/{session}","accountId":"{account}","accessKeyId":"{key}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROA4EXAMPLE7QZ{length:04}","arn":"arn:aws:iam::{account}:role/{role}","accountId":"{account}","userName":"{role}"}},"attributes":{{"creationDate":"2026-03-14T{:02}:{:02}:{:02}Z","mfaAuthenticated":"false"}}}}}}"#,
+                r#"{{"type":"AssumedRole","principalId":"AROA4EXAMPLE7QZ{length:04}:{session}","arn":"arn:aws:sts::{account}:assumed-role/{role}/{session}","accountId":"{account}","accessKeyId":"{key}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROA4EXAMPLE7QZ{length:04}","arn":"arn:aws:iam::{account}:role/{role}","accountId":"{account}","userName":"{role}"}},"attributes":{{"creationDate":"{day}T{:02}:{:02}:{:02}Z","mfaAuthenticated":"false"}}}}}}"#,
                 dice.below(24),
                 dice.below(60),
                 dice.below(60),
