@@ -62,10 +62,10 @@ const MINIMA: &[(&str, u64)] = &[
     ("identities mended", 15),
     ("parked files mended", 4),
     ("notices mended", 1),
-    ("merges", 1000000),
-    ("expired rows", 1000000),
-    ("looks at the history", 1000000),
-    ("rows looked at", 1000000),
+    ("merges", 180),
+    ("expired rows", 600),
+    ("looks at the history", 1000),
+    ("rows looked at", 24000),
 ];
 
 /// What a run was made of.
