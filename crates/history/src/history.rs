@@ -710,7 +710,10 @@ fn kept_page(view: &View, query: &Query) -> Result<Page, HistoryError> {
     let (young, held) = view.retention.narrow(query);
     let mut page = lookup::run(view, &young)?;
     let Some(held) = held.filter(|_| page.next.is_none()) else { return Ok(page) };
-    let room = query.limit.max(1) - page.rows.len();
+    let room = match page.bytes() >= lookup::PAGE_BYTES {
+        true => 0,
+        false => query.limit.max(1) - page.rows.len(),
+    };
     let more = lookup::run(view, &Query { limit: room.max(1), ..held })?;
     if room > 0 {
         page.rows.extend(more.rows);

@@ -51,7 +51,7 @@ pub use history::{History, HistoryError, Report, Settings};
 pub use import::{Arrival, Imported};
 pub use index::{Index, IndexBuilder, IndexError};
 pub use key::{Attribute, Key};
-pub use lookup::{Found, Page, Query, View};
+pub use lookup::{Found, PAGE_BYTES, Page, Query, View};
 pub use merge::merge;
 pub use pages::PageCache;
 pub use plan::{Day, Limits};

@@ -11,8 +11,8 @@
 //! to file, between two pages change nothing about the rows that were there. A run that cannot have the
 //! next row is not touched. Keys are hashes, so each row is compared with what was asked for.
 //!
-//! The work of one call is bounded: after [`MISSES_MAX`] rows that are not meant the page ends, short or
-//! empty, and the next one goes on from there.
+//! The work of one call is bounded, and what it holds: after [`MISSES_MAX`] rows that are not meant, or
+//! [`PAGE_BYTES`] of records, the page ends, short or empty, and the next one goes on from there.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -33,6 +33,9 @@ use crate::summary::Summary;
 /// So many rows that are not meant one call looks at. Few are ever met: rows whose keys collide, and
 /// those that a walk over several attributes shows now and then when they have little in common.
 pub const MISSES_MAX: usize = 1000;
+
+/// A page takes no further row when its records have so many bytes. Some hundred usual ones do.
+pub const PAGE_BYTES: usize = 1 << 20;
 
 /// Which rows are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,11 +68,19 @@ pub struct Found {
 /// Rows, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The rows: fewer than asked for, or none, although there are more, where finding them takes
-    /// long.
+    /// The rows: fewer than asked for, or none, although there are more, where they are large or
+    /// finding them takes long.
     pub rows: Vec<Found>,
     /// What the next page begins behind; `None` when there is none.
     pub next: Option<Position>,
+}
+
+impl Page {
+    /// What its records have together.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rows.iter().map(|row| row.record.len()).sum()
+    }
 }
 
 /// All runs, at one moment. Each row is in one of them.
@@ -95,7 +106,7 @@ fn run_within(view: &View, query: &Query, misses_max: usize) -> Result<Page, His
     let files = view.files.iter().filter_map(|file| Run::of_file(file, &wanted));
     let mut runs: BinaryHeap<Run<'_>> = recent.chain(files).collect();
     let mut page = Page::default();
-    let mut misses = 0;
+    let (mut misses, mut bytes) = (0, 0);
     while let Some(Run { newest, rest }) = runs.pop() {
         if newest.time < query.from {
             break;
@@ -107,7 +118,7 @@ fn run_within(view: &View, query: &Query, misses_max: usize) -> Result<Page, His
             }
             Rest::Open(candidate, behind) => (candidate, behind),
         };
-        if page.rows.len() >= wanted.limit {
+        if page.rows.len() >= wanted.limit || bytes >= PAGE_BYTES {
             page.next = page.rows.last().map(|row| row.position);
             break;
         }
@@ -116,6 +127,7 @@ fn run_within(view: &View, query: &Query, misses_max: usize) -> Result<Page, His
             Candidate::InFile(file, place) => file.row(place)?,
         };
         if view.retention.keeps(&row.scope, row.position.time) && wanted.is_met_by(&row.record) {
+            bytes += row.record.len();
             page.rows.push(row);
         } else {
             misses += 1;
@@ -349,6 +361,31 @@ mod tests {
         let all = query(&[(Attribute::EventName, "Get"), (Attribute::ReadOnly, "true")]);
         let (pages, found) = pages(&view, all, 1);
         assert_eq!((pages, found.len()), (100, 5000));
+    }
+
+    #[test]
+    fn a_page_takes_no_further_row_when_it_has_so_many_bytes() {
+        let padding = "x".repeat(200 << 10);
+        let large = |number: u64| {
+            let record = format!(r#"{{"eventID":"{number}","padding":"{padding}"}}"#);
+            row(i64::try_from(number).unwrap(), 1 + number % 2, &record)
+        };
+        let (even, odd): (Vec<Row>, Vec<Row>) =
+            (0..20).map(large).partition(|row| row.position.sequence.batch.0 == 1);
+        let disk = SimulatedDisk::new();
+        let view = View {
+            files: vec![in_a_file(&disk, 1, even)],
+            recent: vec![in_memory(odd)],
+            ..View::default()
+        };
+        let first = run(&view, &query(&[])).unwrap();
+        assert_eq!((first.rows.len(), first.next), (6, Some(first.rows[5].position)));
+        assert!((PAGE_BYTES..PAGE_BYTES + (201 << 10)).contains(&first.bytes()));
+        let (pages, found) = pages(&view, query(&[]), MISSES_MAX);
+        let times = found.iter().map(|row| row.position.time.as_millis());
+        assert!(times.eq((0..20).rev()) && pages == 4, "{pages} pages");
+        let last = Query { to: Timestamp::from_millis(5), ..query(&[]) };
+        assert_eq!(run(&view, &last).unwrap().next, None, "six are all there are");
     }
 
     #[test]
