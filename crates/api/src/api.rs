@@ -122,14 +122,21 @@ impl<S: Site> Api<S> {
     }
 
     async fn look_up(&self, call: &Call<'_>, run: &Run<Lookup>) -> Answer {
-        let found = match self.plan_lookup(call, run) {
+        let planned = self.plan_lookup(call, run);
+        let is_beyond_aws = planned.as_ref().is_ok_and(|lookup| lookup.is_beyond_aws);
+        let found = match planned {
             Ok(lookup) => self.site.lookup(lookup).await,
             Err(exception) => Err(exception),
         };
         // Reads are recorded without what they found.
         let result = found.as_ref().map(|_| Value::Null).map_err(Exception::clone);
-        self.note(call, &result).await;
-        Answer::of_text(found)
+        let recorded = self.record(call, &result).await;
+        let Err(unrecorded) = recorded else { return Answer::of_text(found) };
+        self.site.count_unrecorded();
+        // An account finds its own events, as all reads are answered, also when the journal is full and
+        // somebody looks for why. Others' events, and more of them than AWS gives, are shown to nobody
+        // unseen.
+        Answer::of_text(if is_beyond_aws { found.and(Err(unrecorded)) } else { found })
     }
 
     fn plan_lookup(&self, call: &Call<'_>, run: &Run<Lookup>) -> Result<Lookup, Exception> {

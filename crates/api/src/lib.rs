@@ -35,6 +35,7 @@ pub mod operation;
 pub mod operations;
 pub mod record;
 mod resource_arn;
+pub mod sight;
 pub mod site;
 mod throttle;
 mod token;

@@ -3,7 +3,8 @@
 //! The answer is written straight from the records that are found: it holds each of them as a text,
 //! and is mostly that. It ends early, with a token, when it has grown to [`ANSWER_BYTES`].
 
-use history::{Found, Page, Position, Query, Summary};
+use history::{Found, PAGE_BYTES, Page, Position, Query, Summary};
+use model::AccountId;
 use serde::Serialize;
 
 use crate::token::Token;
@@ -16,6 +17,10 @@ const ROWS_AT_A_TIME: usize = 50;
 /// What is to be looked up for a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
+    /// Whose turn it is to look.
+    pub account: AccountId,
+    /// Whether it asks for what AWS does not have: such an answer does not go out unrecorded.
+    pub is_beyond_aws: bool,
     /// Which rows; as many as the caller wants at most.
     pub query: Query,
     /// What the next page's token is bound to.
@@ -69,8 +74,9 @@ impl Lookup {
             left = left.saturating_sub(taken);
             // What was not taken comes on the next page.
             next = if taken < rows { last } else { page.next };
-            // A page that is short took long to find: it is answered as it is.
-            if next.is_none() || taken < query.limit || body.len() >= ANSWER_BYTES {
+            // A page that is short, and not of large records, took long to find: it is answered as it is.
+            let is_short = rows < query.limit && page.bytes() < PAGE_BYTES;
+            if next.is_none() || is_short || body.len() >= ANSWER_BYTES {
                 break;
             }
             query.after = next;

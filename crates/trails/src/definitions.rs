@@ -188,6 +188,12 @@ impl Definitions {
         Ok(all)
     }
 
+    /// Whether calls and events of an account are taken at all.
+    #[must_use]
+    pub fn serves(&self, account: &AccountId) -> bool {
+        self.accounts.is_empty() || self.accounts.contains(account)
+    }
+
     /// Whether an account may send records for another: one of its organization, which it manages or
     /// helps to administer.
     #[must_use]

@@ -344,6 +344,31 @@ async fn a_token_is_good_for_the_same_parameters_of_the_same_caller_only() {
 }
 
 #[tokio::test]
+async fn what_goes_beyond_aws_is_shown_to_nobody_unseen_and_the_rest_is_found_though_the_journal_is_full()
+ {
+    let world = world_of(&[("1", json!({}))]).with_organization(ACCOUNT, &[OTHER]);
+    let client = world.caller(ACCOUNT, REGION);
+    world.fill_journal();
+    assert_eq!(found(&client, json!({})).await, "1");
+    assert_eq!(found(&client, by("EventId", "1")).await, "1");
+    for members in [
+        json!({ "AccountIds": ["ALL"] }),
+        json!({ "AccountIds": [ACCOUNT] }),
+        json!({ "Regions": ["ALL"] }),
+        json!({ "EventCategories": ["ALL"] }),
+        json!({ "MatchAll": true }),
+    ] {
+        let answer = client.send("LookupEvents", members.to_string()).await;
+        let body = String::from_utf8(answer.body).unwrap();
+        assert_eq!(answer.status, 503, "{members}: {body}");
+        assert!(body.contains("ServiceUnavailable") && !body.contains("EventId"), "{body}");
+    }
+    let (code, _) = client.refused("LookupEvents", json!({ "AccountIds": ["1"] })).await;
+    assert_eq!(code, "ValidationException", "what is wrong with it is told all the same");
+    assert_eq!(world.unrecorded(), 8);
+}
+
+#[tokio::test]
 async fn a_page_that_grows_too_long_ends_early_and_the_next_goes_on() {
     let world = World::new();
     for number in 0..30 {

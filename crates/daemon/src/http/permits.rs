@@ -70,8 +70,7 @@ impl Site {
 
     /// Whether events of an account are taken at all.
     pub(super) fn serves(&self, account: &AccountId) -> Result<(), String> {
-        let definitions = self.definitions.borrow();
-        if definitions.accounts.is_empty() || definitions.accounts.contains(account) {
+        if self.definitions.borrow().serves(account) {
             return Ok(());
         }
         Err(format!("account {account} is not served here"))

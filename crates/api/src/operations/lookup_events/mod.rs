@@ -73,7 +73,12 @@ pub(crate) fn plan(context: &Context<'_>, input: &LookupEvents) -> Result<Lookup
     let (from, to) = range(context, input)?;
     let parameters = parameters(context, input);
     let after = input.next_token.as_deref().map(|token| after(token, parameters)).transpose()?;
-    Ok(Lookup { query: Query { scopes, attributes, from, to, after, limit }, parameters })
+    Ok(Lookup {
+        account: context.caller.account.clone(),
+        is_beyond_aws: input.is_beyond_aws(),
+        query: Query { scopes, attributes, from, to, after, limit },
+        parameters,
+    })
 }
 
 fn limit(input: &LookupEvents) -> Result<usize, Exception> {

@@ -7,9 +7,9 @@ use history::ScopeFilter;
 use model::{AccountId, Category, Region};
 
 use super::LookupEvents;
-use crate::authorize::ACCESS_DENIED;
 use crate::context::Context;
 use crate::exception::Exception;
+use crate::sight::{self, Named};
 use crate::wire::invalid_member;
 
 const ALL: &str = "ALL";
@@ -66,36 +66,12 @@ fn regions(
 }
 
 fn accounts(context: &Context<'_>, input: &LookupEvents) -> Result<BTreeSet<AccountId>, Exception> {
-    let Context { caller, definitions, .. } = context;
-    // Who may write for an account may read what it wrote.
-    let may_see = |account: &AccountId| definitions.may_send(&caller.account, account);
-    match &input.account_ids {
-        None => Ok([caller.account.clone()].into()),
-        Some(names) if is_all(names) => {
-            let organization = definitions.organization.as_ref();
-            let organization = organization.filter(|one| may_see(&one.management_account));
-            let organization = organization.ok_or_else(|| denied(context, "all accounts"))?;
-            let members = organization.members.iter().chain([&organization.management_account]);
-            Ok(members.cloned().collect())
-        }
-        Some(names) => {
-            let accounts = listed("AccountIds", names, "an account id of 12 digits")?;
-            match accounts.iter().find(|account| !may_see(account)) {
-                Some(other) => Err(denied(context, &format!("account {other}"))),
-                None => Ok(accounts),
-            }
-        }
-    }
-}
-
-fn denied(context: &Context<'_>, whose: &str) -> Exception {
-    let message = format!(
-        "User: {} is not authorized to perform: cloudtrail:LookupEvents on the events of {whose}: only \
-         the management account of an organization and its delegated administrators look up events of \
-         its other accounts",
-        context.caller.principal.arn()
-    );
-    Exception::new(ACCESS_DENIED, message)
+    let asked = match &input.account_ids {
+        None => Named::Unsaid,
+        Some(names) if is_all(names) => Named::All,
+        Some(names) => Named::These(listed("AccountIds", names, "an account id of 12 digits")?),
+    };
+    sight::accounts(context.caller, &asked, context.definitions)
 }
 
 fn is_all(names: &[String]) -> bool {
