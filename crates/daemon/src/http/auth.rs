@@ -87,7 +87,7 @@ impl Auth {
     ) -> Result<Claim<'a>, SignatureError> {
         let accounts = match self {
             Auth::Localstack => {
-                let caller = caller::believed(&head.headers);
+                let caller = caller::believed(head);
                 let account = caller.account.clone();
                 return Ok(Claim { account, kind: Kind::Believed(Box::new(caller)) });
             }
