@@ -326,7 +326,7 @@ async fn a_download_needs_a_signature_and_a_policy_and_is_recorded() {
     assert_eq!(numbers(&ended.output), [2]);
     let ended = world.lookup(&member, &["--accounts", MANAGEMENT]).await;
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert!(ended.errors.contains("may not see events of account 733000000001"), "{ended:?}");
+    assert!(ended.errors.contains("not authorized to perform: cloudtrail:LookupEvents on the events of account 733000000001"), "{ended:?}");
     let ended = world.lookup(&clerk, &[starts]).await;
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.errors.contains("user/clerk is not authorized to perform"), "{ended:?}");

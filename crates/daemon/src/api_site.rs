@@ -10,13 +10,14 @@ use keyring::{KeyRing, PublishedKey};
 use model::{AccountId, Event, Region, Sender, Timestamp, TrailArn};
 use producer::intake::{Refusal, WAIT_MAX};
 use producer::{Intake, JournalState};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use trails::Definitions;
 use uuid::Uuid;
 
 use crate::checks::Checks;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
+use crate::reads::Reads;
 use crate::registrar::{self, Registrar, Unfit};
 use crate::status::StatusBook;
 
@@ -40,8 +41,8 @@ pub struct ApiSite {
     pub keys: Arc<KeyRing>,
     /// The history of all events.
     pub history: Arc<History>,
-    /// Lookups that may run at a time.
-    pub lookups: Semaphore,
+    /// Turns to read it.
+    pub reads: Arc<Reads>,
 }
 
 impl Site for ApiSite {
@@ -80,13 +81,16 @@ impl Site for ApiSite {
     }
 
     async fn lookup(&self, lookup: Lookup) -> Result<Vec<u8>, Exception> {
-        let turn = tokio::time::timeout(WAIT_MAX, self.lookups.acquire()).await;
-        let _turn = turn.map_err(|_| {
+        let turn = tokio::time::timeout(WAIT_MAX, self.reads.turn(&lookup.account)).await;
+        let turn = turn.map_err(|_| {
             let message = "Too much is looked up at a time. Try again in a moment.";
             Exception::throttled(message)
         })?;
         let history = Arc::clone(&self.history);
-        let answer = move || lookup.answer(|query| history.lookup(query));
+        let answer = move || {
+            let _turn = turn;
+            lookup.answer(|query| history.lookup(query))
+        };
         let answer = tokio::task::spawn_blocking(answer).await;
         let answer = answer.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         answer.map_err(|error| {
@@ -125,8 +129,8 @@ impl Site for ApiSite {
 fn unrecorded(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Journal(_) => {
-            "The journal takes no events now, and what it cannot record is not changed. Try again \
-             later."
+            "The journal takes no events now, and what it cannot record is neither changed nor shown. Try \
+             again later."
                 .into()
         }
         Refusal::Busy | Refusal::Stopping => refusal.to_string(),

@@ -27,6 +27,7 @@ pub mod pipeline;
 pub mod prove;
 pub mod put;
 pub mod query;
+pub mod reads;
 pub mod registrar;
 pub mod roster;
 pub mod salvage;

@@ -44,6 +44,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::pipeline::{Destinations, Pipeline, PipelineState};
+use crate::reads::Reads;
 use crate::registrar::{DefineDigests, Registrar};
 use crate::roster::{Roster, RosterState};
 use crate::status::StatusBook;
@@ -192,6 +193,7 @@ where
         let look = with_history(look, Arc::clone(&history));
         let look = with_roster(look, roster.clone());
         let metrics = Arc::new(Metrics::default());
+        let reads = Reads::of_all_cores();
         let api_site = ApiSite {
             parts: parts.clone(),
             intake: intake.clone(),
@@ -202,7 +204,7 @@ where
             status: Arc::clone(&status),
             keys: Arc::clone(&keys),
             history: Arc::clone(&history),
-            lookups: Semaphore::new(lookups_max()),
+            reads: Arc::clone(&reads),
         };
         let api = Arc::new(Api::new(api_site, settings.quotas.clone()));
         let close_door = watch::Sender::new(false);
@@ -223,10 +225,11 @@ where
             api: cloudtrail(Arc::clone(&api)),
             downloads: Downloads::new(
                 Arc::clone(&history),
+                Arc::clone(&reads),
                 record_lookup(api),
                 close_door.subscribe(),
             ),
-            tails: Tails::new(Arc::clone(&tails), Arc::clone(&history)),
+            tails: Tails::new(Arc::clone(&tails), Arc::clone(&history), reads),
             metrics,
             look: Arc::clone(&look),
         });
@@ -430,12 +433,6 @@ where
             }
         }
     }
-}
-
-/// Lookups that run at a time: so many keep all cores busy, and more would only take memory. Intake has
-/// threads of its own.
-fn lookups_max() -> usize {
-    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
 }
 
 async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -7,10 +7,15 @@ use model::{AccountId, Category, Event, Region};
 use trails::{AdvancedEventSelector, InvalidSelector, Picker, Selection};
 
 use crate::line::Subject;
+use crate::pattern::Pattern;
 use crate::term::{InvalidTerm, Term};
 
 /// Most terms of a filter.
 pub const TERMS_MAX: usize = 50;
+/// Most values of all terms and selectors together: an event may be compared with each of them.
+pub const VALUES_MAX: usize = 1_000;
+/// Most bytes of them.
+pub const VALUES_BYTES_MAX: usize = 32 << 10;
 
 /// What an event is filed under. `None` is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +45,18 @@ pub enum InvalidFilter {
     /// Too many terms.
     #[error("there are {0} filters; at most {TERMS_MAX} are allowed")]
     TooManyTerms(usize),
+    /// Too many values in all.
+    #[error(
+        "the filters and selectors have {0} values together; at most {VALUES_MAX} are allowed: use \
+         fewer, or patterns with *"
+    )]
+    TooManyValues(usize),
+    /// Their values are too long in all.
+    #[error(
+        "the values of the filters and selectors have {0} bytes together; at most {VALUES_BYTES_MAX} \
+         are allowed: use fewer or shorter ones"
+    )]
+    TooLong(usize),
     /// The selectors are none.
     #[error(transparent)]
     Selectors(#[from] InvalidSelector),
@@ -56,12 +73,18 @@ impl Scope {
     /// Whether an event is in it; costs little.
     #[must_use]
     pub fn includes(&self, event: &Event) -> bool {
+        self.covers(&event.account, &event.region, event.category)
+    }
+
+    /// Whether events are in it that are filed so.
+    #[must_use]
+    pub fn covers(&self, account: &AccountId, region: &Region, category: Category) -> bool {
         fn is_in<T: Ord>(set: Option<&BTreeSet<T>>, one: &T) -> bool {
             set.is_none_or(|set| set.contains(one))
         }
-        is_in(self.accounts.as_ref(), &event.account)
-            && is_in(self.regions.as_ref(), &event.region)
-            && is_in(self.categories.as_ref(), &event.category)
+        is_in(self.accounts.as_ref(), account)
+            && is_in(self.regions.as_ref(), region)
+            && is_in(self.categories.as_ref(), &category)
     }
 }
 
@@ -75,7 +98,19 @@ impl Filter {
         if terms.len() > TERMS_MAX {
             return Err(InvalidFilter::TooManyTerms(terms.len()));
         }
-        let terms = terms.iter().map(|term| term.as_ref().parse()).collect::<Result<_, _>>()?;
+        let terms =
+            terms.iter().map(|term| term.as_ref().parse()).collect::<Result<Vec<Term>, _>>()?;
+        let of_terms = terms.iter().flat_map(Term::values).map(Pattern::bytes);
+        let of_selectors = selectors.iter().flatten().flat_map(|one| one.values()).map(str::len);
+        let (values, bytes) = of_terms
+            .chain(of_selectors)
+            .fold((0, 0), |(values, sum), bytes| (values + 1, sum + bytes));
+        if values > VALUES_MAX {
+            return Err(InvalidFilter::TooManyValues(values));
+        }
+        if bytes > VALUES_BYTES_MAX {
+            return Err(InvalidFilter::TooLong(bytes));
+        }
         Ok(Filter { scope, terms, selection: selectors.map(Selection::new).transpose()? })
     }
 
@@ -111,6 +146,25 @@ impl Ready<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn refused(terms: &[String], selectors: Option<&str>) -> String {
+        let selectors = selectors.map(|json| serde_json::from_str(json).unwrap());
+        Filter::new(Scope::default(), terms, selectors).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn all_values_together_are_bounded() {
+        let term =
+            |count: usize, value: &str| format!("eventName={}", vec![value; count].join(","));
+        let selector = r#"[{"FieldSelectors":[{"Field":"eventName","NotEndsWith":["a"]}]}]"#;
+        let selectors: Vec<AdvancedEventSelector> = serde_json::from_str(selector).unwrap();
+        let most = [term(500, "a"), term(499, "a")];
+        assert!(Filter::new(Scope::default(), &most, Some(selectors)).is_ok());
+        let error = refused(&[term(500, "a"), term(500, "a")], Some(selector));
+        assert!(error.contains("have 1001 values together; at most 1000 are allowed"), "{error}");
+        let error = refused(&[term(500, &"a".repeat(66))], None);
+        assert!(error.contains("have 33000 bytes together; at most 32768 are allowed"), "{error}");
+    }
 
     #[test]
     fn a_filter_has_so_many_terms_at_most() {

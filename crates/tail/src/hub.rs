@@ -1,6 +1,6 @@
 //! Where events come in, and readers come and go.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -14,6 +14,8 @@ use crate::queue::{Missed, Queue, Tail};
 
 /// What an event in the inbox holds besides its record.
 const EVENT_BYTES: usize = 256;
+/// Events are compared with filters up to so many bytes at a time, and the last event.
+const COMPARED_BYTES: usize = 256 << 10;
 
 /// How much there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +82,7 @@ enum Kind {
         events: Vec<Event>,
     },
     /// By reader.
-    Lost(Vec<(u64, Missed)>),
+    Lost(BTreeMap<u64, Missed>),
 }
 
 /// A place among the readers; given back when dropped.
@@ -189,10 +191,10 @@ impl Hub {
         Poll::Pending
     }
 
-    /// Compares some events of a group with all filters, from `begin` on, and puts them in the queues;
-    /// the group's end is reached when this is false. For one caller, which goes through the groups in
-    /// their order.
-    pub fn distribute(&self, group: &Group, begin: usize, count: usize) -> bool {
+    /// Compares some events of a group with all filters, from `begin` on and `count` at most, and puts
+    /// them in the queues. Returns where to go on; `None` at the group's end, or when the hub is closed.
+    /// For one caller, which goes through the groups in their order and has time: filters may be slow.
+    pub fn distribute(&self, group: &Group, begin: usize, count: usize) -> Option<usize> {
         let tails = self.lock().tails.clone();
         match &group.0 {
             Kind::Lost(lost) => {
@@ -202,13 +204,10 @@ impl Hub {
                         tail.miss(missed);
                     }
                 }
-                false
+                None
             }
             Kind::Events { batch, first, events } => {
-                let end = events.len().min(begin + count);
-                let Some(some) = events.get(begin..end).filter(|some| !some.is_empty()) else {
-                    return false;
-                };
+                let some = some_of(events.get(begin..)?, count);
                 let place = |number: usize| {
                     let number = u32::try_from(begin + number).expect("as the journal counts");
                     Place { batch: *batch, index: first + number }
@@ -219,9 +218,13 @@ impl Hub {
                     .map(|(number, event)| Subject::new(event, place(number)))
                     .collect();
                 for tail in &tails {
+                    if self.lock().is_closed {
+                        return None;
+                    }
                     self.offer(tail, &subjects);
                 }
-                end < events.len()
+                let end = begin + some.len();
+                (end < events.len()).then_some(end)
             }
         }
     }
@@ -311,23 +314,27 @@ impl Drop for Seat {
 
 impl State {
     /// There is no room in the inbox: each reader is to hear how many events of its scope are lost.
-    /// They are not compared with the rest of its filter, for which there is no time.
+    /// They are not compared with the rest of its filter, for which there is no time: this is the
+    /// journal's. So they are counted by what they are filed under first, of which a commit has few.
     fn lose(&mut self, batch: BatchId, first: u32, events: &[Event]) {
         if !matches!(self.inbox.back(), Some(Group(Kind::Lost(_)))) {
-            self.inbox.push_back(Group(Kind::Lost(Vec::new())));
+            self.inbox.push_back(Group(Kind::Lost(BTreeMap::new())));
         }
         let Some(Group(Kind::Lost(lost))) = self.inbox.back_mut() else { return };
+        let mut filed: BTreeMap<_, Missed> = BTreeMap::new();
+        for (index, event) in (first..).zip(events) {
+            let place = Place { batch, index };
+            let one = Missed::one(time_of(event, place), place);
+            let under = (&event.account, &event.region, event.category);
+            filed.entry(under).and_modify(|before| before.add(&one)).or_insert(one);
+        }
         for tail in &self.tails {
-            let scope = tail.filter.scope();
-            for (index, event) in (first..).zip(events).filter(|(_, event)| scope.includes(event)) {
-                let place = Place { batch, index };
-                let missed = Missed {
-                    is_at_most: !tail.filter.takes_all(),
-                    ..Missed::one(time_of(event, place), place)
-                };
-                match lost.iter_mut().find(|(number, _)| *number == tail.number) {
-                    Some((_, before)) => before.add(&missed),
-                    None => lost.push((tail.number, missed)),
+            let (scope, is_at_most) = (tail.filter.scope(), !tail.filter.takes_all());
+            for ((account, region, category), missed) in &filed {
+                if scope.covers(account, region, *category) {
+                    let missed = Missed { is_at_most, ..*missed };
+                    let lost = lost.entry(tail.number);
+                    lost.and_modify(|before| before.add(&missed)).or_insert(missed);
                 }
             }
         }
@@ -341,6 +348,17 @@ impl Group {
             Kind::Lost(_) => 0,
         }
     }
+}
+
+/// The first of some events: so many at most, and no more when they are large.
+fn some_of(events: &[Event], count: usize) -> &[Event] {
+    let mut bytes = 0;
+    let is_small = |event: &&Event| {
+        let fits = bytes < COMPARED_BYTES;
+        bytes += event.record.len();
+        fits
+    };
+    &events[..events.iter().take(count).take_while(is_small).count()]
 }
 
 fn bytes_of(events: &[Event]) -> usize {

@@ -23,7 +23,7 @@ pub mod place;
 pub mod queue;
 pub mod term;
 
-pub use filter::{Filter, InvalidFilter, Scope};
+pub use filter::{Filter, InvalidFilter, Ready, Scope};
 pub use hub::{Group, Hub, Limits, NoPlace, Report, Seat};
 pub use line::Subject;
 pub use place::Place;

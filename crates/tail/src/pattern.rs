@@ -52,6 +52,12 @@ impl Pattern {
         self.parts.iter().map(|part| part.chars().count()).sum()
     }
 
+    /// Bytes that are compared.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(String::len).sum()
+    }
+
     /// Whether a letter is in it, as itself.
     #[must_use]
     pub fn contains(&self, letter: char) -> bool {

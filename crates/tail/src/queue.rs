@@ -68,12 +68,13 @@ struct State {
 
 impl Missed {
     /// One event that found no room.
-    pub(crate) fn one(time: Timestamp, place: Place) -> Missed {
+    #[must_use]
+    pub fn one(time: Timestamp, place: Place) -> Missed {
         Missed { events: 1, is_at_most: false, from: time, to: time, place }
     }
 
     /// Adds others that come behind.
-    pub(crate) fn add(&mut self, other: &Missed) {
+    pub fn add(&mut self, other: &Missed) {
         self.events += other.events;
         self.is_at_most |= other.is_at_most;
         self.from = self.from.min(other.from);

@@ -119,6 +119,11 @@ impl FromStr for Term {
 }
 
 impl Term {
+    /// What it compares with.
+    pub(crate) fn values(&self) -> &[Pattern] {
+        &self.values
+    }
+
     /// Whether it holds for an event.
     #[must_use]
     pub fn holds(&self, subject: &Subject<'_>) -> bool {

@@ -40,8 +40,8 @@ fn distribute(hub: &Hub) {
     let mut context = Context::from_waker(Waker::noop());
     while let Poll::Ready(Some(group)) = hub.poll_group(&mut context) {
         let mut begin = 0;
-        while hub.distribute(&group, begin, 1) {
-            begin += 1;
+        while let Some(next) = hub.distribute(&group, begin, 1) {
+            begin = next;
         }
     }
 }

@@ -303,8 +303,8 @@ impl World {
         }
         let (group, begin) = self.group.as_mut().unwrap();
         match self.hub.distribute(group, *begin, events) {
-            true => *begin += events,
-            false => self.group = None,
+            Some(next) => *begin = next,
+            None => self.group = None,
         }
         true
     }

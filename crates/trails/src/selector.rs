@@ -74,6 +74,16 @@ impl AdvancedEventSelector {
         categories.iter().map(selector).collect()
     }
 
+    /// All values of its conditions.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        let lists = self.field_selectors.iter().flat_map(|field| {
+            let FieldSelector { equals, starts_with, ends_with, .. } = field;
+            let FieldSelector { not_equals, not_starts_with, not_ends_with, .. } = field;
+            [equals, starts_with, ends_with, not_equals, not_starts_with, not_ends_with]
+        });
+        lists.flatten().map(String::as_str)
+    }
+
     /// Checks one selector of a configuration, whatever others the trail has.
     pub fn check(&self) -> Result<(), InvalidSelector> {
         check_advanced::check_one(self, Form::Configuration)

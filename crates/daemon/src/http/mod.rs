@@ -25,8 +25,10 @@ mod input;
 pub mod ops;
 pub mod patience;
 pub mod permits;
+mod places;
 pub mod put_audit_events;
 pub mod room;
+mod sight;
 pub mod splitter;
 pub mod tail;
 #[cfg(test)]

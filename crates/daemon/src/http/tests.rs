@@ -37,6 +37,7 @@ use super::{DRAINS_MAX, Site, ops_router, router};
 use crate::health::Snapshot;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
+use crate::reads::Reads;
 
 const JOURNAL: producer::JournalSettings = producer::JournalSettings {
     segment_bytes: 1 << 20,
@@ -94,7 +95,9 @@ impl World {
         let history = Arc::new(history);
         let recorded = Arc::default();
         let (record, close) = (recorder(&recorded), watch::Sender::new(false));
-        let downloads = Downloads::new(Arc::clone(&history), record, close.subscribe());
+        let reads = Reads::new(2);
+        let downloads =
+            Downloads::new(Arc::clone(&history), Arc::clone(&reads), record, close.subscribe());
         let journal = Journal::open(disk, JOURNAL, trails, parts.now().wall, random).unwrap();
         let writer = Writer::new(journal, Duration::from_secs(300));
         let (intake, desk, state) = Intake::open(writer);
@@ -143,7 +146,7 @@ impl World {
             imports: Arc::new(Semaphore::new(super::import::IMPORTS_MAX)),
             connections,
             downloads,
-            tails: Tails::new(hub, Arc::clone(&history)),
+            tails: Tails::new(hub, Arc::clone(&history), reads),
             look,
         };
         let desk = Arc::new(Mutex::new(desk));

@@ -33,6 +33,7 @@ pub(super) struct Line {
     pub(super) event: Option<Box<RawValue>>,
     pub(super) missed: Option<u64>,
     pub(super) at_most: bool,
+    pub(super) at_least: bool,
     pub(super) start_time: String,
     pub(super) end_time: String,
     /// Why it ends.

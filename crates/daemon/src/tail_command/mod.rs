@@ -45,7 +45,8 @@ Sources may be written without .amazonaws.com.
 Events of all Regions and categories are shown, of the caller's account unless --accounts says more. The
 caller needs cloudtrail:LookupEvents, and each tail is recorded as such a call. On a terminal an event is a
 line for people; elsewhere, or with --json, its record in a line of JSON. Where events are missing, because
-they came faster than they were read, stands how many: in JSON {"missed":N,"startTime":…,"endTime":…}.
+they came faster than they were read, stands how many: in JSON {"missed":N,"startTime":…,"endTime":…}, with
+"atMost":true or "atLeast":true where they could not be counted.
 
 A connection that is lost is made again, and goes on with what was recorded meanwhile as far as the history
 has it: events that it does not keep (by default all but management events and Insights), and those that were
@@ -271,6 +272,9 @@ fn write(line: &Line, show: Option<Show>) -> io::Result<()> {
             members.insert("missed".into(), count.into());
             if line.at_most {
                 members.insert("atMost".into(), true.into());
+            }
+            if line.at_least {
+                members.insert("atLeast".into(), true.into());
             }
             members.insert("startTime".into(), line.start_time.as_str().into());
             members.insert("endTime".into(), line.end_time.as_str().into());

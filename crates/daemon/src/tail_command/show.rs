@@ -81,12 +81,20 @@ impl Show {
 /// That some are missing, and how to look them up.
 pub(super) fn missed(line: &Line) -> String {
     let (from, to) = (Plain(&line.start_time), Plain(&line.end_time));
-    let at_most = if line.at_most { "at most " } else { "" };
     let count = line.missed.unwrap_or_default();
-    let events = if count == 1 { "event is" } else { "events are" };
-    format!(
-        "{at_most}{count} {events} missing here, more than could be told in time; look them up with: cairn lookup --all-regions --from {from} --to {to}"
-    )
+    let what = match (line.at_most, line.at_least, count) {
+        (_, true, 0) => "events may be missing here: not all that is past was looked at".to_owned(),
+        (at_most, at_least, count) => {
+            let bound = match (at_most, at_least) {
+                (true, _) => "at most ",
+                (_, true) => "at least ",
+                _ => "",
+            };
+            let events = if count == 1 { "event is" } else { "events are" };
+            format!("{bound}{count} {events} missing here, more than could be told in time")
+        }
+    };
+    format!("{what}; look them up with: cairn lookup --all-regions --from {from} --to {to}")
 }
 
 /// Who acted.
@@ -190,7 +198,14 @@ mod tests {
         let line = json!({ "missed": 1_234, "atMost": true,
             "startTime": "2026-11-23T02:16:58Z", "endTime": "2026-11-23T02:17:09Z" });
         let line: Line = serde_json::from_str(&line.to_string()).unwrap();
+        let told = |line: &Line| missed(line).split("; ").next().unwrap().to_owned();
         expect!["at most 1234 events are missing here, more than could be told in time; look them up with: cairn lookup --all-regions --from 2026-11-23T02:16:58Z --to 2026-11-23T02:17:09Z"]
             .assert_eq(&missed(&line));
+        let some = Line { at_most: false, at_least: true, missed: Some(1), ..Line::default() };
+        expect!["at least 1 event is missing here, more than could be told in time"]
+            .assert_eq(&told(&some));
+        let none = Line { missed: Some(0), ..some };
+        expect!["events may be missing here: not all that is past was looked at"]
+            .assert_eq(&told(&none));
     }
 }

@@ -2,11 +2,10 @@
 //!
 //! A download looks up a page when its client has taken the one before, so that it holds one page and
 //! nothing else, and holds up nobody however slow its client is; [`super::super::patience`] ends a client
-//! that does not read. Pages are looked up and written off the async threads, [`TURNS_MAX`] at a time.
+//! that does not read. Pages are looked up and written off the async threads, in turns ([`Reads`]).
 
-use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use api::{Caller, Exception};
 use bytes::Bytes;
@@ -16,21 +15,17 @@ use futures_util::stream::try_unfold;
 use history::{History, HistoryError, Query};
 use model::AccountId;
 use serde_json::Value;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::query::Asked;
 use crate::export::Writer;
+use crate::http::places::{Place, Places};
+use crate::reads::Reads;
 
 /// Downloads at a time; half of them for one account.
 pub(super) const DOWNLOADS_MAX: usize = 16;
-/// Pages that are looked up at a time.
-const TURNS_MAX: usize = 2;
-/// Rows of a page.
+/// Rows of a page; of large records there are fewer ([`history::PAGE_BYTES`]).
 pub(super) const ROWS_MAX: usize = 512;
-/// Of a page of large records.
-const ROWS_MIN: usize = 16;
-/// What a download holds of its records, and one record more.
-pub(super) const PAGE_BYTES: usize = 1 << 20;
 
 /// Makes the record of a download that is begun or refused: LookupEvents with these members.
 pub type RecordLookup = Arc<
@@ -49,14 +44,8 @@ pub struct Downloads {
     history: Arc<History>,
     record: RecordLookup,
     stopping: watch::Receiver<bool>,
-    places: Mutex<HashMap<AccountId, usize>>,
-    turns: Semaphore,
-}
-
-/// A place for a download; given back when dropped.
-pub(super) struct Place {
-    downloads: Arc<Downloads>,
-    account: AccountId,
+    places: Arc<Places>,
+    reads: Arc<Reads>,
 }
 
 /// Whether a caller may still see what it downloads.
@@ -65,6 +54,7 @@ pub(super) type MaySee = Box<dyn Fn() -> bool + Send + Sync>;
 /// A download.
 pub(super) struct Download {
     downloads: Arc<Downloads>,
+    account: AccountId,
     _place: Place,
     may_see: MaySee,
     pages: Option<Pages>,
@@ -77,8 +67,6 @@ struct Pages {
     query: Query,
     /// Rows that it may still have.
     left: u64,
-    /// Rows that the next page has at most.
-    rows: usize,
     writer: Writer,
     is_begun: bool,
 }
@@ -105,29 +93,23 @@ impl Downloads {
     #[must_use]
     pub fn new(
         history: Arc<History>,
+        reads: Arc<Reads>,
         record: RecordLookup,
         stopping: watch::Receiver<bool>,
     ) -> Arc<Downloads> {
-        let turns = Semaphore::new(TURNS_MAX);
-        Arc::new(Downloads { history, record, stopping, places: Mutex::default(), turns })
+        let places = Places::new(DOWNLOADS_MAX);
+        Arc::new(Downloads { history, record, stopping, places, reads })
     }
 
     /// How many are under way, and how many may be.
     #[must_use]
     pub fn state(&self) -> (usize, usize) {
-        (self.lock().values().sum(), DOWNLOADS_MAX)
+        self.places.state()
     }
 
     /// A place for a download of an account, if there is one.
-    pub(super) fn enter(self: &Arc<Downloads>, account: &AccountId) -> Option<Place> {
-        let mut places = self.lock();
-        let of_account = places.get(account).copied().unwrap_or_default();
-        let all: usize = places.values().sum();
-        if all >= DOWNLOADS_MAX || of_account >= DOWNLOADS_MAX / 2 {
-            return None;
-        }
-        places.insert(account.clone(), of_account + 1);
-        Some(Place { downloads: Arc::clone(self), account: account.clone() })
+    pub(super) fn enter(&self, account: &AccountId) -> Option<Place> {
+        self.places.enter(account)
     }
 
     pub(in crate::http) async fn record(
@@ -139,28 +121,13 @@ impl Downloads {
     ) -> Result<(), Exception> {
         (self.record)(caller.clone(), call, members, result).await
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, usize>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut places = self.downloads.lock();
-        if let Some(count) = places.get_mut(&self.account) {
-            *count -= 1;
-            if *count == 0 {
-                places.remove(&self.account);
-            }
-        }
-    }
 }
 
 impl Download {
     /// Nothing is looked up yet. Before each page it is asked whether the caller may still see it.
     pub(super) fn new(
         downloads: Arc<Downloads>,
+        account: AccountId,
         place: Place,
         may_see: MaySee,
         query: Query,
@@ -169,11 +136,10 @@ impl Download {
         let pages = Pages {
             query,
             left: asked.limit.unwrap_or(u64::MAX),
-            rows: ROWS_MAX,
             writer: Writer::new(asked.format),
             is_begun: false,
         };
-        Download { downloads, _place: place, may_see, pages: Some(pages), ready: None }
+        Download { downloads, account, _place: place, may_see, pages: Some(pages), ready: None }
     }
 
     /// Has the next page ready, if there is one.
@@ -187,14 +153,14 @@ impl Download {
             if !(self.may_see)() {
                 return Err(Unread::Denied);
             }
-            let turn = self.downloads.turns.acquire().await.expect("it is never closed");
+            let turn = self.downloads.reads.turn(&self.account).await;
             let history = Arc::clone(&self.downloads.history);
             let looked = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
                 let page = pages.next(&history)?;
                 Ok::<_, HistoryError>((page, pages))
             });
             let (page, pages) = looked.await.map_err(|_| Unread::Panicked)??;
-            drop(turn);
             self.pages = (!page.is_last).then_some(pages);
             self.ready = (!page.bytes.is_empty()).then_some(page.bytes);
         }
@@ -225,28 +191,14 @@ impl Pages {
         if !std::mem::replace(&mut self.is_begun, true) {
             self.writer.begin(&mut out);
         }
-        self.query.limit = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.rows);
+        self.query.limit = usize::try_from(self.left).unwrap_or(usize::MAX).min(ROWS_MAX);
         let page = history.lookup(&self.query)?;
-        let (mut bytes, mut rows) = (0, 0);
         for row in &page.rows {
-            if bytes > PAGE_BYTES {
-                break;
-            }
             self.writer.record(&row.record, &mut out);
-            self.query.after = Some(row.position);
-            bytes += row.record.len();
-            rows += 1;
         }
-        self.left -= rows as u64;
-        let is_cut = rows < page.rows.len();
-        let has_more = is_cut || page.next.is_some();
-        if !is_cut {
-            self.query.after = page.next.or(self.query.after);
-        }
-        // As many as fit, if they go on as they were.
-        let mean = bytes.checked_div(rows).unwrap_or_default().max(1);
-        self.rows = (PAGE_BYTES / mean).clamp(ROWS_MIN, ROWS_MAX);
-        let is_last = self.left == 0 || !has_more;
+        self.left -= page.rows.len() as u64;
+        self.query.after = page.next;
+        let is_last = self.left == 0 || page.next.is_none();
         if is_last {
             self.writer.end(&mut out);
         }

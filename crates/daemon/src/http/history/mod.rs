@@ -12,8 +12,7 @@
 //! | `limit` | so many, the newest |
 //!
 //! The caller needs `cloudtrail:LookupEvents`, scoped to the service `cloudtrail`; a presigned URL will
-//! do. Events of other accounts are for the management account of their organization and its delegated
-//! administrators. A download is recorded as a LookupEvents of its caller before its first event is
+//! do. Events of other accounts are for those whom [`api::sight`] lets see them. A download is recorded as a LookupEvents of its caller before its first event is
 //! sent, and is not begun when that can't be done: nobody reads the history unseen. Whether the caller may
 //! still see the events is looked at again before each page.
 //!
@@ -29,14 +28,13 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{Caller, Exception, authorize};
+use api::{Caller, Exception};
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use history::ScopeFilter;
 use serde_json::json;
 
 use self::downloads::{Download, Unread};
@@ -44,12 +42,12 @@ pub use self::downloads::{Downloads, RecordLookup};
 use self::query::Asked;
 use super::auth::Scope;
 use super::permits::{source_ip, text};
+use super::sight::Sight;
 use super::whole::{self, Measure, NotTaken, Whole};
 use super::{RequestId, Site, aws_error, no_room, not_proven, refuse};
 
 /// The path of the route.
 pub const PATH: &str = "/v1/history";
-const ACTION: &str = "cloudtrail:LookupEvents";
 const SCOPE: Scope = Scope { services: &["cloudtrail"], takes_streams: false };
 /// A GET has no body; there may be a signature over none.
 const MEASURE: Measure = Measure { bytes_max: 0, factor: 1 };
@@ -131,22 +129,21 @@ async fn begin(
     head: &Parts,
     asked: &Asked,
 ) -> Result<Download, Exception> {
-    let sight = Sight {
-        source_ip: source_ip(head),
-        user_agent: text(head, header::USER_AGENT.as_str()).map(str::to_owned),
-        asked: asked.clone(),
-    };
-    let scopes = sight.scopes(site, caller)?;
+    let sight = Sight::of(caller.clone(), head, asked.accounts.clone());
+    let accounts = sight.accounts(site)?;
     let Some(place) = site.downloads.enter(&caller.account) else {
         site.metrics.refused_call("downloads");
         let message = "too many downloads are under way; try again in a moment";
         return Err(Exception { status: 503, ..Exception::throttled(message) });
     };
-    let query = asked.query(scopes.clone());
+    let query = asked.query(asked.scopes(accounts.clone(), &caller.region));
     let (downloads, still) = (Arc::clone(&site.downloads), Arc::clone(site));
-    let caller = caller.clone();
-    let may_see = Box::new(move || sight.is_still_had(&still, &caller, &scopes));
-    let mut download = Download::new(downloads, place, may_see, query, asked);
+    let may_see = Box::new(move || {
+        let now = sight.again(&still);
+        now.is_ok_and(|now| accounts.is_subset(&now))
+    });
+    let mut download =
+        Download::new(downloads, caller.account.clone(), place, may_see, query, asked);
     download.look().await.map_err(|unread| match unread {
         Unread::Stopping => Exception::unavailable(unread.to_string()),
         Unread::Denied => Exception::new("AccessDeniedException", unread.to_string()),
@@ -156,40 +153,6 @@ async fn begin(
         }
     })?;
     Ok(download)
-}
-
-/// What decides on what a caller may see.
-struct Sight {
-    source_ip: String,
-    user_agent: Option<String>,
-    asked: Asked,
-}
-
-impl Sight {
-    /// Whose events it may see of those that it asks for.
-    fn scopes(&self, site: &Site, caller: &Caller) -> Result<ScopeFilter, Exception> {
-        let (now, user_agent) = (site.parts.now().wall, self.user_agent.as_deref());
-        let context = authorize::context(caller, now, &self.source_ip, user_agent);
-        authorize::check(&accounts::Call {
-            principal: &caller.principal,
-            action: ACTION,
-            resource: "*",
-            resource_account: &caller.account,
-            resource_policy: None,
-            context: &context,
-        })?;
-        self.asked.scopes(caller, &site.definitions.borrow())
-    }
-
-    /// Whether it may still see all of these, with the key and the policies that it has by now.
-    fn is_still_had(&self, site: &Site, caller: &Caller, scopes: &ScopeFilter) -> bool {
-        let again = site.auth.again(caller, site.parts.now().wall);
-        let now = again.and_then(|caller| self.scopes(site, &caller).ok());
-        now.is_some_and(|now| match (&scopes.accounts, &now.accounts) {
-            (Some(then), Some(now)) => then.is_subset(now),
-            (_, now) => now.is_none(),
-        })
-    }
 }
 
 fn respond(exception: &Exception) -> Response {

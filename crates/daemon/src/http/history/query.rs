@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use api::{Caller, Exception};
+use api::Exception;
+use api::sight::Named;
 use axum::extract::Query as Pairs;
 use axum::http::Uri;
 use history::{Attribute, Query, ScopeFilter};
 use model::{AccountId, Category, Region, Timestamp};
 use serde_json::{Map, Value, json};
-use trails::Definitions;
 
 use crate::export::Format;
+use crate::http::sight::named;
 use crate::lookup::terms;
 
 /// What is asked for.
@@ -21,18 +22,9 @@ pub(super) struct Asked {
     attributes: Vec<(Attribute, String)>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
-    accounts: Named<AccountId>,
+    pub(super) accounts: Named<AccountId>,
     regions: Named<Region>,
     categories: Named<Category>,
-}
-
-/// Which of several are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Named<T> {
-    /// The caller's.
-    Own,
-    All,
-    These(BTreeSet<T>),
 }
 
 impl Asked {
@@ -47,9 +39,9 @@ impl Asked {
             attributes: Vec::new(),
             from: None,
             to: None,
-            accounts: Named::Own,
-            regions: Named::Own,
-            categories: Named::Own,
+            accounts: Named::Unsaid,
+            regions: Named::Unsaid,
+            categories: Named::Unsaid,
         };
         let mut seen = BTreeSet::new();
         for (name, value) in &pairs {
@@ -146,45 +138,13 @@ impl Asked {
         Value::Object(members)
     }
 
-    /// Whose events they are, if the caller may see them.
-    pub(super) fn scopes(
-        &self,
-        caller: &Caller,
-        definitions: &Definitions,
-    ) -> Result<ScopeFilter, Exception> {
-        let own = &caller.account;
-        let denied = |what: &str| {
-            let message = format!(
-                "account {own} may not see events of {what}; only the management account of an organization and its delegated administrators see those of its other accounts"
-            );
-            Err(Exception::new("AccessDeniedException", message))
-        };
-        let accounts = match &self.accounts {
-            Named::Own => BTreeSet::from([own.clone()]),
-            Named::These(accounts) => {
-                // Who may write for an account may read what it wrote.
-                let may_see = |account: &&AccountId| definitions.may_send(own, account);
-                if let Some(foreign) = accounts.iter().find(|account| !may_see(account)) {
-                    return denied(&format!("account {foreign}"));
-                }
-                accounts.clone()
-            }
-            Named::All => {
-                let organization = definitions.organization.as_ref();
-                let administers = |management| definitions.may_send(own, management);
-                match organization.filter(|one| administers(&one.management_account)) {
-                    None => return denied("all accounts"),
-                    Some(one) => {
-                        one.members.iter().chain([&one.management_account]).cloned().collect()
-                    }
-                }
-            }
-        };
-        Ok(ScopeFilter {
+    /// Which of the events of these accounts are meant.
+    pub(super) fn scopes(&self, accounts: BTreeSet<AccountId>, region: &Region) -> ScopeFilter {
+        ScopeFilter {
             accounts: Some(accounts),
-            regions: self.regions.or(&caller.region),
+            regions: self.regions.or(region),
             categories: self.categories.or(&Category::Management),
-        })
+        }
     }
 
     /// The query, from its beginning.
@@ -198,45 +158,6 @@ impl Asked {
             limit: 0,
         }
     }
-}
-
-impl<T: Ord + Clone> Named<T> {
-    /// As a filter; this one where none is named.
-    fn or(&self, own: &T) -> Option<BTreeSet<T>> {
-        match self {
-            Named::Own => Some(BTreeSet::from([own.clone()])),
-            Named::All => None,
-            Named::These(these) => Some(these.clone()),
-        }
-    }
-
-    /// As the API names them.
-    fn words<'a>(&'a self, word: impl Fn(&'a T) -> &'a str) -> Option<Value> {
-        match self {
-            Named::Own => None,
-            Named::All => Some(json!(["ALL"])),
-            Named::These(these) => Some(these.iter().map(word).collect()),
-        }
-    }
-}
-
-fn named<T: Ord>(
-    name: &str,
-    value: &str,
-    expected: &str,
-    read: impl Fn(&str) -> Option<T>,
-) -> Result<Named<T>, Exception> {
-    if value.eq_ignore_ascii_case("all") {
-        return Ok(Named::All);
-    }
-    let read = |word: &str| {
-        read(word).ok_or_else(|| {
-            invalid(format!(
-                "{name}: {word:?} is none; expected {expected}, with commas between, or all"
-            ))
-        })
-    };
-    Ok(Named::These(value.split(',').map(read).collect::<Result<_, _>>()?))
 }
 
 fn moment(name: &str, value: &str) -> Result<Timestamp, Exception> {

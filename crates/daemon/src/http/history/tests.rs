@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Caller;
+use axum::http::Request;
+use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
+use history::PAGE_BYTES;
 use model::{BatchId, Event, Sender, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use trails::{Definitions, Organization};
 
-use super::downloads::{DOWNLOADS_MAX, Download, PAGE_BYTES, ROWS_MAX};
+use super::answer;
+use super::downloads::{DOWNLOADS_MAX, Download, ROWS_MAX};
 use super::query::Asked;
 use crate::http::patience::LIMIT;
 use crate::http::room::ROOM_BYTES;
-use crate::http::tests::{MIB, World};
+use crate::http::tests::{MIB, World, get};
 
 const ONE: &str = "111111111111";
 const MEMBER: &str = "222222222222";
@@ -95,8 +100,27 @@ fn download(world: &World, query: &str) -> Download {
     let asked = Asked::read(&format!("/v1/history?{query}").parse().unwrap()).unwrap();
     let scopes = history::ScopeFilter::default();
     let downloads = Arc::clone(&world.site.downloads);
-    let place = downloads.enter(&ONE.parse().unwrap()).unwrap();
-    Download::new(downloads, place, Box::new(|| true), asked.query(scopes), &asked)
+    let account = ONE.parse().unwrap();
+    let place = downloads.enter(&account).unwrap();
+    Download::new(downloads, account, place, Box::new(|| true), asked.query(scopes), &asked)
+}
+
+/// The answer to an account that asks for all.
+async fn begun(world: &World, account: &str) -> Response {
+    let request = Request::get("/v1/history").body(()).unwrap();
+    let head = request.into_parts().0;
+    let (account, region) = (account.parse().unwrap(), "us-east-1".parse().unwrap());
+    let caller = Caller::root(account, region, "KEY".into());
+    let call = api::Request {
+        target: String::new(),
+        is_target_signed: true,
+        body: Bytes::new(),
+        request_id: String::new(),
+        source_ip: String::new(),
+        user_agent: None,
+        host: None,
+    };
+    answer(Arc::clone(&world.site), &caller, &head, call).await.unwrap()
 }
 
 #[tokio::test]
@@ -360,6 +384,30 @@ async fn a_download_that_the_daemon_s_end_cuts_short_is_seen_to_be_so() {
     let answer = begun + &client.hear().await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert_eq!(body(&answer), None, "there is no last chunk");
+}
+
+#[tokio::test]
+async fn a_presigned_url_says_who_asks_also_where_everybody_is_believed() {
+    let mut world = world();
+    world.history.committed(BatchId(1), 0, &events(MEMBER, 0..2, 0));
+    let url = format!(
+        "/v1/history?X-Amz-Credential={MEMBER}%2F20260102%2Fus-east-1%2Fcloudtrail%2Faws4_request\
+         &X-Amz-Signature=0&limit=1"
+    );
+    let answer = world.connect().call(&get(&url)).await;
+    assert_eq!(ids_of(&body(&answer).unwrap()), ["1"]);
+}
+
+#[tokio::test]
+async fn a_download_ends_when_its_caller_is_not_served_any_more() {
+    let world = world();
+    world.history.committed(BatchId(1), 0, &events(ONE, 0..2 * ROWS_MAX, 0));
+    let answer = begun(&world, ONE).await;
+    let mut chunks = answer.into_body().into_data_stream();
+    assert!(chunks.next().await.unwrap().is_ok());
+    let accounts = vec![OTHER.parse().unwrap()];
+    world.define(Definitions { accounts, ..Definitions::default() });
+    assert!(chunks.next().await.unwrap().is_err());
 }
 
 #[tokio::test]

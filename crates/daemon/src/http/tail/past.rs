@@ -3,7 +3,10 @@
 //!
 //! They come in the order in which they were recorded, and no event comes twice: the history has those
 //! up to the tail's first position, the tail those behind. Of more than [`PAST_EVENTS_MAX`] events, or
-//! [`PAST_BYTES_MAX`], the newest by their times come, and how many are missing is said before them.
+//! [`PAST_BYTES_MAX`], the newest by their times come, and how many are missing is said before them. Of
+//! more than [`PAST_PAGES_MAX`] pages the older ones are not looked at, and that is said too.
+//!
+//! Rows are read and compared off the async threads, [`PAGE_ROWS`] in a turn of [`Reads`].
 //!
 //! An event that was recorded after a position may be older than it: events are looked for that
 //! happened up to [`LATE_MAX`] before that position's batch.
@@ -14,25 +17,30 @@ use std::time::Duration;
 use bytes::Bytes;
 use history::{Found, History, HistoryError, Query, ScopeFilter, Sequence};
 use model::event::Identity;
-use model::{Event, Timestamp};
-use tail::{Filter, Missed, Place, Subject};
+use model::{AccountId, Event, Timestamp};
+use tail::{Filter, Missed, Place, Ready, Subject};
 
-/// How far back a tail may begin.
+use crate::reads::Reads;
+
+/// How far back a tail may begin by time.
 pub const SINCE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Events of the past that a tail begins with.
 pub const PAST_EVENTS_MAX: usize = 10_000;
 /// Bytes of them.
 const PAST_BYTES_MAX: usize = 4 << 20;
-/// Tails that are told of the past at a time.
-pub(super) const PASTS_MAX: usize = 4;
+/// Pages of the history that are looked at for it: a million rows, if they are not large.
+const PAST_PAGES_MAX: usize = 4_096;
+/// Tails that are told of the past at a time; half of them for one account.
+pub(super) const PASTS_MAX: usize = 8;
 /// How long after it happened an event may be recorded, to be found after a position.
 const LATE_MAX: Duration = Duration::from_secs(3600);
 /// Rows of the history that are looked at together.
-const PAGE_ROWS: usize = 64;
+const PAGE_ROWS: usize = 256;
 
 /// What is asked of the past.
-pub(super) struct Past<'a> {
-    pub(super) filter: &'a Filter,
+#[derive(Clone, Debug)]
+pub(super) struct Past {
+    pub(super) filter: Filter,
     pub(super) from: Option<Timestamp>,
     /// Only what was recorded behind this.
     pub(super) after: Option<Place>,
@@ -44,33 +52,57 @@ pub(super) struct Past<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) missed: Option<Missed>,
+    /// Whether more may be missing: not all was looked at between these times.
+    pub(super) is_at_least: bool,
     pub(super) lines: Vec<(Place, Bytes)>,
 }
 
-impl Past<'_> {
-    /// Looks for it, page by page; who goes away ends that with a page.
-    pub(super) async fn read(&self, history: &Arc<History>) -> Result<Lines, HistoryError> {
-        let mut query = self.query();
-        let (mut found, mut bytes) = (Lines::default(), 0);
+/// What was found so far.
+struct Walk {
+    past: Past,
+    query: Query,
+    pages_left: usize,
+    bytes: usize,
+    found: Lines,
+}
+
+impl Past {
+    /// Looks for it, in the turns of an account. Who goes away ends that with a page.
+    pub(super) async fn read(
+        self,
+        history: Arc<History>,
+        reads: Arc<Reads>,
+        account: AccountId,
+    ) -> Result<Lines, HistoryError> {
+        self.read_pages(history, reads, account, PAST_PAGES_MAX).await
+    }
+
+    /// As [`Past::read`], of so many pages.
+    async fn read_pages(
+        self,
+        history: Arc<History>,
+        reads: Arc<Reads>,
+        account: AccountId,
+        pages_max: usize,
+    ) -> Result<Lines, HistoryError> {
+        let (query, found) = (self.query(), Lines::default());
+        let mut walk = Walk { past: self, query, pages_left: pages_max, bytes: 0, found };
         loop {
-            let (history, asked) = (Arc::clone(history), query.clone());
-            let page = tokio::task::spawn_blocking(move || history.lookup(&asked)).await;
-            let page =
-                page.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-            for row in &page.rows {
-                let Some((place, line)) = self.line(row) else { continue };
-                bytes += line.len();
-                if found.lines.len() < PAST_EVENTS_MAX && bytes <= PAST_BYTES_MAX {
-                    found.lines.push((place, line));
-                } else {
-                    found.miss(row.position.time, place);
-                }
-            }
-            match page.next {
-                Some(next) => query.after = Some(next),
-                None => break,
+            let turn = reads.turn(&account).await;
+            let history = Arc::clone(&history);
+            let walked = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                walk.page(&history).map(|is_over| (walk, is_over))
+            });
+            let walked = walked.await;
+            let is_over;
+            (walk, is_over) =
+                walked.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+            if is_over {
+                break;
             }
         }
+        let mut found = walk.found;
         found.lines.sort_by_key(|(place, _)| *place);
         Ok(found)
     }
@@ -98,7 +130,7 @@ impl Past<'_> {
     }
 
     /// The line of a row, if it is asked for.
-    fn line(&self, row: &Found) -> Option<(Place, Bytes)> {
+    fn line(&self, filter: &Ready<'_>, row: &Found) -> Option<(Place, Bytes)> {
         let Sequence { batch, index } = row.position.sequence;
         let place = Place { batch, index };
         // What was imported has higher places than all that is recorded here, and is none of it.
@@ -115,21 +147,95 @@ impl Past<'_> {
             record: row.record.clone(),
         };
         let subject = Subject::new(&event, place);
-        self.filter.ready().takes(&subject).then(|| (place, subject.line()))
+        filter.takes(&subject).then(|| (place, subject.line()))
+    }
+}
+
+impl Walk {
+    /// Looks at a page; true when it was the last one.
+    fn page(&mut self, history: &History) -> Result<bool, HistoryError> {
+        let page = history.lookup(&self.query)?;
+        let filter = self.past.filter.ready();
+        for row in &page.rows {
+            let Some((place, line)) = self.past.line(&filter, row) else { continue };
+            self.bytes += line.len();
+            if self.found.lines.len() < PAST_EVENTS_MAX && self.bytes <= PAST_BYTES_MAX {
+                self.found.lines.push((place, line));
+            } else {
+                self.found.miss(&Missed::one(row.position.time, place));
+            }
+        }
+        let Some(next) = page.next else { return Ok(true) };
+        self.pages_left = self.pages_left.saturating_sub(1);
+        if self.pages_left == 0 {
+            let (from, to) = (self.query.from, next.time);
+            let none = Missed { events: 0, from, to, ..Missed::one(from, self.past.until) };
+            self.found.miss(&none);
+            self.found.is_at_least = true;
+            return Ok(true);
+        }
+        self.query.after = Some(next);
+        Ok(false)
     }
 }
 
 impl Lines {
-    fn miss(&mut self, time: Timestamp, place: Place) {
-        let missed = self.missed.get_or_insert(Missed {
-            events: 0,
-            is_at_most: false,
-            from: time,
-            to: time,
-            place,
-        });
-        missed.events += 1;
-        missed.from = missed.from.min(time);
-        missed.to = missed.to.max(time);
+    fn miss(&mut self, missed: &Missed) {
+        match &mut self.missed {
+            Some(before) => before.add(missed),
+            None => self.missed = Some(*missed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use disk::SimulatedDisk;
+    use model::{BatchId, Sender};
+    use serde_json::json;
+    use tail::Scope;
+
+    use super::*;
+
+    const ACCOUNT: &str = "111111111111";
+
+    /// The first `count` seconds after 1970, of which every second one puts.
+    fn history(count: u32) -> Arc<History> {
+        let disk = Arc::new(SimulatedDisk::new());
+        let history = History::open(disk, history::Settings::default(), &[]).unwrap();
+        for index in 0..count {
+            let time = Timestamp::from_millis(i64::from(index) * 1000).to_iso_seconds();
+            let name = if index % 2 == 0 { "GetThing" } else { "PutThing" };
+            let record =
+                json!({ "eventID": index.to_string(), "eventTime": time, "eventName": name });
+            let sender =
+                Sender { account: ACCOUNT.parse().unwrap(), region: "us-east-1".parse().unwrap() };
+            let event = Event::from_record(record.to_string().into(), &sender).unwrap().event;
+            history.committed(BatchId(5), u64::from(index), &[event]);
+        }
+        Arc::new(history)
+    }
+
+    async fn read(count: u32, pages_max: usize) -> Lines {
+        let past = Past {
+            filter: Filter::new(Scope::default(), &["eventName=Put*"], None).unwrap(),
+            from: Some(Timestamp::EPOCH),
+            after: None,
+            until: Place { batch: BatchId(5), index: count },
+        };
+        let account = ACCOUNT.parse().unwrap();
+        past.read_pages(history(count), Reads::new(1), account, pages_max).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_not_looked_at_is_told_as_missed() {
+        let page = u32::try_from(PAGE_ROWS).unwrap();
+        let all = read(3 * page, 3).await;
+        assert_eq!((all.lines.len(), all.missed), (3 * PAGE_ROWS / 2, None));
+        let some = read(3 * page, 2).await;
+        assert_eq!((some.lines.len(), some.is_at_least), (PAGE_ROWS, true), "the newest");
+        let missed = some.missed.unwrap();
+        let last_seen = Timestamp::from_millis(i64::from(page) * 1000);
+        assert_eq!((missed.events, missed.from, missed.to), (0, Timestamp::EPOCH, last_seen));
     }
 }

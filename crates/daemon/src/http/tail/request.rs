@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use api::Exception;
+use api::sight::Named;
 use axum::extract::Query;
 use axum::http::Uri;
 use model::{AccountId, Category, Region, Timestamp};
@@ -22,29 +23,18 @@ use tail::{Filter, Place, Scope};
 use trails::AdvancedEventSelector;
 
 use super::past::SINCE_MAX;
+use crate::http::sight::named;
 use crate::lookup::terms;
 
 /// How far the caller's clock may be behind.
 const SKEW_MAX: Duration = Duration::from_secs(60);
 
-/// Whose events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Accounts {
-    /// The caller's.
-    #[default]
-    Own,
-    /// All that the caller may see.
-    All,
-    /// These.
-    These(BTreeSet<AccountId>),
-}
-
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Asked {
-    pub(super) accounts: Accounts,
-    regions: Option<BTreeSet<Region>>,
-    categories: Option<BTreeSet<Category>>,
+    pub(super) accounts: Named<AccountId>,
+    regions: Named<Region>,
+    categories: Named<Category>,
     terms: Vec<String>,
     selectors: Option<Vec<AdvancedEventSelector>>,
     pub(super) from: Option<Timestamp>,
@@ -75,8 +65,7 @@ impl Asked {
             "filter" => self.terms.push(value),
             "eventSelectors" => self.selectors = Some(selectors(&value)?),
             "accountIds" => {
-                let these = named(name, &value, "ids of 12 digits", |id| id.parse().ok())?;
-                self.accounts = these.map_or(Accounts::All, Accounts::These);
+                self.accounts = named(name, &value, "ids of 12 digits", |id| id.parse().ok())?;
             }
             "regions" => {
                 let region = |name: &str| name.parse().ok();
@@ -105,9 +94,13 @@ impl Asked {
         self.from.is_some() || self.after.is_some()
     }
 
-    /// All but the accounts.
-    pub(super) fn scope(&self) -> Scope {
-        Scope { accounts: None, regions: self.regions.clone(), categories: self.categories.clone() }
+    /// Which of the events of these accounts may be wanted.
+    pub(super) fn scope(&self, accounts: BTreeSet<AccountId>) -> Scope {
+        Scope {
+            accounts: Some(accounts),
+            regions: self.regions.or_all(),
+            categories: self.categories.or_all(),
+        }
     }
 
     pub(super) fn filter(&self, scope: Scope) -> Result<Filter, Exception> {
@@ -123,15 +116,9 @@ impl Asked {
                 members[name] = value;
             }
         };
-        let accounts = match &self.accounts {
-            Accounts::Own => None,
-            Accounts::All => Some(json!(["ALL"])),
-            Accounts::These(accounts) => Some(json!(accounts)),
-        };
-        let names = |all: &BTreeSet<Category>| all.iter().map(|one| one.name()).collect::<Vec<_>>();
-        add("AccountIds", accounts);
-        add("Regions", self.regions.as_ref().map(|regions| json!(regions)));
-        add("EventCategories", self.categories.as_ref().map(|all| json!(names(all))));
+        add("AccountIds", self.accounts.words(AccountId::as_str));
+        add("Regions", self.regions.words(Region::as_str));
+        add("EventCategories", self.categories.words(|category| category.name()));
         add("Filters", (!self.terms.is_empty()).then(|| json!(self.terms)));
         add("EventSelectors", self.selectors.as_ref().map(|selectors| json!(selectors)));
         add("StartTime", self.from.map(|from| from.to_iso_seconds().into()));
@@ -146,26 +133,6 @@ fn pairs(query: &str) -> Result<Vec<(String, String)>, Exception> {
     let pairs = uri.ok().and_then(|uri| Query::try_from_uri(&uri).ok());
     let Query(pairs) = pairs.ok_or_else(|| invalid("the query is not readable".into()))?;
     Ok(pairs)
-}
-
-/// What is named, with commas between; `None` is all.
-fn named<T: Ord>(
-    name: &str,
-    value: &str,
-    expected: &str,
-    read: impl Fn(&str) -> Option<T>,
-) -> Result<Option<BTreeSet<T>>, Exception> {
-    if value.eq_ignore_ascii_case("all") {
-        return Ok(None);
-    }
-    let read = |word: &str| {
-        read(word).ok_or_else(|| {
-            invalid(format!(
-                "{name}: {word:?} is none; expected {expected}, with commas between, or ALL"
-            ))
-        })
-    };
-    value.split(',').map(read).collect::<Result<_, _>>().map(Some)
 }
 
 fn selectors(json: &str) -> Result<Vec<AdvancedEventSelector>, Exception> {
@@ -217,7 +184,7 @@ mod tests {
         expect![[r#"{"AccountIds":["111122223333","111122223334"],"After":"0000019a01c2b3d4.17","EventCategories":["Management","Data"],"EventSelectors":[{"FieldSelectors":[{"Equals":["true"],"Field":"readOnly"}]}],"Filters":["eventName=Delete*","errorCode!=*"],"Regions":["eu-west-1","us-east-1"],"StartTime":"1970-01-01T00:00:00Z","Tail":true}"#]].assert_eq(&asked.members().to_string());
         assert_eq!(Asked::parse("", NOW).unwrap().members(), json!({ "Tail": true }));
         let all = Asked::parse("accountIds=ALL&regions=all", NOW).unwrap();
-        assert_eq!((all.accounts, all.regions), (Accounts::All, None));
+        assert_eq!((all.accounts, all.regions), (Named::All, Named::All));
     }
 
     #[test]

@@ -5,20 +5,22 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Caller;
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::future::poll_fn;
-use futures_util::stream;
-use model::Timestamp;
+use futures_util::future::{BoxFuture, poll_fn};
+use futures_util::{FutureExt, stream};
+use history::HistoryError;
+use model::{AccountId, Timestamp};
 use serde_json::{Map, Value, json};
-use tail::{Item, Missed, Place, Tail};
-use tokio::sync::OwnedSemaphorePermit;
+use tail::{Item, Missed, Tail};
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
-use super::past::Past;
+use super::Tails;
+use super::past::{Lines, Past};
 use super::request::Asked;
 use crate::http::Site;
+use crate::http::places::Place;
+use crate::http::sight::Sight;
 
 /// How often a tail that has nothing to say says so, and how soon a caller who may not read any more
 /// reads no more.
@@ -28,24 +30,25 @@ const CHUNK_BYTES: usize = 32 << 10;
 
 /// A tail that was opened, and by whom.
 pub(super) struct Opened {
-    pub(super) caller: Caller,
-    pub(super) source_ip: String,
-    pub(super) user_agent: Option<String>,
+    pub(super) account: AccountId,
+    pub(super) sight: Sight,
     pub(super) asked: Asked,
     pub(super) tail: Tail,
     /// Held as long as there is something of the past to tell.
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<Place>,
 }
 
 struct Telling {
     site: Arc<Site>,
     opened: Opened,
     state: State,
-    past: VecDeque<(Place, Bytes)>,
+    /// What was before is being looked for.
+    reading: Option<BoxFuture<'static, Result<Lines, HistoryError>>>,
+    past: VecDeque<(tail::Place, Bytes)>,
     tick: Interval,
     /// All that is wanted up to here is told; `None` while the past is still to come that was asked for
     /// by its time.
-    told: Option<Place>,
+    told: Option<tail::Place>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +63,22 @@ enum State {
 pub(super) fn body(site: Arc<Site>, opened: Opened) -> Body {
     let mut tick = interval_at(tokio::time::Instant::now() + ALIVE, ALIVE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let first = opened.tail.after();
-    let told = match opened.asked.after {
+    let Opened { account, asked, tail, .. } = &opened;
+    let first = tail.after();
+    let told = match asked.after {
         Some(after) => Some(after.min(first)),
-        None => opened.asked.from.is_none().then_some(first),
+        None => asked.from.is_none().then_some(first),
     };
-    let telling = Telling { site, opened, state: State::New, past: VecDeque::new(), tick, told };
+    // It is begun when the reader has heard that the tail is open.
+    let reading = asked.has_past().then(|| {
+        let (from, after, filter) = (asked.from, asked.after, tail.filter().clone());
+        let Tails { history, reads, .. } = &site.tails;
+        Past { filter, from, after, until: first }
+            .read(Arc::clone(history), Arc::clone(reads), account.clone())
+            .boxed()
+    });
+    let (state, past) = (State::New, VecDeque::new());
+    let telling = Telling { site, opened, state, reading, past, tick, told };
     Body::from_stream(stream::unfold(telling, |mut telling| async {
         let chunk = telling.next().await?;
         Some((Ok::<_, Infallible>(chunk), telling))
@@ -77,7 +90,7 @@ impl Telling {
     async fn next(&mut self) -> Option<Bytes> {
         match self.state {
             State::New => {
-                self.state = State::Past;
+                self.state = if self.reading.is_some() { State::Past } else { State::Live };
                 Some(self.line(json!({ "begin": self.now() })))
             }
             State::Past => Some(self.past().await),
@@ -86,21 +99,20 @@ impl Telling {
         }
     }
 
-    /// What was before; looked for when the reader has heard that the tail is open.
+    /// What was before. While it is looked for, and while it is told, the reader is seen to as later.
     async fn past(&mut self) -> Bytes {
         let mut chunk = Vec::new();
-        if self.past.is_empty() && self.opened.permit.is_some() {
-            let past = Past {
-                filter: self.opened.tail.filter(),
-                from: self.opened.asked.from,
-                after: self.opened.asked.after,
-                until: self.opened.tail.after(),
+        if let Some(reading) = &mut self.reading {
+            let read = tokio::select! {
+                read = reading => read,
+                _ = self.tick.tick() => return self.judge().unwrap_or_else(|| self.alive()),
             };
-            match past.read(&self.site.tails.history).await {
-                Ok(found) => {
-                    self.past = found.lines.into();
-                    if let Some(missed) = found.missed {
-                        chunk.extend(missed_line(&missed, None));
+            self.reading = None;
+            match read {
+                Ok(Lines { missed, is_at_least, lines }) => {
+                    self.past = lines.into();
+                    if let Some(missed) = missed {
+                        chunk.extend(missed_line(&missed, is_at_least, None));
                     }
                 }
                 Err(error) => {
@@ -110,6 +122,10 @@ impl Telling {
                     return self.end("history", message);
                 }
             }
+        } else if self.tick.tick().now_or_never().is_some()
+            && let Some(end) = self.judge()
+        {
+            return end;
         }
         while chunk.len() < CHUNK_BYTES
             && let Some((place, line)) = self.past.pop_front()
@@ -119,7 +135,7 @@ impl Telling {
         }
         if self.past.is_empty() {
             self.past = VecDeque::new();
-            self.opened.permit = None;
+            self.opened.place = None;
             self.told = self.told.max(Some(self.opened.tail.after()));
             self.state = State::Live;
         }
@@ -130,10 +146,15 @@ impl Telling {
         loop {
             let item = tokio::select! {
                 item = poll_fn(|context| self.opened.tail.poll_next(context)) => item,
-                _ = self.tick.tick() => match self.look_again() {
-                    Some(chunk) => return chunk,
-                    None => continue,
-                },
+                _ = self.tick.tick() => {
+                    if let Some(end) = self.judge() {
+                        return end;
+                    }
+                    // While events wait there is something to say.
+                    let Some(seen) = self.opened.tail.seen() else { continue };
+                    self.told = self.told.max(Some(seen));
+                    return self.alive();
+                }
             };
             let Some(mut item) = item else {
                 return self
@@ -160,42 +181,34 @@ impl Telling {
                 self.told = Some(*place);
             }
             Item::Missed(missed) => {
-                chunk.extend(missed_line(missed, Some(missed.place)));
+                chunk.extend(missed_line(missed, false, Some(missed.place)));
                 self.told = Some(missed.place);
             }
         }
     }
 
-    /// Now and then: whether the caller may still read, and a sign of life. `None` while events wait.
-    fn look_again(&mut self) -> Option<Bytes> {
-        let Opened { caller, source_ip, user_agent, asked, tail, .. } = &self.opened;
-        let site = &self.site;
-        let Some(again) = site.auth.again(caller, site.parts.now().wall) else {
-            let message = "the access key or session that opened this tail is no longer valid";
-            return Some(self.end("denied", message));
-        };
-        let allowed = site
-            .serves(&again.account)
-            .map_err(|message| api::Exception::new("AccessDeniedException", message))
-            .and_then(|()| site.may_follow(&again, source_ip, user_agent.as_deref()))
-            .and_then(|()| site.followed(&again, &asked.accounts));
-        let accounts = match allowed {
-            Ok(accounts) => accounts,
-            Err(exception) => return Some(self.end("denied", &exception.message)),
-        };
-        if accounts != tail.filter().scope().accounts {
-            let message = "the accounts of the organization have changed; open the tail again";
-            return Some(self.end("changed", message));
+    /// Now and then: the last line, if the caller may not read any more.
+    fn judge(&mut self) -> Option<Bytes> {
+        let Opened { sight, tail, .. } = &self.opened;
+        match sight.again(&self.site) {
+            Err(exception) => Some(self.end("denied", &exception.message)),
+            Ok(accounts) if tail.filter().scope().accounts.as_ref() != Some(&accounts) => {
+                let message = "the accounts of the organization have changed; open the tail again";
+                Some(self.end("changed", message))
+            }
+            Ok(_) => None,
         }
-        self.told = self.told.max(Some(tail.seen()?));
-        Some(self.line(json!({ "alive": self.now() })))
+    }
+
+    fn alive(&self) -> Bytes {
+        self.line(json!({ "alive": self.now() }))
     }
 
     fn end(&mut self, reason: &str, message: &str) -> Bytes {
-        self.state = State::Ended;
-        if self.told.is_some() && self.past.is_empty() {
+        if self.state == State::Live {
             self.told = self.told.max(self.opened.tail.seen());
         }
+        self.state = State::Ended;
         self.line(json!({ "end": reason, "message": message }))
     }
 
@@ -212,13 +225,16 @@ impl Telling {
     }
 }
 
-fn missed_line(missed: &Missed, place: Option<Place>) -> Vec<u8> {
+fn missed_line(missed: &Missed, is_at_least: bool, place: Option<tail::Place>) -> Vec<u8> {
     // LookupEvents goes by whole seconds.
     let end = missed.to.round_up_to(Duration::from_secs(1));
     let mut members = Map::new();
     members.insert("missed".into(), missed.events.into());
     if missed.is_at_most {
         members.insert("atMost".into(), true.into());
+    }
+    if is_at_least {
+        members.insert("atLeast".into(), true.into());
     }
     let time = |time: Timestamp| Value::from(time.to_iso_seconds());
     members.insert("startTime".into(), time(missed.from));

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use trails::{Definitions, Organization};
 
+use super::past::PASTS_MAX;
 use super::{ALIVE, distribute, open};
 use crate::http::auth::Auth;
 use crate::http::room::ROOM_BYTES;
@@ -98,6 +99,12 @@ impl Tested {
         let known = watch::Sender::new(Arc::new(known));
         Arc::get_mut(&mut self.world.site).unwrap().auth = Auth::Sigv4(known.subscribe());
         known
+    }
+
+    /// No other account is served any more.
+    fn serve_only(&self, account: &str) {
+        let accounts = vec![id(account)];
+        self.world.define(Definitions { accounts, ..Definitions::default() });
     }
 
     fn organize(&self, members: &[&str]) {
@@ -275,7 +282,7 @@ async fn seats_are_limited_and_given_back() {
 async fn other_accounts_are_for_who_administers_the_organization() {
     let mut tested = Tested::new().distributed();
     let _known = tested.sign(Known::default());
-    let denied = format!("AccessDeniedException account {MEMBER} may not see events of ");
+    let denied = format!("AccessDeniedException User: arn:aws:iam::{MEMBER}:root is not");
     tested.organize(&[MEMBER]);
     for (caller, query) in [
         (MEMBER, "accountIds=ALL".to_owned()),
@@ -327,6 +334,66 @@ async fn who_may_not_read_any_more_does_not_go_on() {
     assert_eq!(end["end"], "denied");
     assert!(end["message"].as_str().unwrap().contains("access key"), "{end}");
     assert_eq!(own.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_past_is_read_a_tail_is_alive_and_its_reader_judged() {
+    let mut tested = Tested::new().distributed();
+    tested.commit(ONE, 0..3, 0);
+    let reads = Arc::clone(&tested.world.site.tails.reads);
+    let (one, other) = (reads.turn(&id(OTHER)).await, reads.turn(&id(OTHER)).await);
+    let mut patient = tested.open(root(ONE), "after=00000000000003e8.0").await.unwrap();
+    let mut denied = tested.open(root(ONE), "startTime=1970-01-01").await.unwrap();
+    for reader in [&mut patient, &mut denied] {
+        assert!(reader.next().await.unwrap()["begin"].is_string());
+    }
+    let alive = patient.next().await.unwrap();
+    assert!(alive["alive"].is_string(), "{alive}");
+    assert_eq!(alive["position"], "00000000000003e8.0", "nothing behind it is told yet");
+    tested.serve_only(OTHER);
+    let end = denied.next().await.unwrap();
+    assert_eq!((&end["end"], &end["position"]), (&json!("denied"), &Value::Null));
+    assert!(end["message"].as_str().unwrap().contains("not served"), "{end}");
+    tested.serve_only(ONE);
+    drop((one, other));
+    assert_eq!(patient.take(2).await, ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_the_past_slowly_is_judged_too() {
+    let mut tested = Tested::new().distributed();
+    tested.commit(ONE, 0..30, 100 << 10);
+    let mut reader = tested.open(root(ONE), "startTime=1970-01-01").await.unwrap();
+    assert_eq!(reader.take(3).await[1..], ["0", "1"]);
+    tokio::time::sleep(2 * ALIVE).await;
+    tested.serve_only(OTHER);
+    let end = loop {
+        let line = reader.next().await.unwrap();
+        if line["event"].is_null() {
+            break line;
+        }
+    };
+    assert_eq!(end["end"], "denied");
+    assert_eq!(reader.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_are_told_of_the_past_at_a_time_and_half_of_them_of_one_account() {
+    let mut tested = Tested::new();
+    tested.commit(ONE, 0..1, 0);
+    let mut open = Vec::new();
+    for _ in 0..PASTS_MAX / 2 {
+        open.push(tested.open(root(ONE), "startTime=1970-01-01").await.unwrap());
+    }
+    let refused = tested.refused(root(ONE), "startTime=1970-01-01").await;
+    assert!(refused.starts_with("ThrottlingException too many tails"), "{refused}");
+    tested.open(root(OTHER), "startTime=1970-01-01").await.unwrap();
+    tested.open(root(ONE), "").await.unwrap();
+    // Told, they give their places back.
+    for reader in &mut open {
+        assert_eq!(reader.take(2).await[1..], ["0"]);
+    }
+    tested.open(root(ONE), "startTime=1970-01-01").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
