@@ -427,7 +427,7 @@ async fn signed_tails_see_what_policies_and_the_organization_let_them() {
     let output = run(&member, &["--accounts", "all"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.contains(&"is not authorized to perform: cloudtrail:LookupEvents on the events of"),
+        said.contains("not authorized to perform: cloudtrail:LookupEvents on the events of"),
         "{said}"
     );
 

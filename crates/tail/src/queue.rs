@@ -174,6 +174,16 @@ impl Tail {
         Poll::Pending
     }
 
+    /// Whether the hub is closed, for a reader that does not ask for items yet.
+    pub fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.queue.lock();
+        if state.is_closed {
+            return Poll::Ready(());
+        }
+        state.reader = Some(context.waker().clone());
+        Poll::Pending
+    }
+
     /// The next item, if there is one now.
     pub fn try_next(&mut self) -> Option<Item> {
         self.queue.lock().take()

@@ -28,6 +28,8 @@ pub const ALIVE: Duration = Duration::from_secs(15);
 /// What is handed to the connection at a time, if so much waits.
 const CHUNK_BYTES: usize = 32 << 10;
 
+const STOPPING: &str = "the daemon stops; open the tail again when it is back";
+
 /// A tail that was opened, and by whom.
 pub(super) struct Opened {
     pub(super) account: AccountId,
@@ -106,6 +108,9 @@ impl Telling {
             let read = tokio::select! {
                 read = reading => read,
                 _ = self.tick.tick() => return self.judge().unwrap_or_else(|| self.alive()),
+                () = poll_fn(|context| self.opened.tail.poll_closed(context)) => {
+                    return self.end("stopping", STOPPING);
+                }
             };
             self.reading = None;
             match read {
@@ -157,8 +162,7 @@ impl Telling {
                 }
             };
             let Some(mut item) = item else {
-                return self
-                    .end("stopping", "the daemon stops; open the tail again when it is back");
+                return self.end("stopping", STOPPING);
             };
             let mut chunk = Vec::new();
             loop {

@@ -355,8 +355,15 @@ async fn while_the_past_is_read_a_tail_is_alive_and_its_reader_judged() {
     assert_eq!((&end["end"], &end["position"]), (&json!("denied"), &Value::Null));
     assert!(end["message"].as_str().unwrap().contains("not served"), "{end}");
     tested.serve_only(ONE);
+    let mut stopped = tested.open(root(ONE), "after=00000000000003e8.1").await.unwrap();
     drop((one, other));
     assert_eq!(patient.take(2).await, ["1", "2"]);
+    let _turns = (reads.turn(&id(OTHER)).await, reads.turn(&id(OTHER)).await);
+    stopped.next().await.unwrap();
+    assert!(stopped.next().await.unwrap()["alive"].is_string());
+    tested.world.site.tails.hub.close();
+    let end = stopped.next().await.unwrap();
+    assert_eq!((&end["end"], &end["position"]), (&json!("stopping"), &json!("00000000000003e8.1")));
 }
 
 #[tokio::test(start_paused = true)]
