@@ -143,6 +143,7 @@ mod tests {
         let turn = take(&reads, 1);
         let (gone, handed, kept) = (wait(&reads, 1), wait(&reads, 1), wait(&reads, 1));
         drop(gone);
+        assert_eq!(reads.lock().waiting.calls(), 2);
         drop(turn);
         // It was given a turn that it did not take.
         drop(handed);
