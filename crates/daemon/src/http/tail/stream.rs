@@ -213,6 +213,8 @@ impl Telling {
             self.told = self.told.max(self.opened.tail.seen());
         }
         self.state = State::Ended;
+        // Its turn is for others, however slowly the reader takes the last line.
+        self.reading = None;
         self.line(json!({ "end": reason, "message": message }))
     }
 
