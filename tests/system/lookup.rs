@@ -224,7 +224,7 @@ async fn other_accounts_are_for_those_who_administer_the_organization() {
     for (account, accounts) in [(MANAGEMENT, OTHER), (MEMBER, MANAGEMENT), (OTHER, "all")] {
         let ended = lookup_as(account, &daemon, &["--accounts", accounts]).await;
         assert_eq!((ended.code, ended.output.as_str()), (Some(2), ""), "{ended:?}");
-        assert!(ended.errors.contains("AccessDeniedException: account "), "{ended:?}");
+        assert!(ended.errors.contains("AccessDeniedException: User: arn:"), "{ended:?}");
     }
     daemon.stop().await;
 }
@@ -326,7 +326,8 @@ async fn a_download_needs_a_signature_and_a_policy_and_is_recorded() {
     assert_eq!(numbers(&ended.output), [2]);
     let ended = world.lookup(&member, &["--accounts", MANAGEMENT]).await;
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert!(ended.errors.contains("not authorized to perform: cloudtrail:LookupEvents on the events of account 733000000001"), "{ended:?}");
+    let said = format!("on the events of account {MANAGEMENT}: only");
+    assert!(ended.errors.contains(&said), "{ended:?}");
     let ended = world.lookup(&clerk, &[starts]).await;
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.errors.contains("user/clerk is not authorized to perform"), "{ended:?}");
