@@ -374,14 +374,9 @@ async fn who_reads_the_past_slowly_is_judged_too() {
     assert_eq!(reader.take(3).await[1..], ["0", "1"]);
     tokio::time::sleep(2 * ALIVE).await;
     tested.serve_only(OTHER);
-    let end = loop {
-        let line = reader.next().await.unwrap();
-        if line["event"].is_null() {
-            break line;
-        }
-    };
-    assert_eq!(end["end"], "denied");
-    assert_eq!(reader.next().await, None);
+    let end = reader.next().await.unwrap();
+    assert_eq!((&end["end"], &end["position"]), (&json!("denied"), &json!("00000000000003e8.1")));
+    assert_eq!(reader.next().await, None, "the rest of the past is not told");
 }
 
 #[tokio::test(start_paused = true)]
