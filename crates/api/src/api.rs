@@ -133,9 +133,9 @@ impl<S: Site> Api<S> {
         let recorded = self.record(call, &result).await;
         let Err(unrecorded) = recorded else { return Answer::of_text(found) };
         self.site.count_unrecorded();
-        // An account finds its own events, as all reads are answered, also when the journal is full and
-        // somebody looks for why. Others' events, and more of them than AWS gives, are shown to nobody
-        // unseen.
+        // An account finds its own events, as all reads are answered, also when the journal is full
+        // and somebody looks for why. Others' events, and more of them than AWS gives, are shown to
+        // nobody unseen.
         Answer::of_text(if is_beyond_aws { found.and(Err(unrecorded)) } else { found })
     }
 

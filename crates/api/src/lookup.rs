@@ -74,7 +74,8 @@ impl Lookup {
             left = left.saturating_sub(taken);
             // What was not taken comes on the next page.
             next = if taken < rows { last } else { page.next };
-            // A page that is short, and not of large records, took long to find: it is answered as it is.
+            // A page that is short, and not of large records, took long to find: it is answered as
+            // it is.
             let is_short = rows < query.limit && page.bytes() < PAGE_BYTES;
             if next.is_none() || is_short || body.len() >= ANSWER_BYTES {
                 break;

@@ -7,8 +7,9 @@
 //! | other accounts | who administers the organization, if they are of it |
 //! | all | who administers the organization: those of it |
 //!
-//! Who may write for an account may read what it wrote ([`Definitions::may_send`]). An account that is
-//! not served any more sees nothing, not even its own; what it left behind is there for its organization.
+//! Who may write for an account may read what it wrote ([`Definitions::may_send`]). An account that
+//! is not served any more sees nothing, not even its own; what it left behind is there for its
+//! organization.
 
 use std::collections::BTreeSet;
 

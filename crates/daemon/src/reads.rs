@@ -1,8 +1,8 @@
 //! Reading the history: so many pages at a time, for lookups, downloads and tails together.
 //!
-//! Pages are read off the async threads, and each is bounded, so that a turn is short. Who wants one
-//! waits by account, as calls wait for the journal ([`Turns`]): behind one page of each other account,
-//! however many pages those want. An account that wants some alone has all turns.
+//! Pages are read off the async threads, and each is bounded, so that a turn is short. Who wants
+//! one waits by account, as calls wait for the journal ([`Turns`]): behind one page of each other
+//! account, however many pages those want. An account that wants some alone has all turns.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,8 +22,8 @@ struct State {
     next: u64,
 }
 
-/// A turn; given back when dropped. Whoever reads holds it where it reads, so that a reader that goes
-/// away gives nothing back while its page is still being read.
+/// A turn; given back when dropped. Whoever reads holds it where it reads, so that a reader that
+/// goes away gives nothing back while its page is still being read.
 #[derive(Debug)]
 pub struct Turn(Arc<Reads>);
 
@@ -42,7 +42,8 @@ impl Reads {
         Arc::new(Reads(Mutex::new(State { free: at_a_time, waiting: Turns::default(), next: 0 })))
     }
 
-    /// As many as keep all cores busy, and more would only take memory. Intake has threads of its own.
+    /// As many as keep all cores busy, and more would only take memory. Intake has threads of its
+    /// own.
     #[must_use]
     pub fn of_all_cores() -> Arc<Reads> {
         Reads::new(std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)))

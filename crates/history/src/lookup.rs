@@ -11,8 +11,9 @@
 //! to file, between two pages change nothing about the rows that were there. A run that cannot have the
 //! next row is not touched. Keys are hashes, so each row is compared with what was asked for.
 //!
-//! The work of one call is bounded, and what it holds: after [`MISSES_MAX`] rows that are not meant, or
-//! [`PAGE_BYTES`] of records, the page ends, short or empty, and the next one goes on from there.
+//! The work of one call is bounded, and what it holds: after [`MISSES_MAX`] rows that are not
+//! meant, or [`PAGE_BYTES`] of records, the page ends, short or empty, and the next one goes on
+//! from there.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

@@ -191,9 +191,10 @@ impl Hub {
         Poll::Pending
     }
 
-    /// Compares some events of a group with all filters, from `begin` on and `count` at most, and puts
-    /// them in the queues. Returns where to go on; `None` at the group's end, or when the hub is closed.
-    /// For one caller, which goes through the groups in their order and has time: filters may be slow.
+    /// Compares some events of a group with all filters, from `begin` on and `count` at most, and
+    /// puts them in the queues. Returns where to go on; `None` at the group's end, or when the hub
+    /// is closed. For one caller, which goes through the groups in their order and has time:
+    /// filters may be slow.
     pub fn distribute(&self, group: &Group, begin: usize, count: usize) -> Option<usize> {
         let tails = self.lock().tails.clone();
         match &group.0 {
@@ -315,7 +316,8 @@ impl Drop for Seat {
 impl State {
     /// There is no room in the inbox: each reader is to hear how many events of its scope are lost.
     /// They are not compared with the rest of its filter, for which there is no time: this is the
-    /// journal's. So they are counted by what they are filed under first, of which a commit has few.
+    /// journal's. So they are counted by what they are filed under first, of which a commit has
+    /// few.
     fn lose(&mut self, batch: BatchId, first: u32, events: &[Event]) {
         if !matches!(self.inbox.back(), Some(Group(Kind::Lost(_)))) {
             self.inbox.push_back(Group(Kind::Lost(BTreeMap::new())));

@@ -1,9 +1,9 @@
 //! The caller of a request in the mode `localstack`, where nothing is verified.
 //!
 //! The account is derived as LocalStack does: an access key of 12 digits is the account, any other
-//! key, or none, stands for 000000000000. The Region is that of the credential scope, which stands in
-//! the header or, of a presigned URL, in the query. Source of their forms: AWS General Reference,
-//! "Signature Version 4", `Authorization` and `X-Amz-Credential`.
+//! key, or none, stands for 000000000000. The Region is that of the credential scope, which stands
+//! in the header or, of a presigned URL, in the query. Source of their forms: AWS General
+//! Reference, "Signature Version 4", `Authorization` and `X-Amz-Credential`.
 
 use api::Caller;
 use axum::extract::Query;

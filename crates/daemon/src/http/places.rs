@@ -1,5 +1,5 @@
-//! Places for what an account keeps open as long as it likes: so many, half of them for one account.
-//! Who finds none is told so at once, and comes again.
+//! Places for what an account keeps open as long as it likes: so many, half of them for one
+//! account. Who finds none is told so at once, and comes again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,5 @@
-//! What decides on what a caller may see of the events of others and its own, for downloads and tails:
-//! its policies, and then [`api::sight`], now and whenever it is looked at again.
+//! What decides on what a caller may see of the events of others and its own, for downloads and
+//! tails: its policies, and then [`api::sight`], now and whenever it is looked at again.
 //!
 //! The action is `cloudtrail:LookupEvents`, as it is the same data.
 
@@ -37,7 +37,8 @@ impl Sight {
         self.judge(site, &self.caller)
     }
 
-    /// The same some time later: with the key, the policies and the organization that there are by now.
+    /// The same some time later: with the key, the policies and the organization that there are by
+    /// now.
     pub(super) fn again(&self, site: &Site) -> Result<BTreeSet<AccountId>, Exception> {
         let caller = site.auth.again(&self.caller, site.parts.now().wall).ok_or_else(|| {
             let message = "the access key or session that this was opened with is no longer valid";

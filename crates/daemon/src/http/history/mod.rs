@@ -11,10 +11,11 @@
 //! | `eventCategories` | `Management` (default), `Data`, …, or `ALL` that are kept |
 //! | `limit` | so many, the newest |
 //!
-//! The caller needs `cloudtrail:LookupEvents`, scoped to the service `cloudtrail`; a presigned URL will
-//! do. Events of other accounts are for those whom [`api::sight`] lets see them. A download is recorded as a LookupEvents of its caller before its first event is
-//! sent, and is not begun when that can't be done: nobody reads the history unseen. Whether the caller may
-//! still see the events is looked at again before each page.
+//! The caller needs `cloudtrail:LookupEvents`, scoped to the service `cloudtrail`; a presigned URL
+//! will do. Events of other accounts are for those whom [`api::sight`] lets see them. A download is
+//! recorded as a LookupEvents of its caller before its first event is sent, and is not begun when
+//! that can't be done: nobody reads the history unseen. Whether the caller may still see the events
+//! is looked at again before each page.
 //!
 //! The answer comes in chunks (`Transfer-Encoding: chunked`). One that was cut short, because the
 //! history can't be read, the daemon stops or the caller's key is gone, ends without the last chunk, which clients report as an

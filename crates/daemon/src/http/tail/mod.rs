@@ -12,9 +12,10 @@
 //! `after=POSITION` is told first what was recorded since, as far as the history has it; one that comes
 //! with `startTime`, what happened since: see [`past`].
 //!
-//! A caller follows the accounts that [`api::sight`] lets it see. A tail is recorded as a LookupEvents of
-//! its caller, with `"tail":true` among its parameters, and is not opened when that can't be done: nobody
-//! reads unseen. Whether the caller may still do this is looked at again every [`stream::ALIVE`].
+//! A caller follows the accounts that [`api::sight`] lets it see. A tail is recorded as a
+//! LookupEvents of its caller, with `"tail":true` among its parameters, and is not opened when that
+//! can't be done: nobody reads unseen. Whether the caller may still do this is looked at again
+//! every [`stream::ALIVE`].
 //!
 //! A tail has a queue of a MiB here ([`tail::Limits`]), and what waits in the connection. One whose
 //! peer takes nothing for a minute is cut off ([`super::patience`]).
@@ -79,8 +80,8 @@ impl Tails {
     }
 }
 
-/// Puts events in the queues of their readers, until the hub is closed. Filters may be slow: events are
-/// compared off the threads that serve, by one at a time.
+/// Puts events in the queues of their readers, until the hub is closed. Filters may be slow: events
+/// are compared off the threads that serve, by one at a time.
 pub async fn distribute(hub: Arc<Hub>) {
     while let Some(group) = poll_fn(|context| hub.poll_group(context)).await {
         let (mut group, mut next) = (group, Some(0));

@@ -1,10 +1,11 @@
 //! What a tail begins with, when it asks for more than what is still to come: events that were recorded
 //! before it was opened, as far as the history has them.
 //!
-//! They come in the order in which they were recorded, and no event comes twice: the history has those
-//! up to the tail's first position, the tail those behind. Of more than [`PAST_EVENTS_MAX`] events, or
-//! [`PAST_BYTES_MAX`], the newest by their times come, and how many are missing is said before them. Of
-//! more than [`PAST_PAGES_MAX`] pages the older ones are not looked at, and that is said too.
+//! They come in the order in which they were recorded, and no event comes twice: the history has
+//! those up to the tail's first position, the tail those behind. Of more than [`PAST_EVENTS_MAX`]
+//! events, or [`PAST_BYTES_MAX`], the newest by their times come, and how many are missing is said
+//! before them. Of more than [`PAST_PAGES_MAX`] pages the older ones are not looked at, and that is
+//! said too.
 //!
 //! Rows are read and compared off the async threads, [`PAGE_ROWS`] in a turn of [`Reads`].
 //!

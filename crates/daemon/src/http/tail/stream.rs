@@ -101,7 +101,8 @@ impl Telling {
         }
     }
 
-    /// What was before. While it is looked for, and while it is told, the reader is seen to as later.
+    /// What was before. While it is looked for, and while it is told, the reader is seen to as
+    /// later.
     async fn past(&mut self) -> Bytes {
         let mut chunk = Vec::new();
         if let Some(reading) = &mut self.reading {
