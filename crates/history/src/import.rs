@@ -5,11 +5,11 @@
 //! has a batch of its own. One import at a time; what the journal takes later of the same bytes is an
 //! event of its own, as it is without an import.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{BatchId, Event, Timestamp};
+use model::{AccountId, BatchId, Event, Timestamp};
 
 use crate::file::HistoryFile;
 use crate::history::{History, HistoryError};
@@ -65,13 +65,24 @@ impl Arrival {
         self.time.unwrap_or(self.delivered)
     }
 
-    /// Under what a row with the same bytes is filed.
-    fn key(&self) -> Key {
-        match Summary::of(&self.record).event_id {
+    /// Where a row with the same bytes is.
+    fn address(&self) -> Address {
+        let key = match Summary::of(&self.record).event_id {
             Some(id) => Key::of(Attribute::EventId, &id),
             None => Key::of_record(&self.record),
-        }
+        };
+        Address { time: self.time, account: self.scope.account.clone(), key }
     }
+}
+
+/// What rows with the same bytes have in common, and others seldom. Neighbours in time are neighbours
+/// in its order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Address {
+    /// That of the row, if the record says one; else the row may have any.
+    time: Option<Timestamp>,
+    account: AccountId,
+    key: Key,
 }
 
 impl History {
@@ -81,7 +92,20 @@ impl History {
     /// [`HistoryError::Crowded`] while too many files wait to be merged, [`HistoryError::Behind`] while
     /// the history does not have all of the journal: nothing was taken, and later the same may be. After
     /// another error it may have been taken; repeating it is harmless.
-    pub fn import(&self, mut arrivals: Vec<Arrival>) -> Result<Imported, HistoryError> {
+    pub fn import(&self, arrivals: Vec<Arrival>) -> Result<Imported, HistoryError> {
+        self.import_once_told(arrivals, |_| Ok(()))
+    }
+
+    /// As [`History::import`], but `tell` is told before what will become of the records. When it fails
+    /// nothing is brought in.
+    ///
+    /// # Errors
+    /// Those of [`History::import`], and those of `tell`.
+    pub fn import_once_told<E: From<HistoryError>>(
+        &self,
+        mut arrivals: Vec<Arrival>,
+        tell: impl FnOnce(&Imported) -> Result<(), E>,
+    ) -> Result<Imported, E> {
         let _turn = self.importing.lock().expect("a panic ends the process");
         self.may_import()?;
         // Neighbours in time are neighbours in files.
@@ -89,26 +113,38 @@ impl History {
         let settings = self.settings();
         let view = self.whole_view().ok_or(HistoryError::Behind)?;
         let mut imported = Imported::default();
-        let (mut seen, mut fresh) = (HashSet::new(), Vec::new());
+        // Many different records may have one address: each row there is looked at once for all of them.
+        let mut unknown: BTreeMap<Address, HashSet<Bytes>> = BTreeMap::new();
+        let mut fresh = Vec::new();
         for arrival in arrivals {
-            let Arrival { scope, record, .. } = &arrival;
-            if !settings.categories.contains(&scope.category) {
+            if !settings.categories.contains(&arrival.scope.category) {
                 imported.not_kept += 1;
-            } else if !view.retention.keeps(scope, arrival.time()) {
+            } else if !view.retention.keeps(&arrival.scope, arrival.time()) {
                 imported.expired += 1;
-            } else if !seen.insert((scope.account.clone(), record.clone()))
-                || has(&view, &arrival).inspect_err(|error| self.suspect(error))?
-            {
-                imported.duplicates += 1;
             } else {
-                fresh.push(arrival);
+                let address = arrival.address();
+                let records = unknown.entry(address.clone()).or_default();
+                if records.insert(arrival.record.clone()) {
+                    fresh.push((address, arrival));
+                } else {
+                    imported.duplicates += 1;
+                }
             }
         }
-        let added = fresh.len() as u64;
+        for (address, records) in &mut unknown {
+            remove_known(&view, address, records).inspect_err(|error| self.suspect(error))?;
+        }
+        let arrived = fresh.len() as u64;
+        fresh.retain(|(address, arrival)| unknown[address].contains(&arrival.record));
+        imported.added = fresh.len() as u64;
+        imported.duplicates += arrived - imported.added;
+        tell(&imported)?;
+        let fresh = fresh.into_iter().map(|(_, arrival)| arrival);
         let file = self.add_import(|batch| rows(fresh, batch))?;
-        imported.added = file.map_or(0, |file| u64::from(file.rows));
+        let added = file.map_or(0, |file| u64::from(file.rows));
         // The calendar went on meanwhile.
-        imported.expired += added - imported.added;
+        imported.expired += imported.added - added;
+        imported.added = added;
         Ok(imported)
     }
 
@@ -132,26 +168,31 @@ impl History {
     }
 }
 
-/// Whether a row with these bytes is in the history of the account. It has the time that the record
-/// says; where that says none, any.
-fn has(view: &View, arrival: &Arrival) -> Result<bool, HistoryError> {
-    let accounts = Some([arrival.scope.account.clone()].into());
+/// Takes the records away that the history has, of those with one address.
+fn remove_known(
+    view: &View,
+    address: &Address,
+    records: &mut HashSet<Bytes>,
+) -> Result<(), HistoryError> {
+    let accounts = Some([address.account.clone()].into());
     let scopes = ScopeFilter { accounts, ..ScopeFilter::default() };
-    let newest = arrival.time.unwrap_or(Timestamp::from_millis(i64::MAX));
+    let newest = address.time.unwrap_or(Timestamp::from_millis(i64::MAX));
     let before = Position { time: newest, sequence: Sequence::LAST };
-    let is_of_its_time = |position: &Position| arrival.time.is_none_or(|at| position.time == at);
-    let keys = [arrival.key()];
+    let is_of_its_time = |position: &Position| address.time.is_none_or(|at| position.time == at);
+    let keys = [address.key];
     for run in &view.recent {
         let run = run.read().expect("a panic ends the process");
         let alike = run.newest_first(&keys, &scopes, before);
-        let mut alike = alike.take_while(|row| is_of_its_time(&row.position));
-        if alike.any(|row| *row.record == arrival.record) {
-            return Ok(true);
+        for row in alike.take_while(|row| is_of_its_time(&row.position)) {
+            records.remove(row.record);
+            if records.is_empty() {
+                return Ok(());
+            }
         }
     }
     let is_near = |file: &&Arc<HistoryFile>| {
         let (oldest, newest) = (file.info().oldest.time, file.info().newest.time);
-        arrival.time.is_none_or(|time| oldest <= time && time <= newest)
+        address.time.is_none_or(|time| oldest <= time && time <= newest)
     };
     for file in view.files.iter().filter(is_near) {
         for alike in file.newest_first(&keys, &scopes, before)? {
@@ -159,15 +200,16 @@ fn has(view: &View, arrival: &Arrival) -> Result<bool, HistoryError> {
             if !is_of_its_time(&position) {
                 break;
             }
-            if file.row(place)?.record == arrival.record {
-                return Ok(true);
+            records.remove(&file.row(place)?.record);
+            if records.is_empty() {
+                return Ok(());
             }
         }
     }
-    Ok(false)
+    Ok(())
 }
 
-fn rows(arrivals: Vec<Arrival>, batch: BatchId) -> Vec<Row> {
+fn rows(arrivals: impl Iterator<Item = Arrival>, batch: BatchId) -> Vec<Row> {
     let row = |(index, arrival): (u32, Arrival)| {
         let position = Position { time: arrival.time(), sequence: Sequence { batch, index } };
         Row { position, scope: arrival.scope, record: arrival.record }

@@ -114,6 +114,43 @@ fn the_same_event_in_another_account_or_with_other_bytes_is_another() {
 }
 
 #[test]
+fn many_different_records_of_one_event_id_are_each_compared_once() {
+    const COUNT: u64 = 300;
+    let disk = SimulatedDisk::new();
+    // Whatever is read is read from the disk.
+    let settings = Settings { cache_bytes: 0, ..settings() };
+    let history = open(&disk, &settings, &Journal::default()).unwrap();
+    let alike = |numbers: std::ops::Range<u64>, time: &str| -> Vec<Arrival> {
+        let record = |number| format!(r#"{{{time}"eventID":"x","eventName":"{number}"}}"#);
+        numbers.map(|number| foreign(&record(number), "2026-03-01T06:00:00Z")).collect()
+    };
+    for time in [r#""eventTime":"2026-03-01T05:00:00Z","#, ""] {
+        assert_eq!(history.import(alike(0..COUNT, time)).unwrap(), added(COUNT));
+        disk.fail(Fault::once(Operation::Read).after(60 * COUNT));
+        let more = history.import(alike(COUNT - 1..2 * COUNT, time)).unwrap();
+        assert_eq!(more, Imported { added: COUNT, duplicates: 1, ..Imported::default() });
+        disk.heal();
+        assert_eq!(history.import(alike(0..2 * COUNT, time)).unwrap(), duplicates(2 * COUNT));
+    }
+}
+
+#[test]
+fn nothing_is_brought_in_that_could_not_be_told() {
+    let disk = SimulatedDisk::new();
+    let history = history(&disk);
+    history.import(arrivals(0..5)).unwrap();
+    let expected = Imported { added: 4, duplicates: 2, ..Imported::default() };
+    let refused = history.import_once_told(arrivals(3..9), |imported| {
+        assert_eq!(*imported, expected);
+        assert_eq!(records(&history).len(), 5, "nothing of it is there yet");
+        Err(HistoryError::Crowded)
+    });
+    assert!(refused.is_err());
+    assert_eq!(records(&history).len(), 5);
+    assert_eq!(history.import(arrivals(3..9)).unwrap(), expected);
+}
+
+#[test]
 fn records_without_an_id_or_a_time_are_known_by_their_bytes() {
     let disk = SimulatedDisk::new();
     let history = history(&disk);
