@@ -28,6 +28,7 @@ pub mod api;
 pub mod authorize;
 pub mod caller;
 pub mod context;
+mod event_context;
 pub mod exception;
 pub mod lookup;
 pub mod names;

@@ -7,6 +7,7 @@ use history::{Found, PAGE_BYTES, Page, Position, Query, Summary};
 use model::AccountId;
 use serde::Serialize;
 
+use crate::event_context;
 use crate::token::Token;
 
 /// An answer takes no further event when it has so many bytes.
@@ -117,6 +118,7 @@ fn add(body: &mut Vec<u8>, row: &Found) {
         username,
         resources,
     } = Summary::of(&row.record);
+    let record = String::from_utf8_lossy(&row.record);
     let event = Event {
         event_id: event_id.as_deref(),
         event_name: event_name.as_deref(),
@@ -126,7 +128,7 @@ fn add(body: &mut Vec<u8>, row: &Found) {
         event_source: event_source.as_deref(),
         username: username.as_deref(),
         resources: resources.iter().map(named).collect(),
-        cloud_trail_event: &String::from_utf8_lossy(&row.record),
+        cloud_trail_event: &event_context::left_out(&record),
     };
     write(body, &event);
 }

@@ -48,7 +48,7 @@ fn by(key: &str, value: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_event_is_told_with_all_that_is_known_of_it_and_the_whole_record() {
+async fn an_event_is_told_with_all_that_is_known_of_it_and_its_record() {
     let world = World::new();
     let record = json!({
         "eventVersion": "1.11",
@@ -63,7 +63,10 @@ async fn an_event_is_told_with_all_that_is_known_of_it_and_the_whole_record() {
         "readOnly": false,
         "eventCategory": "Management",
     });
-    world.happen(ACCOUNT, REGION, &record);
+    // Which is not told.
+    let mut enriched = record.clone();
+    enriched["eventContext"] = json!({ "requestContext": { "aws:ViaAWSService": "false" } });
+    world.happen(ACCOUNT, REGION, &enriched);
     let answer = world.caller(ACCOUNT, REGION).send("LookupEvents", "{}".into()).await;
     assert_eq!(answer.status, 200);
     let text = String::from_utf8(answer.body).unwrap();
