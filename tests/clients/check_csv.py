@@ -7,6 +7,7 @@ Both are read by Python's own modules: rows and records must be the same, and no
 
 import csv
 import json
+import re
 import sys
 
 MEMBERS = {
@@ -31,8 +32,8 @@ FIRST = [
 
 
 def said(cell):
-    """What the record says, from a cell: one apostrophe in front is the download's."""
-    return cell[1:] if cell.startswith("'") else cell
+    """What the record says, from a cell: one apostrophe in front of each part is the download's."""
+    return re.sub(r"(^|[;\t\r\n])'", r"\1", cell)
 
 
 def main():
@@ -52,6 +53,7 @@ def main():
         for cell in row.values():
             assert not cell.lstrip().startswith(("=", "+", "-", "@")), row
             assert not cell.startswith(("\t", "\r", "\n")), row
+            assert not re.search(r'[;\t\r\n][\s"]*[=+\-@]', cell), row
             defused += cell.startswith("'")
     print(json.dumps({"rows": len(rows), "defused": defused}))
 

@@ -5,12 +5,16 @@
 //!
 //! Whoever can make calls chooses texts of records: a user agent `=cmd|'/c calc'!A1` must be no formula.
 //! A cell that a spreadsheet may take for one gets an apostrophe in front: one that begins with
-//! `=`, `+`, `-` or `@`, their full-width forms included, blanks before them or not, and one that
-//! begins with a tab or a line break. So does a cell that begins with an apostrophe: whoever takes
-//! one leading apostrophe from each cell that has one has what the record says. Control characters but
-//! tabs and line breaks are no text for a table, and become U+FFFD.
+//! `=`, `+`, `-` or `@`, their full-width forms included, blanks or quotes before them or not, and one
+//! that begins with a tab or a line break. So does a cell that begins with an apostrophe. Control
+//! characters but tabs and line breaks are no text for a table, and become U+FFFD.
 //!
-//! Sources: RFC 4180; OWASP, "CSV Injection".
+//! Where commas are of numbers, spreadsheets part cells at semicolons, and others do at tabs. To them all of a
+//! row up to the first is one cell, and quotes within it are letters: they hold nothing together. So what
+//! stands behind a semicolon, a tab or a line break is defused as if it were a cell. Whoever takes one
+//! leading apostrophe from each of these parts of a cell has what the record says.
+//!
+//! Sources: RFC 4180; OWASP, "CSV Injection", which tells of field separators within cells.
 
 use std::borrow::Cow;
 
@@ -72,16 +76,34 @@ fn defused(cell: &str) -> Cow<'_, str> {
         true => Cow::Owned(cell.replace(is_no_text, "\u{fffd}")),
         false => Cow::Borrowed(cell),
     };
-    if is_dangerous(&cell) { Cow::Owned(format!("'{cell}")) } else { cell }
+    let begins_so = cell.starts_with(PARTING);
+    if !begins_so && !parts(&cell).any(is_dangerous) {
+        return cell;
+    }
+    let mut defused = String::from(if begins_so { "'" } else { "" });
+    for part in parts(&cell) {
+        if is_dangerous(part) {
+            defused.push('\'');
+        }
+        defused.push_str(part);
+    }
+    Cow::Owned(defused)
 }
 
-fn is_dangerous(cell: &str) -> bool {
-    let begins_so = cell.starts_with(['\t', '\r', '\n', '\'']);
+/// What some spreadsheets begin a cell behind, whatever quotes are around it.
+const PARTING: [char; 4] = [';', '\t', '\r', '\n'];
+
+/// What may become a cell of its own, each with what ends it.
+fn parts(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split_inclusive(PARTING)
+}
+
+fn is_dangerous(part: &str) -> bool {
     // Some programs drop blanks, and marks without a width, before they look.
-    let shown = cell.trim_start_matches(|letter: char| {
-        letter.is_whitespace() || matches!(letter, '\u{feff}' | '\u{200b}'..='\u{200f}')
+    let shown = part.trim_start_matches(|letter: char| {
+        letter.is_whitespace() || matches!(letter, '"' | '\u{feff}' | '\u{200b}'..='\u{200f}')
     });
-    begins_so || shown.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+    part.starts_with('\'') || shown.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
 }
 
 fn is_no_text(letter: char) -> bool {
@@ -136,8 +158,41 @@ mod tests {
     }
 
     /// What the record said, from a cell.
-    fn undone(cell: &str) -> &str {
-        cell.strip_prefix('\'').unwrap_or(cell)
+    fn undone(cell: &str) -> String {
+        parts(cell).map(|part| part.strip_prefix('\'').unwrap_or(part)).collect()
+    }
+
+    /// The cells that a spreadsheet sees that parts them at something else than commas: quotes matter to it
+    /// only where a cell begins, and what stands behind the last of them belongs to the cell.
+    fn seen_by_others(text: &str, parting: char) -> Vec<String> {
+        let (mut cells, mut cell) = (Vec::new(), String::new());
+        let mut letters = text.chars().peekable();
+        let mut is_begin = true;
+        while let Some(letter) = letters.next() {
+            if letter == '"' && is_begin {
+                while let Some(letter) = letters.next() {
+                    match letter {
+                        '"' if letters.peek() == Some(&'"') => cell.extend(letters.next()),
+                        '"' => break,
+                        other => cell.push(other),
+                    }
+                }
+            } else if letter == parting || matches!(letter, '\r' | '\n') {
+                cells.push(std::mem::take(&mut cell));
+                is_begin = true;
+                continue;
+            } else {
+                cell.push(letter);
+            }
+            is_begin = false;
+        }
+        cells.push(cell);
+        cells
+    }
+
+    fn is_formula(cell: &str) -> bool {
+        let shown = cell.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        shown.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
     }
 
     fn hostile_cell() -> impl Strategy<Value = String> {
@@ -178,18 +233,26 @@ mod tests {
             prop_assert_eq!(rows.len(), 1);
             let expected: Vec<String> =
                 cells.iter().map(|cell| cell.replace(is_no_text, "\u{fffd}")).collect();
-            let found: Vec<&str> = rows[0].iter().map(|cell| undone(cell)).collect();
+            let found: Vec<String> = rows[0].iter().map(|cell| undone(cell)).collect();
             prop_assert_eq!(found, expected);
         }
 
         #[test]
         fn no_cell_begins_as_a_formula(cell in hostile_cell()) {
             let rows = read(&written(&[cell]));
-            let shown = rows[0][0].trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-            let first = shown.chars().next();
-            let formulas = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-            prop_assert!(first.is_none_or(|first| !formulas.contains(&first)), "{:?}", rows);
+            prop_assert!(!is_formula(&rows[0][0]), "{:?}", rows);
             prop_assert!(!rows[0][0].starts_with(['\t', '\r', '\n']), "{:?}", rows);
+        }
+
+        #[test]
+        fn no_cell_of_other_readers_begins_as_a_formula(
+            cells in proptest::collection::vec(hostile_cell(), 1..5),
+        ) {
+            let text = written(&cells);
+            for parting in [';', '\t'] {
+                let seen = seen_by_others(&text, parting);
+                prop_assert!(!seen.iter().any(|cell| is_formula(cell)), "{:?}: {:?}", text, seen);
+            }
         }
     }
 
@@ -207,14 +270,20 @@ mod tests {
             ("+1", "'+1"),
             ("-1", "'-1"),
             ("@SUM(A1)", "'@SUM(A1)"),
-            ("\t=1", "\"'\t=1\""),
-            ("\r=1", "\"'\r=1\""),
+            ("\t=1", "\"'\t'=1\""),
+            ("\r=1", "\"'\r'=1\""),
             ("  =1", "'  =1"),
             ("＝1", "'＝1"),
             ("\u{feff}=1", "'\u{feff}=1"),
             ("'=1", "''=1"),
             ("=1,2", "\"'=1,2\""),
             ("a=b", "a=b"),
+            ("\"=1", "\"'\"\"=1\""),
+            ("a;=1", "\"a;'=1\""),
+            ("a; \"=1;b", "\"a;' \"\"=1;b\""),
+            ("a\t+1\n-2\r@3", "\"a\t'+1\n'-2\r'@3\""),
+            ("a;'b", "\"a;''b\""),
+            (";=1", "\"';'=1\""),
             ("a\u{0}\u{1b}b", "a\u{fffd}\u{fffd}b"),
         ] {
             assert_eq!(written(&[cell.into()]), format!("{expected}\r\n"), "{cell:?}");

@@ -88,7 +88,7 @@ pub struct Query {
 enum Format {
     /// For people.
     Table,
-    /// For spreadsheets: a cell that one may take for a formula begins with an apostrophe.
+    /// For spreadsheets: what one may take for a formula has an apostrophe in front.
     Csv,
     /// An array of objects.
     Json,
