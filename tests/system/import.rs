@@ -519,6 +519,8 @@ async fn who_imports_may_administer_and_imports_its_own_account_or_its_organizat
     let [taken, refused] = of("importer")[..] else { panic!("{calls:?}") };
     assert_eq!(taken["requestParameters"]["importSource"][0], copy.as_str(), "{taken}");
     assert_eq!(taken["requestParameters"]["records"], 2, "{taken}");
+    let elements = &taken["responseElements"];
+    assert_eq!((&elements["added"], &elements["duplicates"]), (&1.into(), &1.into()), "{taken}");
     assert_eq!((&taken["readOnly"], &taken["errorCode"]), (&false.into(), &Value::Null));
     assert_eq!(refused["errorCode"], "AccessDenied", "{refused}");
     assert_eq!(of("clerk")[0]["errorCode"], "AccessDenied");

@@ -21,12 +21,14 @@
 //!
 //! Who imports needs `cloudtrail:StartImport`. It may bring in the records of its own account; of others
 //! only those for which it may send, as the management account of an organization. Each body with
-//! records is an event `StartImport` of the caller's account, recorded before anything of it is imported.
+//! records is an event `StartImport` of the caller's account, which tells the counts above. Like other
+//! changes it is recorded when it is known what will become of it, and before any of it is done.
 //!
 //! Status: 200; 400 when the body is not such objects; 403; 503 with `Retry-After` when the history or
 //! the journal can't take it now. One body is taken at a time, unpacked and whole: nothing of it is
 //! imported unless all of it could be read.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
@@ -36,7 +38,6 @@ use ::history::{Arrival, HistoryError, Imported};
 use api::record::Told;
 use api::{Caller, Exception, authorize};
 use axum::extract::{Extension, Request, State};
-use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -47,6 +48,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::auth::Scope;
@@ -60,6 +62,11 @@ pub const BODY_BYTES_MAX: usize = 4 << 20;
 pub const TEXT_BYTES_MAX: usize = 16 << 20;
 /// Records of a body.
 pub const RECORDS_MAX: usize = 50_000;
+/// Log files of a body, or parts of them.
+pub const PARTS_MAX: usize = 10_000;
+/// Different `source`s of a body: its event tells them all.
+const SOURCES_MAX: usize = 16;
+const SOURCE_BYTES_MAX: usize = 4 << 10;
 /// Refusals that an answer lists.
 pub const LISTED_MAX: usize = 100;
 /// Bodies that are unpacked at a time.
@@ -169,16 +176,31 @@ pub struct Refused {
 struct Body {
     arrivals: Vec<Arrival>,
     parts: usize,
-    sources: Vec<String>,
+    sources: BTreeSet<String>,
     answer: Answer,
 }
 
 /// Why a body is not imported.
+#[derive(Debug)]
 enum Stop {
     /// It is not what it should be.
     Malformed(String),
     /// It may not be.
     Denied(Exception),
+}
+
+/// Why what was read is not imported.
+enum Undone {
+    /// The history takes it not.
+    Refused(HistoryError),
+    /// It could not be recorded, and is answered so.
+    Unrecorded(Box<Response>),
+}
+
+impl From<HistoryError> for Undone {
+    fn from(error: HistoryError) -> Undone {
+        Undone::Refused(error)
+    }
 }
 
 /// Takes a body.
@@ -203,7 +225,13 @@ pub async fn handle(
         Ok(whole) => whole,
         Err(error) => return refuse(&site, body, refusal(&site, &error)).await,
     };
-    let call = Call { site: &site, caller: &proven.caller, head: &head, request_id };
+    let call = Call {
+        caller: proven.caller,
+        source_ip: source_ip(&head),
+        user_agent: text(&head, header::USER_AGENT.as_str()).map(str::to_owned),
+        request_id,
+        site,
+    };
     let answer = call.import(body.into()).await;
     drop(held);
     answer
@@ -224,14 +252,15 @@ fn refusal(site: &Site, error: &NotTaken) -> Response {
 }
 
 /// One call, whose caller is known.
-struct Call<'a> {
-    site: &'a Arc<Site>,
-    caller: &'a Caller,
-    head: &'a Parts,
+struct Call {
+    site: Arc<Site>,
+    caller: Caller,
+    source_ip: String,
+    user_agent: Option<String>,
     request_id: String,
 }
 
-impl Call<'_> {
+impl Call {
     async fn import(self, body: Bytes) -> Response {
         let permitted = self.site.serves(&self.caller.account);
         let permitted = permitted
@@ -245,11 +274,12 @@ impl Call<'_> {
             return busy("other imports are under way; import the rest in a moment");
         };
         let sha256: [u8; 32] = Sha256::digest(&body).into();
-        let (site, importer) = (Arc::clone(self.site), self.caller.account.clone());
+        let (site, importer) = (Arc::clone(&self.site), self.caller.account.clone());
         let read = tokio::task::spawn_blocking(move || {
             let text = unpack(body).map_err(Stop::Malformed);
+            let may_file = |account: &AccountId| site.files(&importer, account);
             // The turn is over when the work is, also of a caller that has gone away.
-            (text.and_then(|text| Body::read(&text, &site, &importer)), turn)
+            (text.and_then(|text| Body::read(&text, &may_file)), turn)
         });
         let (read, turn) = match read.await {
             Ok((Ok(read), turn)) => (read, turn),
@@ -267,46 +297,45 @@ impl Call<'_> {
         if let Err(not_now) = self.site.history.may_import() {
             return busy(&not_now.to_string());
         }
-        let told = parameters(&read, &sha256);
-        if let Err(unrecorded) = self.record(&Ok(json!({})), Some(&told)).await {
-            return unrecorded;
+        // Goes on to its end though the caller goes away.
+        match tokio::task::spawn_blocking(move || self.add(read, &sha256, turn)).await {
+            Ok(answer) => answer,
+            Err(_) => failed(),
         }
-        self.add(read, turn).await
     }
 
-    /// Goes on to its end though the caller goes away.
-    async fn add(&self, read: Body, turn: OwnedSemaphorePermit) -> Response {
-        let history = Arc::clone(&self.site.history);
+    /// Records what will become of a body, and brings it in; waits for the journal and for the disk.
+    fn add(&self, read: Body, sha256: &[u8; 32], turn: OwnedSemaphorePermit) -> Response {
+        let history = &self.site.history;
+        let parameters = parameters(&read, sha256);
         let Body { arrivals, mut answer, .. } = read;
-        let imported = tokio::task::spawn_blocking(move || {
-            let imported = history.import(arrivals);
-            drop(turn);
-            imported.map(|imported| (imported, history.kept_from()))
+        let imported = history.import_once_told(arrivals, |imported| {
+            let result = Ok(elements(&answer.clone().with(*imported)));
+            let recorded = Handle::current().block_on(self.record(&result, Some(&parameters)));
+            recorded.map_err(|answer| Undone::Unrecorded(Box::new(answer)))
         });
-        match imported.await {
-            Ok(Ok((Imported { added, duplicates, expired, not_kept }, kept_from))) => {
-                answer.added = added;
-                answer.duplicates = duplicates;
-                answer.expired = expired;
-                answer.not_kept = not_kept;
-                answer.kept_from = kept_from.map(Timestamp::to_iso_seconds);
+        drop(turn);
+        match imported {
+            Ok(imported) => {
+                answer = answer.with(imported);
+                answer.kept_from = history.kept_from().map(Timestamp::to_iso_seconds);
                 axum::Json(answer).into_response()
             }
-            Ok(Err(not_now @ (HistoryError::Crowded | HistoryError::Behind))) => {
+            Err(Undone::Unrecorded(unrecorded)) => *unrecorded,
+            Err(Undone::Refused(not_now @ (HistoryError::Crowded | HistoryError::Behind))) => {
                 busy(&not_now.to_string())
             }
-            Ok(Err(error)) => {
+            Err(Undone::Refused(error)) => {
                 tracing::error!(%error, "the history takes no import");
                 busy("the history takes nothing now; its operator's log says why")
             }
-            Err(_) => failed(),
         }
     }
 
     fn permit(&self) -> Result<(), Exception> {
         let now = self.site.parts.now().wall;
-        let user_agent = text(self.head, header::USER_AGENT.as_str());
-        let context = authorize::context(self.caller, now, &source_ip(self.head), user_agent);
+        let user_agent = self.user_agent.as_deref();
+        let context = authorize::context(&self.caller, now, &self.source_ip, user_agent);
         authorize::check(&accounts::Call {
             principal: &self.caller.principal,
             action: &format!("cloudtrail:{OPERATION}"),
@@ -337,13 +366,13 @@ impl Call<'_> {
             target: OPERATION.into(),
             body: Bytes::new(),
             request_id: self.request_id.clone(),
-            source_ip: source_ip(self.head),
-            user_agent: text(self.head, header::USER_AGENT.as_str()).map(str::to_owned),
+            source_ip: self.source_ip.clone(),
+            user_agent: self.user_agent.clone(),
             host: None,
         };
         let parts = &self.site.parts;
         let told = Told {
-            caller: self.caller,
+            caller: &self.caller,
             request: &request,
             operation: OPERATION,
             parameters,
@@ -352,7 +381,7 @@ impl Call<'_> {
             event_id: parts.draw(),
             now: parts.now().wall,
         };
-        let Caller { account, region, .. } = self.caller;
+        let Caller { account, region, .. } = &self.caller;
         let sender = Sender { account: account.clone(), region: region.clone() };
         let accepted = Event::from_record(told.record(), &sender).map_err(|_| failed())?;
         let recorded = self.site.record(account, vec![accepted.event], WAIT_MAX).await;
@@ -369,6 +398,27 @@ fn parameters(body: &Body, sha256: &[u8; 32]) -> Value {
         "records": body.answer.records,
         "bodySha256": sha256,
     })
+}
+
+/// `responseElements` of the event.
+fn elements(answer: &Answer) -> Value {
+    let Answer { added, duplicates, expired, not_kept, outside, refused, odd, .. } = answer;
+    json!({
+        "added": added,
+        "duplicates": duplicates,
+        "expired": expired,
+        "notKept": not_kept,
+        "outside": outside,
+        "refused": refused,
+        "odd": odd,
+    })
+}
+
+impl Answer {
+    fn with(self, imported: Imported) -> Answer {
+        let Imported { added, duplicates, expired, not_kept } = imported;
+        Answer { added, duplicates, expired, not_kept, ..self }
+    }
 }
 
 fn busy(message: &str) -> Response {
@@ -395,8 +445,11 @@ fn unpack(body: Bytes) -> Result<Bytes, String> {
     Ok(text.into())
 }
 
+/// Whether the records of an account may be brought in; why not.
+type MayFile<'a> = &'a dyn Fn(&AccountId) -> Result<(), String>;
+
 impl Body {
-    fn read(text: &Bytes, site: &Site, importer: &AccountId) -> Result<Body, Stop> {
+    fn read(text: &Bytes, may_file: MayFile<'_>) -> Result<Body, Stop> {
         let mut body = Body::default();
         let mut parts = serde_json::Deserializer::from_slice(text).into_iter::<Part<'_>>();
         while let Some(part) = parts.next() {
@@ -406,24 +459,26 @@ impl Body {
                     "log file {number} of the body, counted from 0, at byte {offset}: {error}"
                 ))
             })?;
-            if let Err(message) = site.files(importer, &part.account) {
+            if let Err(message) = may_file(&part.account) {
                 let message = format!("log file {} of the body: {message}", body.parts);
                 return Err(Stop::Denied(Exception::new("AccessDeniedException", message)));
             }
-            body.take(part, text, site, importer)?;
+            body.take(part, text, may_file)?;
         }
         Ok(body)
     }
 
-    fn take(
-        &mut self,
-        part: Part<'_>,
-        text: &Bytes,
-        site: &Site,
-        importer: &AccountId,
-    ) -> Result<(), Stop> {
+    fn take(&mut self, part: Part<'_>, text: &Bytes, may_file: MayFile<'_>) -> Result<(), Stop> {
         let Part { account, region, delivered, from, until, source, records } = part;
         let sender = Sender { account, region };
+        if self.parts == PARTS_MAX {
+            return Err(Stop::Malformed(format!(
+                "the body has more than {PARTS_MAX} log files; send fewer at a time"
+            )));
+        }
+        if let Some(source) = source {
+            self.come_from(source)?;
+        }
         if self.answer.records + records.len() as u64 > RECORDS_MAX as u64 {
             return Err(Stop::Malformed(format!(
                 "the body has more than {RECORDS_MAX} records; send fewer log files at a time"
@@ -439,7 +494,7 @@ impl Body {
                     continue;
                 }
             };
-            if let Err(why) = site.files(importer, &accepted.event.account) {
+            if let Err(why) = may_file(&accepted.event.account) {
                 self.refuse(place, why);
                 continue;
             }
@@ -453,9 +508,26 @@ impl Body {
             }
         }
         self.parts += 1;
-        if let Some(source) = source.filter(|source| !self.sources.contains(source)) {
-            self.sources.push(source);
+        Ok(())
+    }
+
+    fn come_from(&mut self, source: String) -> Result<(), Stop> {
+        let wrong = |what: String| {
+            let number = self.parts;
+            Err(Stop::Malformed(format!(
+                "log file {number} of the body, counted from 0: source: {what}"
+            )))
+        };
+        if source.len() > SOURCE_BYTES_MAX {
+            let bytes = source.len();
+            return wrong(format!("{bytes} bytes; expected {SOURCE_BYTES_MAX} at most"));
         }
+        if self.sources.len() == SOURCES_MAX && !self.sources.contains(&source) {
+            return wrong(format!(
+                "the body has more than {SOURCES_MAX} different ones; send each by itself"
+            ));
+        }
+        self.sources.insert(source);
         Ok(())
     }
 
@@ -464,5 +536,49 @@ impl Body {
         if self.answer.refusals.len() < LISTED_MAX {
             self.answer.refusals.push(Refused { part: self.parts, record, error });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(parts: impl Iterator<Item = String>) -> Result<Body, String> {
+        let text: String = parts.collect();
+        Body::read(&text.into(), &|_| Ok(())).map_err(|stop| match stop {
+            Stop::Malformed(message) => message,
+            Stop::Denied(denied) => denied.message,
+        })
+    }
+
+    fn part(source: &str) -> String {
+        format!(
+            r#"{{"account":"111122223333","region":"eu-west-1","delivered":"2026-03-09T14:05:00Z","source":"{source}","records":[]}}"#
+        )
+    }
+
+    #[test]
+    fn a_body_has_so_many_log_files() {
+        let body = read((0..PARTS_MAX).map(|_| part("a"))).unwrap();
+        assert_eq!((body.parts, body.sources.len()), (PARTS_MAX, 1));
+        let error = read((0..=PARTS_MAX).map(|_| part("a"))).err().unwrap();
+        assert_eq!(error, "the body has more than 10000 log files; send fewer at a time");
+    }
+
+    #[test]
+    fn a_body_comes_from_so_many_sources() {
+        let name = |number: usize| part(&format!("s3://trail-{}", number % SOURCES_MAX));
+        assert_eq!(read((0..100).map(name)).unwrap().sources.len(), SOURCES_MAX);
+        let error = read((0..=SOURCES_MAX).map(|number| part(&number.to_string()))).err().unwrap();
+        assert_eq!(
+            error,
+            "log file 16 of the body, counted from 0: source: the body has more than 16 different ones; send each by itself"
+        );
+        assert!(read([part(&"x".repeat(SOURCE_BYTES_MAX))].into_iter()).is_ok());
+        let error = read([part(&"x".repeat(SOURCE_BYTES_MAX + 1))].into_iter()).err().unwrap();
+        assert_eq!(
+            error,
+            "log file 0 of the body, counted from 0: source: 4097 bytes; expected 4096 at most"
+        );
     }
 }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::read::{Sound, too_long};
 use super::report::{Read, Tally};
 use super::walk::Job;
-use crate::http::import::{BODY_BYTES_MAX, RECORDS_MAX, TEXT_BYTES_MAX};
+use crate::http::import::{BODY_BYTES_MAX, PARTS_MAX, RECORDS_MAX, TEXT_BYTES_MAX};
 use crate::http::splitter::RECORD_BYTES_MAX;
 
 /// What stands around the records of a log file is less.
@@ -71,6 +71,7 @@ impl Body {
     fn is_full(&self) -> bool {
         self.text_bytes > TEXT_FULL
             || self.records >= RECORDS_FULL
+            || self.parts.len() >= PARTS_MAX
             || self.gzip.get_ref().len() > BODY_FULL
     }
 
