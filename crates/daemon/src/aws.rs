@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Builder as S3Builder;
@@ -14,7 +16,7 @@ use notifier::sns::SnsTopic;
 use crate::config::DigestsKmsKey;
 
 /// Used when neither the environment nor a profile names a Region.
-const DEFAULT_REGION: &str = "us-east-1";
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 
 /// No call waits longer, the SDK's own retries included; a long poll of SQS takes 20 s.
 const ATTEMPT_MAX: Duration = Duration::from_secs(40);
@@ -23,6 +25,15 @@ const OPERATION_MAX: Duration = Duration::from_secs(90);
 /// A call of KMS for a key that signs digests ends by then, the SDK's own retries included.
 const KMS_MAX: Duration = Duration::from_secs(10);
 
+/// The Region that the environment or its profile says, without a question to anybody.
+pub async fn region() -> Region {
+    let environment = EnvironmentVariableRegionProvider::new();
+    let chain = RegionProviderChain::first_try(environment);
+    let chain = chain.or_else(ProfileFileRegionProvider::new());
+    let found = chain.region().await;
+    found.unwrap_or(Region::from_static(DEFAULT_REGION))
+}
+
 /// The settings that all clients share.
 pub async fn load() -> SdkConfig {
     load_profile(None).await
@@ -30,7 +41,7 @@ pub async fn load() -> SdkConfig {
 
 /// The same, by a profile of the shared configuration, or by what the environment says.
 pub async fn load_profile(profile: Option<&str>) -> SdkConfig {
-    let chain = aws_config::meta::region::RegionProviderChain::default_provider();
+    let chain = RegionProviderChain::default_provider();
     let region = chain.or_else(Region::from_static(DEFAULT_REGION));
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_MAX)

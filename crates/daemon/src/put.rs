@@ -7,19 +7,19 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use aws_credential_types::Credentials;
 use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, StatusCode, header};
+use hyper::{Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::cli::Verdict;
 use crate::http::bulk::{Answer, Refused, Remark, SIGNED_BYTES_MAX};
 use crate::http::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
+use crate::http_client;
 use crate::serve::wall_clock;
+use crate::signing::{self, Signer};
 use crate::unpack::{STEP_BYTES, Unpack};
-use crate::{http_client, signing};
 
 const CHUNK_BYTES: usize = 64 << 10;
 /// What is sent together, when another record is more than fits: a body that is signed as a whole.
@@ -59,11 +59,9 @@ impl Put {
     /// Sends all files.
     pub async fn run(self) -> anyhow::Result<Verdict> {
         let mut totals = Answer::default();
-        let credentials = match self.account {
-            Some(_) => None,
-            None => signing::credentials().await,
-        };
-        let sender = Sender { put: &self, credentials };
+        let (region, account) = (Some(&self.region), self.account.as_ref());
+        let signer = Signer::new("cairn-put", signing::EVENTS, region, account).await?;
+        let sender = Sender { put: &self, signer };
         for file in &self.files {
             let name = file.display().to_string();
             let of_file = sender.send_file(file).await.with_context(|| name.clone())?;
@@ -93,7 +91,7 @@ impl Put {
 /// Sends files, signed if there is something to sign with.
 struct Sender<'a> {
     put: &'a Put,
-    credentials: Option<Credentials>,
+    signer: Signer,
 }
 
 impl Sender<'_> {
@@ -142,9 +140,9 @@ impl Sender<'_> {
     /// Sends a part, again while the daemon is busy.
     async fn send_part(&self, body: &Bytes) -> anyhow::Result<Answer> {
         for _ in 0..TRIES {
-            let answer = http_client::send(self.request(body.clone())?).await?;
+            let answer = http_client::send(self.request(body.clone()).await?).await?;
             if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
-                return self.read(&answer);
+                return self.read(&answer).await;
             }
             let told: Answer = serde_json::from_slice(answer.body()).unwrap_or_default();
             let reason = told.error.unwrap_or_else(|| "the daemon is busy".into());
@@ -154,31 +152,22 @@ impl Sender<'_> {
         bail!("the daemon stayed busy; send the rest again later")
     }
 
-    fn request(&self, body: Bytes) -> anyhow::Result<Request<http_client::Body>> {
-        let Put { account, region, endpoint, .. } = self.put;
+    async fn request(&self, body: Bytes) -> anyhow::Result<Request<http_client::Body>> {
+        let endpoint = &self.put.endpoint;
         let uri = format!("{}/v1/events", endpoint.trim_end_matches('/'));
         let request = Request::post(uri).body(body);
-        let mut request =
-            request.with_context(|| format!("--endpoint {endpoint:?} is not a URL"))?;
-        if let Some(credentials) = &self.credentials {
-            request = signing::signed(request, credentials, signing::EVENTS, region, wall_clock())?;
-        } else {
-            let account = account.as_ref().map_or("cairn-put", model::AccountId::as_str);
-            let scope = format!(
-                "AWS4-HMAC-SHA256 Credential={account}/00000000/{region}/cloudtrail-data/aws4_request"
-            );
-            request.headers_mut().insert(header::AUTHORIZATION, scope.parse()?);
-        }
+        let request = request.with_context(|| format!("--endpoint {endpoint:?} is not a URL"))?;
+        let request = self.signer.sign(request, wall_clock()).await?;
         Ok(request.map(|body| Full::new(body).map_err(|never| match never {}).boxed()))
     }
 
     /// What a part was answered.
-    fn read(&self, answer: &Response<Bytes>) -> anyhow::Result<Answer> {
+    async fn read(&self, answer: &Response<Bytes>) -> anyhow::Result<Answer> {
         let status = answer.status();
         let text = || String::from_utf8_lossy(answer.body());
         if status == StatusCode::FORBIDDEN {
             let told: http_client::Told = serde_json::from_slice(answer.body()).unwrap_or_default();
-            let advice = signing::advice(self.credentials.as_ref());
+            let advice = self.signer.advice().await;
             bail!("{}: {} ({advice})", told.kind, told.message);
         }
         if status != StatusCode::OK && status != StatusCode::BAD_REQUEST {

@@ -3,21 +3,19 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, StatusCode, header};
-use model::{Region, Timestamp};
+use hyper::{Request, Response, StatusCode};
+use model::Timestamp;
 
 use crate::http::import::Answer;
+use crate::http_client;
 use crate::serve::wall_clock;
-use crate::{aws, http_client, signing};
+use crate::signing::{self, Signer};
 
 /// How often a body is sent in vain, one after the other, before it is given up. Between two of them is
 /// a second or what the daemon asks for.
 const TRIES: u32 = 150;
-/// What bodies are signed for.
-const SERVICE: &str = "cloudtrail";
 const PAUSE: Duration = Duration::from_secs(1);
 /// A daemon that does not answer at all may be starting.
 const TRIES_UNANSWERED: u32 = 30;
@@ -25,27 +23,21 @@ const TRIES_UNANSWERED: u32 = 30;
 /// The daemon.
 pub(super) struct Daemon {
     endpoint: String,
-    region: Region,
-    credentials: Option<Credentials>,
+    signer: Signer,
 }
 
 impl Daemon {
     pub(super) async fn new(endpoint: &str) -> anyhow::Result<Daemon> {
-        let region = aws::load().await.region().map(|region| region.as_ref().parse()).transpose();
-        Ok(Daemon {
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            region: region
-                .context("AWS_REGION")?
-                .unwrap_or_else(|| "us-east-1".parse().expect("it is a Region")),
-            credentials: signing::credentials().await,
-        })
+        let signer = Signer::new("cairn-import", signing::API, None, None).await?;
+        Ok(Daemon { endpoint: endpoint.trim_end_matches('/').to_owned(), signer })
     }
 
     /// The oldest moment that it keeps; `None` where there is no such. Fails when it does not let this
     /// caller import, or is not there.
     pub(super) async fn ask(&self) -> anyhow::Result<Option<Timestamp>> {
-        let answer = http_client::send(self.request(Bytes::new())?).await?;
-        let answer = self.read(&answer)?.context("the daemon is busy; try again in a moment")?;
+        let answer = http_client::send(self.request(Bytes::new()).await?).await?;
+        let answer =
+            self.read(&answer).await?.context("the daemon is busy; try again in a moment")?;
         Ok(answer.kept_from.as_deref().and_then(Timestamp::parse))
     }
 
@@ -53,10 +45,10 @@ impl Daemon {
     pub(super) async fn send(&self, body: Bytes) -> anyhow::Result<Answer> {
         let (mut tries, mut unanswered) = (0, 0);
         loop {
-            let pause = match http_client::send(self.request(body.clone())?).await {
+            let pause = match http_client::send(self.request(body.clone()).await?).await {
                 Ok(response) => {
                     unanswered = 0;
-                    if let Some(answer) = self.read(&response)? {
+                    if let Some(answer) = self.read(&response).await? {
                         return Ok(answer);
                     }
                     http_client::retry_after(response.headers()).max(PAUSE)
@@ -77,25 +69,17 @@ impl Daemon {
         }
     }
 
-    fn request(&self, body: Bytes) -> anyhow::Result<Request<http_client::Body>> {
+    async fn request(&self, body: Bytes) -> anyhow::Result<Request<http_client::Body>> {
         let uri = format!("{}/v1/history/import", self.endpoint);
         let request = Request::post(uri).body(body);
-        let mut request =
+        let request =
             request.with_context(|| format!("--endpoint {:?} is not a URL", self.endpoint))?;
-        if let Some(credentials) = &self.credentials {
-            request = signing::signed(request, credentials, SERVICE, &self.region, wall_clock())?;
-        } else {
-            let region = &self.region;
-            let scope = format!(
-                "AWS4-HMAC-SHA256 Credential=cairn-import/00000000/{region}/cloudtrail/aws4_request"
-            );
-            request.headers_mut().insert(header::AUTHORIZATION, scope.parse()?);
-        }
+        let request = self.signer.sign(request, wall_clock()).await?;
         Ok(request.map(|body| Full::new(body).map_err(|never| match never {}).boxed()))
     }
 
     /// What a body was answered; `None` when it should be sent again.
-    fn read(&self, answer: &Response<Bytes>) -> anyhow::Result<Option<Answer>> {
+    async fn read(&self, answer: &Response<Bytes>) -> anyhow::Result<Option<Answer>> {
         let status = answer.status();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             return Ok(None);
@@ -106,7 +90,7 @@ impl Daemon {
         }
         let refused: http_client::Told = serde_json::from_slice(answer.body()).unwrap_or_default();
         if status == StatusCode::FORBIDDEN {
-            let advice = signing::advice(self.credentials.as_ref());
+            let advice = self.signer.advice().await;
             bail!(
                 "{}: {} ({advice}; --account imports one account alone)",
                 refused.kind,

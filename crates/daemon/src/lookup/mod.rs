@@ -48,10 +48,10 @@ Examples:
 Events have all values that are asked for, and come newest first. On a terminal a screenful is shown as a
 table; --limit or --all asks for more. Elsewhere all events are written, one record a line, or as the
 ending of -o's FILE says (.csv, .json, .ndjson). FILE gets its name when it is whole; until then it is
-FILE.part. Cells of CSV that a spreadsheet may take for formulas have an apostrophe in front.
+FILE.part. What a spreadsheet may take for a formula in CSV has an apostrophe in front.
 
-Credentials are those that an AWS SDK would find; the Region is --region's, AWS_REGION's or
-AWS_DEFAULT_REGION's, else us-east-1. Each lookup is recorded as a LookupEvents call of its caller.
+Credentials are those that an AWS SDK would find; the Region is --region's, or that of AWS_REGION or of
+the profile, else us-east-1. Each lookup is recorded as a LookupEvents call of its caller.
 
 Exit code 0: done, also when nothing was found. 1: the answer broke off, and what was written is not whole.
 2: the command line is wrong, or the daemon refused or could not be reached.";

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::{Context, bail};
-use aws_credential_types::Credentials;
 use bytes::Bytes;
 use history::Attribute;
 use hyper::body::Incoming;
@@ -14,8 +13,9 @@ use model::{Region, Timestamp};
 use super::Lookup;
 use crate::export::Format;
 use crate::http::history::PATH;
+use crate::http_client;
 use crate::serve::wall_clock;
-use crate::{http_client, signing};
+use crate::signing::{self, Signer};
 
 /// How often it is asked again when the daemon is busy.
 const TRIES: u32 = 30;
@@ -26,14 +26,12 @@ pub(super) async fn open(
     format: Format,
     limit: Option<u64>,
 ) -> anyhow::Result<Incoming> {
-    let credentials = match lookup.account {
-        Some(_) => None,
-        None => signing::credentials().await,
-    };
+    let (region, account) = (lookup.region.first(), lookup.account.as_ref());
+    let signer = Signer::new("cairn-lookup", signing::API, region, account).await?;
     let query = query(lookup, format, limit, wall_clock());
     let uri = format!("{}{PATH}?{query}", lookup.endpoint.trim_end_matches('/'));
     for _ in 0..TRIES {
-        let request = request(lookup, &uri, credentials.as_ref())?;
+        let request = request(lookup, &uri, &signer).await?;
         let answer = http_client::open(request).await?;
         let status = answer.status();
         if status == StatusCode::OK {
@@ -49,7 +47,7 @@ pub(super) async fn open(
                 tokio::time::sleep(wait).await;
             }
             StatusCode::FORBIDDEN => {
-                let advice = signing::advice(credentials.as_ref());
+                let advice = signer.advice().await;
                 bail!("{}: {} ({advice})", told.kind, told.message);
             }
             StatusCode::NOT_FOUND => bail!(
@@ -64,35 +62,18 @@ pub(super) async fn open(
     bail!("the daemon stayed busy; ask again later")
 }
 
-fn request(
+async fn request(
     lookup: &Lookup,
     uri: &str,
-    credentials: Option<&Credentials>,
+    signer: &Signer,
 ) -> anyhow::Result<Request<http_client::Body>> {
     let request = Request::get(uri).body(Bytes::new());
     let mut request =
         request.with_context(|| format!("--endpoint {:?} is not a URL", lookup.endpoint))?;
     let agent = concat!("cairn-lookup/", env!("CARGO_PKG_VERSION"));
     request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static(agent));
-    let region = region(lookup);
-    if let Some(credentials) = credentials {
-        request = signing::signed(request, credentials, signing::API, &region, wall_clock())?;
-    } else {
-        let account = lookup.account.as_ref().map_or("cairn-lookup", |account| account.as_str());
-        let scope = format!(
-            "AWS4-HMAC-SHA256 Credential={account}/00000000/{region}/cloudtrail/aws4_request"
-        );
-        request.headers_mut().insert(header::AUTHORIZATION, scope.parse()?);
-    }
+    let request = signer.sign(request, wall_clock()).await?;
     Ok(request.map(|_| http_client::empty()))
-}
-
-/// The Region that the call is for.
-fn region(lookup: &Lookup) -> Region {
-    let of = |name: &str| std::env::var(name).ok().and_then(|region| region.parse().ok());
-    let given = lookup.region.first().cloned();
-    let found = given.or_else(|| of("AWS_REGION")).or_else(|| of("AWS_DEFAULT_REGION"));
-    found.unwrap_or_else(|| "us-east-1".parse().expect("a Region"))
 }
 
 /// What is asked for, as the query of a URL.

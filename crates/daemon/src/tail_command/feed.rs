@@ -3,18 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use aws_credential_types::Credentials;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode, header};
-use model::{AccountId, Region};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::http::tail::ALIVE;
+use crate::http_client;
 use crate::serve::wall_clock;
-use crate::{http_client, signing};
+use crate::signing::Signer;
 
 /// The daemon is lost when it is silent for so long: it says something each [`ALIVE`].
 const SILENT_MAX: Duration = Duration::from_secs(4 * ALIVE.as_secs());
@@ -44,10 +43,7 @@ pub(super) struct Line {
 /// Where a tail is asked for.
 pub(super) struct Place<'a> {
     pub(super) endpoint: &'a str,
-    /// As whom, without a signature.
-    pub(super) account: Option<&'a AccountId>,
-    pub(super) credentials: Option<&'a Credentials>,
-    pub(super) region: &'a Region,
+    pub(super) signer: Signer,
 }
 
 /// Why there is no tail, or no more of it.
@@ -74,7 +70,7 @@ impl Feed {
     /// Opens one.
     pub(super) async fn open(place: &Place<'_>, query: &str) -> Result<Feed, Broken> {
         let uri = format!("{}/v1/tail?{query}", place.endpoint.trim_end_matches('/'));
-        let request = place.request(&uri).map_err(Broken::ForGood)?;
+        let request = place.request(&uri).await.map_err(Broken::ForGood)?;
         if request.uri().scheme_str() != Some("http") {
             let message = "--endpoint must begin with http://; the daemon listens without TLS";
             return Err(Broken::ForGood(anyhow!(message)));
@@ -94,7 +90,7 @@ impl Feed {
         let message = format!("{}: {}", told.kind, told.message);
         Err(match status {
             StatusCode::FORBIDDEN => {
-                Broken::ForGood(anyhow!("{message} ({})", signing::advice(place.credentials)))
+                Broken::ForGood(anyhow!("{message} ({})", place.signer.advice().await))
             }
             StatusCode::NOT_FOUND => Broken::ForGood(anyhow!(
                 "{} has no live tail: is it a Cairn of this version? ({})",
@@ -139,23 +135,14 @@ impl Feed {
 }
 
 impl Place<'_> {
-    fn request(&self, uri: &str) -> anyhow::Result<Request<http_client::Body>> {
+    async fn request(&self, uri: &str) -> anyhow::Result<Request<http_client::Body>> {
         let request = Request::get(uri).body(Bytes::new());
         let mut request = request.with_context(|| {
             format!("--endpoint {:?} is not a URL, or the filters are too long", self.endpoint)
         })?;
         let agent = concat!("cairn-tail/", env!("CARGO_PKG_VERSION"));
         request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static(agent));
-        let region = self.region;
-        if let Some(credentials) = self.credentials {
-            request = signing::signed(request, credentials, signing::API, region, wall_clock())?;
-        } else {
-            let account = self.account.map_or("cairn-tail", AccountId::as_str);
-            let scope = format!(
-                "AWS4-HMAC-SHA256 Credential={account}/00000000/{region}/cloudtrail/aws4_request"
-            );
-            request.headers_mut().insert(header::AUTHORIZATION, scope.parse()?);
-        }
+        let request = self.signer.sign(request, wall_clock()).await?;
         Ok(request.map(|_| http_client::empty()))
     }
 }

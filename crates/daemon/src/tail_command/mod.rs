@@ -26,7 +26,7 @@ use crate::interrupt::stopped;
 use crate::lookup::request::escaped;
 use crate::lookup::{accounts, categories, duration};
 use crate::serve::{entropy, wall_clock};
-use crate::signing;
+use crate::signing::{self, Signer};
 
 /// Examples, for the help.
 pub const AFTER_HELP: &str = r#"Examples:
@@ -43,7 +43,8 @@ value, FIELD!=* where there is none. Letters of values are told apart by case. Q
 Sources may be written without .amazonaws.com.
 
 Events of all Regions and categories are shown, of the caller's account unless --accounts says more. The
-caller needs cloudtrail:LookupEvents, and each tail is recorded as such a call. On a terminal an event is a
+caller needs cloudtrail:LookupEvents, and each tail is recorded as such a call, in the first of --region or in
+the Region of AWS_REGION or of the profile, else us-east-1. On a terminal an event is a
 line for people; elsewhere, or with --json, its record in a line of JSON. Where events are missing, because
 they came faster than they were read, stands how many: in JSON {"missed":N,"startTime":…,"endTime":…}, with
 "atMost":true or "atLeast":true where they could not be counted.
@@ -142,18 +143,12 @@ impl Tail {
 
     /// Follows, and connects again when the daemon is lost.
     async fn follow(&self, query: &str, show: Option<Show>) -> Ended {
-        let credentials = match self.account {
-            Some(_) => None,
-            None => signing::credentials().await,
+        let (region, account) = (self.region.first(), self.account.as_ref());
+        let signer = match Signer::new("cairn-tail", signing::API, region, account).await {
+            Ok(signer) => signer,
+            Err(error) => return Ended::Failed(error),
         };
-        let region = self.region.first().cloned();
-        let region = region.unwrap_or_else(|| "us-east-1".parse().expect("a Region"));
-        let place = Place {
-            endpoint: &self.endpoint,
-            account: self.account.as_ref(),
-            credentials: credentials.as_ref(),
-            region: &region,
-        };
+        let place = Place { endpoint: &self.endpoint, signer };
         let (mut position, mut pause) = (None, Duration::ZERO);
         let (mut was_open, mut was_lost) = (false, false);
         loop {
@@ -248,14 +243,9 @@ async fn write_all(
         if reached.is_some() {
             *position = reached;
         }
-        if let Some(reason) = &line.end {
-            let message = line.message;
-            return Ok(match reason.as_str() {
-                "denied" => {
-                    Broken::ForGood(anyhow::anyhow!("the daemon ended the tail: {message}"))
-                }
-                _ => Broken::ForNow(message, Duration::ZERO),
-            });
+        if line.end.is_some() {
+            // Credentials may be new ones by now; who is denied all the same is told so then.
+            return Ok(Broken::ForNow(line.message, Duration::ZERO));
         }
     }
 }
