@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::cli::Verdict;
 use crate::interrupt::stopped;
+use crate::json_out::for_stdout;
 use crate::logging::{LogFormat, LogLevel};
 use crate::{aws, logging};
 
@@ -103,7 +104,7 @@ impl Consume {
 /// Writes a file's records, one a line, and flushes: the message is deleted after that.
 async fn write(out: &mut Stdout, file: &LogFile) -> std::io::Result<()> {
     for record in &file.records {
-        out.write_all(record.line().as_bytes()).await?;
+        out.write_all(for_stdout(&record.line()).as_bytes()).await?;
         out.write_all(b"\n").await?;
     }
     out.flush().await

@@ -18,6 +18,7 @@ pub mod http;
 pub mod http_client;
 pub mod import;
 mod interrupt;
+mod json_out;
 pub mod ledger;
 pub mod logging;
 pub mod lookup;

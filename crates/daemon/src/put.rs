@@ -17,6 +17,7 @@ use crate::cli::Verdict;
 use crate::http::bulk::{Answer, Refused, Remark, SIGNED_BYTES_MAX};
 use crate::http::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
 use crate::http_client;
+use crate::json_out::for_stdout;
 use crate::serve::wall_clock;
 use crate::signing::{self, Signer};
 use crate::unpack::{STEP_BYTES, Unpack};
@@ -76,7 +77,7 @@ impl Put {
     fn show(&self, totals: &Answer) -> anyhow::Result<()> {
         let mut out = std::io::stdout();
         if self.json {
-            writeln!(out, "{}", serde_json::to_string(totals)?)?;
+            writeln!(out, "{}", for_stdout(&serde_json::to_string(totals)?))?;
         } else {
             let Answer { records, recorded, duplicates, refused, .. } = totals;
             writeln!(

@@ -17,6 +17,7 @@ use model::{AccountId, Envelope, Event, Region};
 use producer::salvage::salvage;
 
 use crate::cli::Verdict;
+use crate::json_out::JsonOut;
 
 /// Flags of `cairn salvage`.
 #[derive(Debug, Args)]
@@ -48,7 +49,7 @@ impl Salvage {
         let asked = self.account.clone().zip(self.region.clone());
         let mut others: BTreeMap<(AccountId, Region), u64> = BTreeMap::new();
         let mut written = 0;
-        let mut out = BufWriter::new(std::io::stdout().lock());
+        let mut out = BufWriter::new(JsonOut::stdout());
         out.write_all(OPENING)?;
         for event in &found.events {
             let place = needs_sender(event);

@@ -19,6 +19,7 @@ use trails::{Definitions, Facts, Rules, registry};
 use crate::cli::Verdict;
 use crate::config::{Flags, Settings};
 use crate::http::splitter::{Piece, RECORD_BYTES_MAX, Splitter};
+use crate::json_out::for_stdout;
 use crate::unpack::{STEP_BYTES, Unpack};
 
 const CHUNK_BYTES: u64 = 64 << 10;
@@ -177,7 +178,10 @@ impl<W: Write> Output<'_, W> {
         self.verdict = Verdict::Bad;
         let record = self.records;
         match self.command.json {
-            true => writeln!(self.out, "{}", json!({ "record": record, "error": error })),
+            true => {
+                let line = json!({ "record": record, "error": error }).to_string();
+                writeln!(self.out, "{}", for_stdout(&line))
+            }
             false => writeln!(self.out, "record {record} would be refused: {error}\n"),
         }
     }
@@ -195,7 +199,7 @@ impl<W: Write> Output<'_, W> {
                 "record": number, "eventID": id, "eventName": name, "eventCategory": category,
                 "account": account, "region": region, "trails": trails,
             });
-            return writeln!(self.out, "{line}");
+            return writeln!(self.out, "{}", for_stdout(&line.to_string()));
         }
         let name = name.as_deref().unwrap_or("no eventName");
         let id = id.as_deref().unwrap_or("no eventID");

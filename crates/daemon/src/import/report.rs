@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::walk::Mark;
 use crate::http::import::Answer;
+use crate::json_out::for_stdout;
 
 /// Wrong log files and records that are kept by name for the report; all are counted.
 const NAMED_MAX: usize = 1_000;
@@ -247,7 +248,7 @@ impl Report {
         self.clear_progress();
         let mut out = io::stdout().lock();
         match self.is_json {
-            true => writeln!(out, "{}", self.json(read, sent))?,
+            true => writeln!(out, "{}", for_stdout(&self.json(read, sent).to_string()))?,
             false => out.write_all(self.sums(read, sent, is_dry).as_bytes())?,
         }
         out.flush()?;

@@ -177,7 +177,8 @@ impl Lookup {
         let screen = Screen::look();
         let plan = self.plan(&screen);
         let answer = request::open(&self, plan.output.format(), plan.asked()).await?;
-        let place = Place::open(self.output_file.as_deref())?;
+        let is_json = matches!(plan.output, Output::Json | Output::Ndjson);
+        let place = Place::open(self.output_file.as_deref(), is_json)?;
         let mut sink = Sink::new(&self, &plan, &screen, place);
         let broken = match sink.take_all(answer).await {
             Ok(broken) => broken,

@@ -1,10 +1,12 @@
 //! Where events are written: to standard output, or to a file that gets its name when it is whole.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+
+use crate::json_out::JsonOut;
 
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -15,7 +17,7 @@ pub(super) struct Place {
 }
 
 enum Out {
-    Standard(BufWriter<Stdout>),
+    Standard(BufWriter<Box<dyn Write>>),
     File(BufWriter<File>, Option<Part>),
 }
 
@@ -27,16 +29,22 @@ struct Part {
 
 impl Place {
     /// Standard output, or a file. What is no ordinary file (`/dev/stdout`, a pipe) is written as it is.
-    pub(super) fn open(file: Option<&Path>) -> anyhow::Result<Place> {
+    pub(super) fn open(file: Option<&Path>, is_json: bool) -> anyhow::Result<Place> {
         let out = match file {
-            None => Out::Standard(BufWriter::with_capacity(BUFFER_BYTES, io::stdout())),
+            None => {
+                let out: Box<dyn Write> =
+                    if is_json { Box::new(JsonOut::stdout()) } else { Box::new(io::stdout()) };
+                Out::Standard(BufWriter::with_capacity(BUFFER_BYTES, out))
+            }
             Some(name) => {
                 let is_special = fs::metadata(name).is_ok_and(|found| !found.is_file());
                 let part = (!is_special).then(|| Part { path: part_of(name), name: name.into() });
                 let path = part.as_ref().map_or(name, |part| &part.path);
-                let mut options = File::options();
-                options.write(true).create(true).truncate(!is_special);
-                let opened = options.open(path).with_context(|| path.display().to_string())?;
+                let opened = match is_special {
+                    true => File::options().write(true).open(path),
+                    false => made(path),
+                };
+                let opened = opened.with_context(|| path.display().to_string())?;
                 Out::File(BufWriter::with_capacity(BUFFER_BYTES, opened), part)
             }
         };
@@ -82,6 +90,15 @@ impl Write for Place {
     }
 }
 
+/// A new file, where there may be what was left of a download that was cut short. What it is that is there,
+/// as a link to another file, is not followed but removed.
+fn made(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => File::create_new(path),
+    }
+}
+
 /// `audit.csv.part` of `audit.csv`.
 fn part_of(name: &Path) -> PathBuf {
     let mut part = name.as_os_str().to_owned();
@@ -99,7 +116,7 @@ mod tests {
         let (name, part) = (directory.path().join("a.csv"), directory.path().join("a.csv.part"));
         fs::write(&name, "before").unwrap();
         fs::write(&part, "what was left of a download that was cut short").unwrap();
-        let mut place = Place::open(Some(&name)).unwrap();
+        let mut place = Place::open(Some(&name), false).unwrap();
         place.write_all(b"after").unwrap();
         place.flush().unwrap();
         assert_eq!(fs::read(&name).unwrap(), b"before");
@@ -107,7 +124,7 @@ mod tests {
         assert_eq!(fs::read(&name).unwrap(), b"after");
         assert!(!part.exists());
 
-        let mut place = Place::open(Some(&name)).unwrap();
+        let mut place = Place::open(Some(&name), false).unwrap();
         place.write_all(b"half").unwrap();
         assert_eq!(place.leave().unwrap(), part.display().to_string());
         assert_eq!(
@@ -117,8 +134,26 @@ mod tests {
     }
 
     #[test]
+    fn a_link_in_its_place_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (name, part) = (directory.path().join("a.csv"), directory.path().join("a.csv.part"));
+        let other = directory.path().join("other");
+        fs::write(&other, "of somebody else").unwrap();
+        std::os::unix::fs::symlink(&other, &part).unwrap();
+        let mut place = Place::open(Some(&name), false).unwrap();
+        place.write_all(b"events").unwrap();
+        place.finish().unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"of somebody else");
+        assert_eq!(fs::read(&name).unwrap(), b"events");
+        assert!(!name.is_symlink());
+        fs::create_dir(&part).unwrap();
+        let error = Place::open(Some(&name), false).err().unwrap();
+        assert!(format!("{error:#}").contains("a.csv.part"), "{error:#}");
+    }
+
+    #[test]
     fn what_is_no_ordinary_file_is_written_as_it_is() {
-        let mut place = Place::open(Some(Path::new("/dev/null"))).unwrap();
+        let mut place = Place::open(Some(Path::new("/dev/null")), false).unwrap();
         place.write_all(b"gone").unwrap();
         assert_eq!(place.finish().unwrap(), 4);
         assert!(!Path::new("/dev/null.part").exists());

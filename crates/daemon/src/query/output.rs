@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Format;
 use super::run::stdout;
 use crate::export::csv::{Cell, mixed_row};
+use crate::json_out::JsonOut;
 
 /// Rows that decide on the widths of a table's columns.
 const MEASURED_MAX: usize = 1000;
@@ -69,7 +70,11 @@ impl Output {
             }
             Format::Json | Format::Ndjson => {
                 let is_lines = format == Format::Ndjson;
-                Output::Json { out: out(file), names, rows: 0, is_lines }
+                let out: Box<dyn Write + Send> = match file {
+                    Some(file) => Box::new(BufWriter::new(file)),
+                    None => Box::new(BufWriter::new(JsonOut::stdout())),
+                };
+                Output::Json { out, names, rows: 0, is_lines }
             }
             Format::Parquet => {
                 let file =

@@ -23,6 +23,7 @@ use self::feed::{Broken, Feed, Line, Place};
 use self::show::Show;
 use crate::cli::Verdict;
 use crate::interrupt::stopped;
+use crate::json_out::for_stdout;
 use crate::lookup::request::escaped;
 use crate::lookup::{accounts, categories, duration};
 use crate::serve::{entropy, wall_clock};
@@ -254,7 +255,7 @@ fn write(line: &Line, show: Option<Show>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match (&line.event, line.missed, show) {
         (Some(_), _, Some(show)) => writeln!(out, "{}", show.event(line)),
-        (Some(record), _, None) => writeln!(out, "{}", record.get()),
+        (Some(record), _, None) => writeln!(out, "{}", for_stdout(record.get())),
         (None, Some(_), Some(show)) => writeln!(out, "{}", show.missed(line)),
         (None, Some(count), None) => {
             say(&show::missed(line));
@@ -268,7 +269,7 @@ fn write(line: &Line, show: Option<Show>) -> io::Result<()> {
             }
             members.insert("startTime".into(), line.start_time.as_str().into());
             members.insert("endTime".into(), line.end_time.as_str().into());
-            writeln!(out, "{}", Value::Object(members))
+            writeln!(out, "{}", for_stdout(&Value::Object(members).to_string()))
         }
         (None, None, _) => Ok(()),
     }?;

@@ -8,6 +8,8 @@ use integrity::{Count, Counters, Event, Problem, Scope, Standing, Summary};
 use model::KeyPrefix;
 use serde_json::{Value, json};
 
+use crate::json_out::for_stdout;
+
 const RED: &str = "\x1b[31m";
 const YELLOW: &str = "\x1b[33m";
 const PLAIN: &str = "\x1b[0m";
@@ -74,7 +76,7 @@ impl Report {
         };
         let mut out = io::stdout().lock();
         if self.is_json {
-            return writeln!(out, "{}", json_of(event));
+            return writeln!(out, "{}", for_stdout(&json_of(event).to_string()));
         }
         let colour = match standing.filter(|_| self.is_coloured) {
             Some(Standing::Invalid) => RED,
