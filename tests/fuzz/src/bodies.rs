@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::Response;
 use bytes::Bytes;
 use daemon::health::Snapshot;
@@ -25,6 +25,7 @@ use daemon::http::tail::Tails;
 use daemon::http::{DRAINS_MAX, Site, bulk, put_audit_events};
 use daemon::metrics::Metrics;
 use daemon::parts::Parts;
+use daemon::reads::Reads;
 use disk::{Disk, SimulatedDisk};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -345,8 +346,10 @@ impl World {
         let history = History::open(Arc::new(disk.clone()), kept, &[]).expect("an empty disk");
         let history = Arc::new(history);
         let hub = Hub::new(Limits::default(), Place::end_of(BatchId(0)));
+        let reads = Reads::of_all_cores();
         let downloads = Downloads::new(
             Arc::clone(&history),
+            Arc::clone(&reads),
             Arc::new(|_, _, _, _| unreachable!("the bodies are of other routes")),
             watch::Sender::new(false).subscribe(),
         );
@@ -357,7 +360,7 @@ impl World {
             unproven: Room::new(0),
             drains: Semaphore::new(DRAINS_MAX),
             connections: Connections::new(1, Arc::clone(&metrics)),
-            tails: Tails::new(hub, Arc::clone(&history)),
+            tails: Tails::new(hub, Arc::clone(&history), reads),
             history,
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
             parts: Parts { disk: Arc::new(disk.clone()), clock, entropy },
@@ -457,7 +460,7 @@ fn bulk(input: &[u8]) {
     let mut world = World::new();
     let site = Arc::clone(&world.site);
     let sent = chunked(Bytes::from(body.clone()), *size as usize);
-    let mut request = axum::http::Request::post("/v1/events").body(sent).expect("a request");
+    let mut request = Request::post("/v1/events").body(sent).expect("a request");
     *request.headers_mut() = headers;
     let response = world.drive(bulk::handle(State(site), request));
     let (status, answer) = world.answer(response);
@@ -502,7 +505,7 @@ fn unpack(body: &[u8], is_said: bool) -> Vec<u8> {
 
 /// What is to be recorded of a text: its records that are some, each once.
 fn expected(text: &[u8]) -> Vec<Bytes> {
-    let caller = daemon::http::caller::believed(&HeaderMap::new());
+    let caller = daemon::http::caller::believed(&Request::new(()).into_parts().0);
     let caller = Sender { account: caller.account, region: caller.region };
     let mut seen = BTreeSet::new();
     let accepted = reference(text).0.into_iter().filter_map(|piece| match piece {
@@ -538,7 +541,7 @@ fn put_audit_events(input: &[u8]) {
     let mut world = World::new();
     let site = Arc::clone(&world.site);
     let sent = chunked(body.clone(), 0);
-    let request = axum::http::Request::post(uri).body(sent).expect("a request");
+    let request = Request::post(uri).body(sent).expect("a request");
     let response = world.drive(put_audit_events::handle(State(site), request));
     let (status, answer) = world.answer(response);
     let recorded = world.recorded();

@@ -173,7 +173,7 @@ async fn a_foreign_object_under_its_name_makes_a_digest_end_a_second_later() {
     let id = model::ChainId {
         trail: trail_arn("all"),
         organization: None,
-        account: crate::world::ACCOUNT.parse().unwrap(),
+        account: ACCOUNT.parse().unwrap(),
         region: HOME.parse().unwrap(),
     };
     let key = id.key(None, end, model::DigestKind::Standard);
