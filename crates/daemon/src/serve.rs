@@ -211,6 +211,7 @@ where
         let site = Arc::new(Site {
             parts: parts.clone(),
             intake: intake.clone(),
+            journal: journal.clone(),
             definitions: registrar.definitions(),
             auth: match &roster {
                 None => http::auth::Auth::Localstack,

@@ -23,6 +23,8 @@
 //! only those for which it may send, as the management account of an organization. Each body with
 //! records is an event `StartImport` of the caller's account, which tells the counts above. Like other
 //! changes it is recorded when it is known what will become of it, and before any of it is done.
+//! When the disk refuses it then, a second `StartImport` of the same request says so by its `errorCode`:
+//! nothing may have become of what the first one tells.
 //!
 //! Status: 200; 400 when the body is not such objects; 403; 503 with `Retry-After` when the history or
 //! the journal can't take it now. One body is taken at a time, unpacked and whole: nothing of it is
@@ -78,6 +80,7 @@ const SCOPE: Scope = Scope { services: &["cloudtrail", "cloudtrail-data"], takes
 const MEASURE: Measure = Measure { bytes_max: BODY_BYTES_MAX, factor: 1 };
 /// The action of IAM, without its service, and the name of the event.
 const OPERATION: &str = "StartImport";
+const REFUSED: &str = "the history takes nothing now; its operator's log says why";
 
 /// A log file, or part of one.
 #[derive(Deserialize)]
@@ -273,6 +276,10 @@ impl Call {
         let Ok(Ok(turn)) = tokio::time::timeout(WAIT_MAX, turn).await else {
             return busy("other imports are under way; import the rest in a moment");
         };
+        // What can't be recorded is not imported: its work would be in vain.
+        if let Err(refusal) = self.site.may_record() {
+            return unavailable(&refusal);
+        }
         let sha256: [u8; 32] = Sha256::digest(&body).into();
         let (site, importer) = (Arc::clone(&self.site), self.caller.account.clone());
         let read = tokio::task::spawn_blocking(move || {
@@ -309,9 +316,11 @@ impl Call {
         let history = &self.site.history;
         let parameters = parameters(&read, sha256);
         let Body { arrivals, mut answer, .. } = read;
+        let mut is_told = false;
         let imported = history.import_once_told(arrivals, |imported| {
             let result = Ok(elements(&answer.clone().with(*imported)));
             let recorded = Handle::current().block_on(self.record(&result, Some(&parameters)));
+            is_told = recorded.is_ok();
             recorded.map_err(|answer| Undone::Unrecorded(Box::new(answer)))
         });
         drop(turn);
@@ -327,8 +336,20 @@ impl Call {
             }
             Err(Undone::Refused(error)) => {
                 tracing::error!(%error, "the history takes no import");
-                busy("the history takes nothing now; its operator's log says why")
+                if is_told {
+                    Handle::current().block_on(self.take_back(&parameters));
+                }
+                busy(REFUSED)
             }
+        }
+    }
+
+    /// Records that nothing may have become of what was recorded.
+    async fn take_back(&self, parameters: &Value) {
+        let result = Err(Exception::unavailable(REFUSED));
+        // It is answered all the same.
+        if self.record(&result, Some(parameters)).await.is_err() {
+            self.site.metrics.refused_call("unrecorded");
         }
     }
 

@@ -52,7 +52,7 @@ use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyStream, Limited};
 use model::AccountId;
-use producer::{Intake, JournalError, Outcome, Refusal};
+use producer::{Intake, JournalError, JournalState, Outcome, Refusal};
 use sigv4::SignatureError;
 use tokio::sync::{Semaphore, watch};
 use trails::Definitions;
@@ -84,6 +84,8 @@ pub struct Site {
     pub parts: Parts,
     /// The way to the journal.
     pub intake: Intake,
+    /// What the journal knows of itself.
+    pub journal: watch::Receiver<JournalState>,
     /// Channels and accounts in force.
     pub definitions: watch::Receiver<Arc<Definitions>>,
     /// CloudTrail's own API.
@@ -272,6 +274,18 @@ fn no_room(site: &Site, no_room: NoRoom) -> Response {
 }
 
 impl Site {
+    /// Whether the journal takes events, as far as it knows; for work that would be in vain.
+    fn may_record(&self) -> Result<(), Refusal> {
+        let state = self.journal.borrow();
+        if let Some(reason) = &state.halted {
+            return Err(JournalError::Halted(reason.clone()).into());
+        }
+        match &state.full {
+            Some(reason) => Err(JournalError::Full { reason: reason.clone() }.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Records events in the turn of an account, waiting so long for it, and keeps the time it took.
     async fn record(
         &self,

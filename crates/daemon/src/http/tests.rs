@@ -10,6 +10,7 @@ use ::tail::{Hub, Place};
 use accounts::{Accounts, KeyPlace, Owner, Store};
 use api::Exception;
 use axum::Router;
+use disk::simulated::{Fault, Operation};
 use disk::{Disk, SimulatedDisk};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -51,6 +52,7 @@ const TOO_LONG: Duration = Duration::from_secs(600);
 /// A listener whose journal works when it is told to.
 pub(super) struct World {
     pub(super) site: Arc<Site>,
+    disk: SimulatedDisk,
     desk: Arc<Mutex<Desk>>,
     tasks: JoinSet<()>,
     pub(super) close: watch::Sender<bool>,
@@ -86,7 +88,8 @@ pub(super) struct Client<I = DuplexStream>(pub(super) I);
 
 impl World {
     pub(super) fn new(connections_max: usize, room_bytes: usize) -> World {
-        let disk = Arc::new(SimulatedDisk::new()) as Arc<dyn Disk>;
+        let simulated = SimulatedDisk::new();
+        let disk = Arc::new(simulated.process()) as Arc<dyn Disk>;
         let clock = Arc::new(Now::default);
         let parts = Parts { disk: Arc::clone(&disk), clock, entropy: Arc::new(|| 7) };
         let random = Box::new(|| 7);
@@ -101,7 +104,7 @@ impl World {
         let journal = Journal::open(disk, JOURNAL, trails, parts.now().wall, random).unwrap();
         let writer = Writer::new(journal, Duration::from_secs(300));
         let (intake, desk, state) = Intake::open(writer);
-        let queue = intake.clone();
+        let (queue, journal) = (intake.clone(), state.clone());
         let look = move || Snapshot {
             journal: state.borrow().clone(),
             has_no_trail: false,
@@ -135,6 +138,7 @@ impl World {
         let site = Site {
             parts,
             intake,
+            journal,
             definitions,
             api,
             metrics,
@@ -152,6 +156,7 @@ impl World {
         let desk = Arc::new(Mutex::new(desk));
         World {
             site: Arc::new(site),
+            disk: simulated,
             desk,
             tasks: JoinSet::new(),
             close,
@@ -899,4 +904,53 @@ async fn who_only_knows_a_key_keeps_out_neither_other_accounts_nor_what_is_prove
     let answer = world.connect().call(&(head("AKIANOBODY", 2) + "{}")).await;
     assert!(answer.contains("UnrecognizedClientException"), "{answer}");
     assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+fn import(number: usize) -> String {
+    let record = record(number, 10);
+    let body = format!(
+        r#"{{"account":"000000000001","region":"us-east-1","delivered":"2026-01-02T00:00:00Z","records":[{}]}}"#,
+        record.trim_end()
+    );
+    head("/v1/history/import", 1, body.len()) + &body
+}
+
+/// Records of `StartImport` in the journal, oldest first, each from its name on.
+fn imports(world: &World) -> Vec<String> {
+    let names = world.disk.list("journal").unwrap();
+    let segments = names.iter().filter(|name| name.contains("segment"));
+    let bytes = segments.flat_map(|name| world.disk.peek(&format!("journal/{name}")).unwrap());
+    let text = String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned();
+    text.split("\"eventName\":\"StartImport\"").skip(1).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn an_import_that_the_disk_refuses_is_recorded_as_refused() {
+    let mut world = World::new(8, ROOM_BYTES);
+    world.work();
+    let answer = world.connect().call(&import(1)).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("\"added\":1"), "{answer}");
+    world.disk.fail(Fault::forever(Operation::Rename));
+    let answer = world.connect().call(&import(2)).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let [first, told, refused] = &imports(&world)[..] else { panic!("{:?}", imports(&world)) };
+    for told in [first, told] {
+        assert!(told.contains("\"added\":1") && !told.contains("errorCode"), "{told}");
+    }
+    assert!(refused.contains("\"errorCode\":\"ServiceUnavailable"), "{refused}");
+    assert!(refused.contains("\"records\":1") && !refused.contains("\"added\""), "{refused}");
+}
+
+#[tokio::test]
+async fn no_import_is_read_while_the_journal_takes_nothing() {
+    let mut world = World::new(8, ROOM_BYTES);
+    world.work();
+    world.disk.fail(Fault::forever(Operation::Sync));
+    let answer = world.connect().call(&bulk(1, 1)).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let unread = head("/v1/history/import", 1, 4) + "what";
+    let answer = world.connect().call(&unread).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("the journal is halted"), "{answer}");
 }
