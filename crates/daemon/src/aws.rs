@@ -16,7 +16,7 @@ use notifier::sns::SnsTopic;
 use crate::config::DigestsKmsKey;
 
 /// Used when neither the environment nor a profile names a Region.
-pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+const DEFAULT_REGION: &str = "us-east-1";
 
 /// No call waits longer, the SDK's own retries included; a long poll of SQS takes 20 s.
 const ATTEMPT_MAX: Duration = Duration::from_secs(40);

@@ -3,7 +3,8 @@
 //!
 //! Credentials are kept until shortly before they expire, and then asked for again: those of roles and of
 //! SSO end after an hour or so, imports and tails do not. The SDK's providers keep none themselves; its
-//! clients do.
+//! clients do. Of those that do not say when they expire, as a session's in `~/.aws/credentials`, nothing can
+//! be known before a call is refused; they are not renewed.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,8 +26,9 @@ pub const EVENTS: &str = "cloudtrail-data";
 /// The service that calls of CloudTrail's own API are signed for.
 pub const API: &str = "cloudtrail";
 
-/// Credentials that expire so soon are not waited for: a call takes its time, and clocks differ.
-const MARGIN: Duration = Duration::from_secs(5 * 60);
+/// Credentials that expire so soon are renewed: as the SDK's clients do. A longer time would have those that
+/// live no longer asked for before each call.
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// Signs the calls of a command.
 pub struct Signer {
@@ -54,16 +56,14 @@ impl Signer {
         region: Option<&Region>,
         account: Option<&AccountId>,
     ) -> anyhow::Result<Signer> {
-        let config = match account {
+        let region = match region {
+            Some(region) => region.clone(),
+            None => parsed(&aws::region().await)?,
+        };
+        let provider = match account {
             Some(_) => None,
-            None => Some(aws::load().await),
+            None => aws::load().await.credentials_provider(),
         };
-        let region = match (region, &config) {
-            (Some(region), _) => region.clone(),
-            (None, Some(config)) => parsed(config.region())?,
-            (None, None) => parsed(Some(&aws::region().await))?,
-        };
-        let provider = config.and_then(|config| config.credentials_provider());
         let credentials = match provider {
             Some(provider) => Renewed::new(provider).await,
             None => None,
@@ -101,8 +101,8 @@ impl Signer {
 }
 
 /// CloudTrail's word for a Region of the SDK.
-fn parsed(region: Option<&aws_config::Region>) -> anyhow::Result<Region> {
-    let region = region.map_or(aws::DEFAULT_REGION, |region| region.as_ref());
+fn parsed(region: &aws_config::Region) -> anyhow::Result<Region> {
+    let region = region.as_ref();
     region.parse().with_context(|| format!("the Region {region:?} of AWS_REGION or of the profile"))
 }
 
@@ -225,7 +225,7 @@ mod tests {
     async fn credentials_are_kept_and_renewed_before_they_expire() {
         let (signer, given) = signer(9, true).await;
         for (second, expected) in
-            [(0, "KEY0"), (HOUR - 301, "KEY0"), (HOUR - 300, "KEY1"), (HOUR + 1, "KEY1")]
+            [(0, "KEY0"), (HOUR - 11, "KEY0"), (HOUR - 10, "KEY1"), (HOUR + 1, "KEY1")]
         {
             assert_eq!(key(&signer, second).await, expected, "{second}");
         }
