@@ -13,6 +13,8 @@ use history::Summary;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::csv;
+
 /// A column.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
@@ -129,7 +131,7 @@ fn resources(summary: &Summary<'_>) -> String {
         .iter()
         .map(|one| Resource { resource_type: one.kind.as_deref(), resource_name: &one.name })
         .collect();
-    serde_json::to_string(&resources).expect("texts always serialize")
+    csv::json(&serde_json::to_string(&resources).expect("texts always serialize"))
 }
 
 #[cfg(test)]
@@ -137,7 +139,6 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::export::csv;
 
     fn check(record: &str, expected: &Expect) {
         let found: Vec<String> = ALL

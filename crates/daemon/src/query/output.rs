@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Format;
 use super::run::stdout;
-use crate::export::csv::{Cell, mixed_row};
+use crate::export::csv::{self, Cell, mixed_row};
 use crate::json_out::JsonOut;
 
 /// Rows that decide on the widths of a table's columns.
@@ -153,7 +153,7 @@ fn write_object(out: &mut impl Write, names: &[String], row: &[Value]) -> io::Re
 
 fn csv_row(row: &[Value]) -> Vec<u8> {
     let cells: Vec<(bool, String)> =
-        row.iter().map(|value| (matches!(value, Value::Number(_)), text(value))).collect();
+        row.iter().map(|value| (matches!(value, Value::Number(_)), cell(value))).collect();
     let mut line = Vec::new();
     let cells = cells.iter().map(|(is_number, text)| match is_number {
         true => Cell::Number(text),
@@ -161,6 +161,13 @@ fn csv_row(row: &[Value]) -> Vec<u8> {
     });
     mixed_row(cells, &mut line);
     line
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Object(_) | Value::Array(_) => csv::json(&value.to_string()),
+        other => text(other),
+    }
 }
 
 fn text(value: &Value) -> String {
