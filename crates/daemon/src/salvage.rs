@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -49,7 +49,7 @@ impl Salvage {
         let asked = self.account.clone().zip(self.region.clone());
         let mut others: BTreeMap<(AccountId, Region), u64> = BTreeMap::new();
         let mut written = 0;
-        let mut out = BufWriter::new(JsonOut::stdout());
+        let mut out = BufWriter::new(JsonOut::new(io::stdout()));
         out.write_all(OPENING)?;
         for event in &found.events {
             let place = needs_sender(event);
@@ -63,7 +63,7 @@ impl Salvage {
         }
         out.write_all(CLOSING)?;
         out.flush()?;
-        let mut said = std::io::stderr().lock();
+        let mut said = io::stderr().lock();
         if self.json {
             let lost: Vec<_> = found.lost.iter().map(|lost| [lost.start, lost.end]).collect();
             let report = serde_json::json!({

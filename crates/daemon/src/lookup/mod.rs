@@ -48,7 +48,7 @@ Examples:
 Events have all values that are asked for, and come newest first. On a terminal a screenful is shown as a
 table; --limit or --all asks for more. Elsewhere all events are written, one record a line, or as the
 ending of -o's FILE says (.csv, .json, .ndjson). FILE gets its name when it is whole; until then it is
-FILE.part. What a spreadsheet may take for a formula in CSV has an apostrophe in front.
+.FILE.*.part beside it. What a spreadsheet may take for a formula in CSV has an apostrophe in front.
 
 Credentials are those that an AWS SDK would find; the Region is --region's, or that of AWS_REGION or of
 the profile, else us-east-1. Each lookup is recorded as a LookupEvents call of its caller.

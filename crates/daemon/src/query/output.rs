@@ -71,8 +71,8 @@ impl Output {
             Format::Json | Format::Ndjson => {
                 let is_lines = format == Format::Ndjson;
                 let out: Box<dyn Write + Send> = match file {
-                    Some(file) => Box::new(BufWriter::new(file)),
-                    None => Box::new(BufWriter::new(JsonOut::stdout())),
+                    Some(file) => Box::new(BufWriter::new(JsonOut::new(file))),
+                    None => Box::new(BufWriter::new(JsonOut::new(io::stdout()))),
                 };
                 Output::Json { out, names, rows: 0, is_lines }
             }
