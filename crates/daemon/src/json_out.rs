@@ -1,10 +1,10 @@
-//! JSON on its way to standard output, or to a file that may be a terminal. On a terminal it is without commands for it, and in the order in
-//! which it is read; elsewhere it is what it is.
+//! JSON on its way to standard output, or to a file that may be a terminal. On a terminal it is
+//! without commands for it, and in the order in which it is read; elsewhere it is what it is.
 //!
-//! JSON itself escapes the control characters of ASCII in texts, but not DEL, those of C1, which terminals
-//! take for commands too, and marks that are not seen but do something, as turn the order of letters. They
-//! can stand in texts only, and so they become `\uXXXX`: it is the same JSON. A carriage return between
-//! texts becomes a blank.
+//! JSON itself escapes the control characters of ASCII in texts, but not DEL, those of C1, which
+//! terminals take for commands too, and marks that are not seen but do something, as turn the order
+//! of letters. They can stand in texts only, and so they become `\uXXXX`: it is the same JSON. A
+//! carriage return between texts becomes a blank.
 //!
 //! Source: the Unicode Character Database, general categories Cc, Cf, Zl and Zp.
 

@@ -1,10 +1,10 @@
 //! Signatures on the calls that Cairn's own commands make, by the credentials that every AWS SDK
 //! would find: environment, profile, instance or web identity.
 //!
-//! Credentials are kept until shortly before they expire, and then asked for again: those of roles and of
-//! SSO end after an hour or so, imports and tails do not. The SDK's providers keep none themselves; its
-//! clients do. Of those that do not say when they expire, as a session's in `~/.aws/credentials`, nothing can
-//! be known before a call is refused; they are not renewed.
+//! Credentials are kept until shortly before they expire, and then asked for again: those of roles
+//! and of SSO end after an hour or so, imports and tails do not. The SDK's providers keep none
+//! themselves; its clients do. Of those that do not say when they expire, as a session's in
+//! `~/.aws/credentials`, nothing can be known before a call is refused; they are not renewed.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,8 +26,8 @@ pub const EVENTS: &str = "cloudtrail-data";
 /// The service that calls of CloudTrail's own API are signed for.
 pub const API: &str = "cloudtrail";
 
-/// Credentials that expire so soon are renewed: as the SDK's clients do. A longer time would have those that
-/// live no longer asked for before each call.
+/// Credentials that expire so soon are renewed: as the SDK's clients do. A longer time would have
+/// those that live no longer asked for before each call.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// Signs the calls of a command.

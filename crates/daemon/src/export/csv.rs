@@ -9,11 +9,12 @@
 //! that begins with a tab or a line break. So does a cell that begins with an apostrophe. Control
 //! characters but tabs and line breaks are no text for a table, and become U+FFFD.
 //!
-//! Where commas are of numbers, spreadsheets part cells at semicolons, and others do at tabs. To them all of a
-//! row up to the first is one cell, and quotes within it are letters: they hold nothing together. So what
-//! stands behind a semicolon, a tab or a line break is defused as if it were a cell. Whoever takes one
-//! leading apostrophe from each of these parts of a cell has what the record says. Cells of JSON have none of
-//! these letters, so that they stay JSON: a semicolon there is within a text, and becomes `\u003b`.
+//! Where commas are of numbers, spreadsheets part cells at semicolons, and others do at tabs. To
+//! them all of a row up to the first is one cell, and quotes within it are letters: they hold
+//! nothing together. So what stands behind a semicolon, a tab or a line break is defused as if it
+//! were a cell. Whoever takes one leading apostrophe from each of these parts of a cell has what
+//! the record says. Cells of JSON have none of these letters, so that they stay JSON: a semicolon
+//! there is within a text, and becomes `\u003b`.
 //!
 //! Sources: RFC 4180; OWASP, "CSV Injection", which tells of field separators within cells.
 

@@ -19,12 +19,12 @@
 //! `part` and `record` count from 0; `keptFrom` is the oldest `eventTime` that is kept now. At most
 //! [`LISTED_MAX`] refusals are listed. A body without any object imports nothing, and tells that.
 //!
-//! Who imports needs `cloudtrail:StartImport`. It may bring in the records of its own account; of others
-//! only those for which it may send, as the management account of an organization. Each body with
-//! records is an event `StartImport` of the caller's account, which tells the counts above. Like other
-//! changes it is recorded when it is known what will become of it, and before any of it is done.
-//! When the disk refuses it then, a second `StartImport` of the same request says so by its `errorCode`:
-//! nothing may have become of what the first one tells.
+//! Who imports needs `cloudtrail:StartImport`. It may bring in the records of its own account; of
+//! others only those for which it may send, as the management account of an organization. Each body
+//! with records is an event `StartImport` of the caller's account, which tells the counts above.
+//! Like other changes it is recorded when it is known what will become of it, and before any of it
+//! is done. When the disk refuses it then, a second `StartImport` of the same request says so by
+//! its `errorCode`: nothing may have become of what the first one tells.
 //!
 //! Status: 200; 400 when the body is not such objects; 403; 503 with `Retry-After` when the history or
 //! the journal can't take it now. One body is taken at a time, unpacked and whole: nothing of it is

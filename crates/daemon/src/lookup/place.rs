@@ -20,7 +20,8 @@ pub(super) struct Place {
     part: Option<Part>,
 }
 
-/// A file that is not whole yet, and the name that it will have. It goes away unless somebody is told of it.
+/// A file that is not whole yet, and the name that it will have. It goes away unless somebody is
+/// told of it.
 struct Part {
     file: File,
     path: PathBuf,
@@ -87,8 +88,8 @@ impl Write for Place {
 }
 
 impl Part {
-    /// `.audit.csv.0123456789abcdef.part` beside `audit.csv`: another download to the same name has its own,
-    /// and no link that was put in its place is followed.
+    /// `.audit.csv.0123456789abcdef.part` beside `audit.csv`: another download to the same name has
+    /// its own, and no link that was put in its place is followed.
     fn new(name: &Path) -> anyhow::Result<Part> {
         let last =
             name.file_name().with_context(|| format!("{}: no name of a file", name.display()))?;
