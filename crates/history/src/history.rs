@@ -130,6 +130,13 @@ pub struct Report {
     pub doubts: Option<Timestamp>,
 }
 
+/// That all rows are found; two are equal when none was out of sight between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// Batches that were dropped from memory by then.
+    dropped: u64,
+}
+
 /// What is counted.
 #[derive(Debug, Default)]
 struct Counters {
@@ -351,13 +358,20 @@ impl History {
         lock(&self.done).contains(&batch)
     }
 
+    /// Whether all rows are found now: `None` while some are neither in memory nor in a file that can be
+    /// read. A walk over several pages saw all rows when it is given the same before and after.
+    #[must_use]
+    pub fn whole(&self) -> Option<Whole> {
+        let dropped = self.counters.dropped.load(Ordering::Relaxed);
+        let is_whole = lock(&self.awaited).is_empty() && lock(&self.absent).unopened.is_empty();
+        is_whole.then_some(Whole { dropped })
+    }
+
     /// All rows of the history, in one view; `None` while some are in none.
     pub(crate) fn whole_view(&self) -> Option<Arc<View>> {
-        let dropped = || self.counters.dropped.load(Ordering::Relaxed);
-        let before = dropped();
-        let is_whole = lock(&self.awaited).is_empty() && lock(&self.absent).unopened.is_empty();
+        let before = self.whole()?;
         let view = self.view();
-        (is_whole && dropped() == before).then_some(view)
+        (self.whole() == Some(before)).then_some(view)
     }
 
     /// Rows from elsewhere become a file: durable when this returns, and found from then on. `rows` is

@@ -47,7 +47,7 @@ pub mod token;
 pub use blocks::Tail;
 pub use calendar::Moment;
 pub use file::{FileId, FileInfo, HistoryFile};
-pub use history::{History, HistoryError, Report, Settings};
+pub use history::{History, HistoryError, Report, Settings, Whole};
 pub use import::{Arrival, Imported};
 pub use index::{Index, IndexBuilder, IndexError};
 pub use key::{Attribute, Key};

@@ -83,7 +83,7 @@ pub(super) fn missed(line: &Line) -> String {
     let (from, to) = (Plain(&line.start_time), Plain(&line.end_time));
     let count = line.missed.unwrap_or_default();
     let what = match (line.at_most, line.at_least, count) {
-        (_, true, 0) => "events may be missing here: not all that is past was looked at".to_owned(),
+        (_, true, 0) => "events may be missing here: not all that is past was seen".to_owned(),
         (at_most, at_least, count) => {
             let bound = match (at_most, at_least) {
                 (true, _) => "at most ",
@@ -205,7 +205,7 @@ mod tests {
         expect!["at least 1 event is missing here, more than could be told in time"]
             .assert_eq(&told(&some));
         let none = Line { missed: Some(0), ..some };
-        expect!["events may be missing here: not all that is past was looked at"]
+        expect!["events may be missing here: not all that is past was seen"]
             .assert_eq(&told(&none));
     }
 }

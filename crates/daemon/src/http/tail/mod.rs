@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `{"begin":TIME,"position":…}` | the first one: all that is recorded behind this position follows |
 //! | `{"position":…,"account":…,"region":…,"category":…,"event":{…}}` | an event, its record as it came in |
-//! | `{"missed":N,"startTime":…,"endTime":…,"position":…}` | N events are missing here, for which the reader was too slow; they happened between these times. With `"atMost":true` there was no time to compare them with all filters; with `"atLeast":true` the past is so long that not all of it was looked at |
+//! | `{"missed":N,"startTime":…,"endTime":…,"position":…}` | N events are missing here, for which the reader was too slow; they happened between these times. With `"atMost":true` there was no time to compare them with all filters; with `"atLeast":true` not all of the past was looked at, since it is long or the history did not have it yet |
 //! | `{"alive":TIME,"position":…}` | there is nothing to say, every [`stream::ALIVE`] |
 //! | `{"end":REASON,"message":…,"position":…}` | the last one |
 //!

@@ -5,7 +5,8 @@
 //! those up to the tail's first position, the tail those behind. Of more than [`PAST_EVENTS_MAX`]
 //! events, or [`PAST_BYTES_MAX`], the newest by their times come, and how many are missing is said
 //! before them. Of more than [`PAST_PAGES_MAX`] pages the older ones are not looked at, and that is
-//! said too.
+//! said too. So it is when the history was not whole all the while: after a crash it has the rows of
+//! the last segment a moment later, and those that it has no memory for when they are in a file.
 //!
 //! Rows are read and compared off the async threads, [`PAGE_ROWS`] in a turn of [`Reads`].
 //!
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use history::{Found, History, HistoryError, Query, ScopeFilter, Sequence};
+use history::{Found, History, HistoryError, Query, ScopeFilter, Sequence, Whole};
 use model::event::Identity;
 use model::{AccountId, Event, Timestamp};
 use tail::{Filter, Missed, Place, Ready, Subject};
@@ -47,13 +48,15 @@ pub(super) struct Past {
     pub(super) after: Option<Place>,
     /// And what the tail itself does not tell.
     pub(super) until: Place,
+    /// When it is asked.
+    pub(super) now: Timestamp,
 }
 
 /// Lines of the past, oldest record first, and what is missing before them.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) missed: Option<Missed>,
-    /// Whether more may be missing: not all was looked at between these times.
+    /// Whether more may be missing: not all was seen between these times.
     pub(super) is_at_least: bool,
     pub(super) lines: Vec<(Place, Bytes)>,
 }
@@ -63,6 +66,8 @@ struct Walk {
     past: Past,
     query: Query,
     pages_left: usize,
+    /// Whether all rows were found when it began.
+    whole: Option<Whole>,
     bytes: usize,
     found: Lines,
 }
@@ -86,14 +91,13 @@ impl Past {
         account: AccountId,
         pages_max: usize,
     ) -> Result<Lines, HistoryError> {
-        let (query, found) = (self.query(), Lines::default());
-        let mut walk = Walk { past: self, query, pages_left: pages_max, bytes: 0, found };
+        let mut walk = Walk::new(self, &history, pages_max);
         loop {
             let turn = reads.turn(&account).await;
-            let history = Arc::clone(&history);
+            let read = Arc::clone(&history);
             let walked = tokio::task::spawn_blocking(move || {
                 let _turn = turn;
-                walk.page(&history).map(|is_over| (walk, is_over))
+                walk.page(&read).map(|is_over| (walk, is_over))
             });
             let walked = walked.await;
             let is_over;
@@ -103,9 +107,7 @@ impl Past {
                 break;
             }
         }
-        let mut found = walk.found;
-        found.lines.sort_by_key(|(place, _)| *place);
-        Ok(found)
+        Ok(walk.end(&history))
     }
 
     fn query(&self) -> Query {
@@ -153,6 +155,11 @@ impl Past {
 }
 
 impl Walk {
+    fn new(past: Past, history: &History, pages_left: usize) -> Walk {
+        let (query, whole, found) = (past.query(), history.whole(), Lines::default());
+        Walk { past, query, pages_left, whole, bytes: 0, found }
+    }
+
     /// Looks at a page; true when it was the last one.
     fn page(&mut self, history: &History) -> Result<bool, HistoryError> {
         let page = history.lookup(&self.query)?;
@@ -169,14 +176,28 @@ impl Walk {
         let Some(next) = page.next else { return Ok(true) };
         self.pages_left = self.pages_left.saturating_sub(1);
         if self.pages_left == 0 {
-            let (from, to) = (self.query.from, next.time);
-            let none = Missed { events: 0, from, to, ..Missed::one(from, self.past.until) };
-            self.found.miss(&none);
-            self.found.is_at_least = true;
+            self.miss_some(next.time);
             return Ok(true);
         }
         self.query.after = Some(next);
         Ok(false)
+    }
+
+    /// Nobody knows how many are missing up to a moment.
+    fn miss_some(&mut self, to: Timestamp) {
+        let from = self.query.from;
+        let none = Missed { events: 0, from, to, ..Missed::one(from, self.past.until) };
+        self.found.miss(&none);
+        self.found.is_at_least = true;
+    }
+
+    /// What was found, when the last page was looked at.
+    fn end(mut self, history: &History) -> Lines {
+        if self.whole.is_none() || self.whole != history.whole() {
+            self.miss_some(self.past.now.max(self.query.from));
+        }
+        self.found.lines.sort_by_key(|(place, _)| *place);
+        self.found
     }
 }
 
@@ -200,32 +221,46 @@ mod tests {
 
     const ACCOUNT: &str = "111111111111";
 
+    fn now() -> Timestamp {
+        Timestamp::from_millis(1_000_000)
+    }
+
+    fn event(index: u32) -> Event {
+        let time = Timestamp::from_millis(i64::from(index) * 1000).to_iso_seconds();
+        let name = if index.is_multiple_of(2) { "GetThing" } else { "PutThing" };
+        let record = json!({ "eventID": index.to_string(), "eventTime": time, "eventName": name });
+        let sender =
+            Sender { account: ACCOUNT.parse().unwrap(), region: "us-east-1".parse().unwrap() };
+        Event::from_record(record.to_string().into(), &sender).unwrap().event
+    }
+
+    fn open(unretired: &[BatchId]) -> History {
+        let disk = Arc::new(SimulatedDisk::new());
+        History::open(disk, history::Settings::default(), unretired).unwrap()
+    }
+
     /// The first `count` seconds after 1970, of which every second one puts.
     fn history(count: u32) -> Arc<History> {
-        let disk = Arc::new(SimulatedDisk::new());
-        let history = History::open(disk, history::Settings::default(), &[]).unwrap();
-        for index in 0..count {
-            let time = Timestamp::from_millis(i64::from(index) * 1000).to_iso_seconds();
-            let name = if index % 2 == 0 { "GetThing" } else { "PutThing" };
-            let record =
-                json!({ "eventID": index.to_string(), "eventTime": time, "eventName": name });
-            let sender =
-                Sender { account: ACCOUNT.parse().unwrap(), region: "us-east-1".parse().unwrap() };
-            let event = Event::from_record(record.to_string().into(), &sender).unwrap().event;
-            history.committed(BatchId(5), u64::from(index), &[event]);
-        }
+        let history = open(&[]);
+        let events: Vec<Event> = (0..count).map(event).collect();
+        history.committed(BatchId(5), 0, &events);
         Arc::new(history)
     }
 
-    async fn read(count: u32, pages_max: usize) -> Lines {
-        let past = Past {
+    /// All that puts.
+    fn past(count: u32) -> Past {
+        Past {
             filter: Filter::new(Scope::default(), &["eventName=Put*"], None).unwrap(),
             from: Some(Timestamp::EPOCH),
             after: None,
             until: Place { batch: BatchId(5), index: count },
-        };
+            now: now(),
+        }
+    }
+
+    async fn read(count: u32, pages_max: usize) -> Lines {
         let account = ACCOUNT.parse().unwrap();
-        past.read_pages(history(count), Reads::new(1), account, pages_max).await.unwrap()
+        past(count).read_pages(history(count), Reads::new(1), account, pages_max).await.unwrap()
     }
 
     #[tokio::test]
@@ -238,5 +273,36 @@ mod tests {
         let missed = some.missed.unwrap();
         let last_seen = Timestamp::from_millis(i64::from(page) * 1000);
         assert_eq!((missed.events, missed.from, missed.to), (0, Timestamp::EPOCH, last_seen));
+    }
+
+    fn check_that_some_is_missed(lines: &Lines) {
+        let missed = lines.missed.unwrap();
+        assert_eq!((missed.events, missed.from, missed.to), (0, Timestamp::EPOCH, now()));
+        assert!(lines.is_at_least);
+    }
+
+    #[tokio::test]
+    async fn what_the_history_has_only_later_is_told_as_missed() {
+        // As after a crash, until the last segment is in a file.
+        let history = Arc::new(open(&[BatchId(5)]));
+        let (past, account) = (past(1), ACCOUNT.parse().unwrap());
+        let lines = past.read(history, Reads::new(1), account).await.unwrap();
+        check_that_some_is_missed(&lines);
+        assert!(lines.lines.is_empty());
+    }
+
+    #[test]
+    fn what_was_out_of_sight_for_a_while_is_told_as_missed() {
+        let history = open(&[]);
+        history.committed(BatchId(5), 0, &[event(1)]);
+        let walk = || Walk::new(past(1), &history, 1);
+        assert_eq!(walk().end(&history).missed, None);
+        let disturbed = walk();
+        history.configure(history::Settings { memory_bytes: 0, ..Default::default() });
+        history.committed(BatchId(6), 0, &[event(2)]);
+        check_that_some_is_missed(&walk().end(&history));
+        history.store::<HistoryError>(BatchId(5), 1, || Ok(Vec::new())).unwrap();
+        assert_eq!(walk().end(&history).missed, None, "all is found again");
+        check_that_some_is_missed(&disturbed.end(&history));
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn body(site: Arc<Site>, opened: Opened) -> Body {
     let reading = asked.has_past().then(|| {
         let (from, after, filter) = (asked.from, asked.after, tail.filter().clone());
         let Tails { history, reads, .. } = &site.tails;
-        Past { filter, from, after, until: first }
+        Past { filter, from, after, until: first, now: site.parts.now().wall }
             .read(Arc::clone(history), Arc::clone(reads), account.clone())
             .boxed()
     });
