@@ -11,7 +11,9 @@
 //! Rows are read and compared off the async threads, [`PAGE_ROWS`] in a turn of [`Reads`].
 //!
 //! An event that was recorded after a position may be older than it: events are looked for that
-//! happened up to [`LATE_MAX`] before that position's batch.
+//! happened up to [`LATE_MAX`] before that position's batch, on the newest [`LATE_PAGES_MAX`] pages of
+//! those. Of that nothing is said: nearly all rows there were recorded before the position, and "some may
+//! be missing" on each return to a busy installation would soon be read by nobody.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,8 @@ const PAST_PAGES_MAX: usize = 4_096;
 pub(super) const PASTS_MAX: usize = 8;
 /// How long after it happened an event may be recorded, to be found after a position.
 const LATE_MAX: Duration = Duration::from_secs(3600);
+/// Pages that are looked at for such events.
+const LATE_PAGES_MAX: usize = 64;
 /// Rows of the history that are looked at together.
 const PAGE_ROWS: usize = 256;
 
@@ -110,12 +114,17 @@ impl Past {
         Ok(walk.end(&history))
     }
 
+    /// When the batch of `after` began: what happened before that and is asked for was recorded late.
+    fn begun(&self) -> Option<Timestamp> {
+        let after = self.after?;
+        Some(Timestamp::from_millis(i64::try_from(after.batch.0).unwrap_or(i64::MAX)))
+    }
+
     fn query(&self) -> Query {
         let scope = self.filter.scope().clone();
-        let late = self.after.map(|after| {
-            let begun = i64::try_from(after.batch.0).unwrap_or(i64::MAX);
+        let late = self.begun().map(|begun| {
             let late = i64::try_from(LATE_MAX.as_millis()).expect("an hour is not ages");
-            Timestamp::from_millis(begun.saturating_sub(late))
+            Timestamp::from_millis(begun.as_millis().saturating_sub(late))
         });
         let from = self.from.into_iter().chain(late).max().unwrap_or(Timestamp::EPOCH);
         Query {
@@ -174,9 +183,16 @@ impl Walk {
             }
         }
         let Some(next) = page.next else { return Ok(true) };
+        let is_late = self.past.begun().is_some_and(|begun| next.time < begun);
+        if is_late {
+            // The page on which these begin is one more.
+            self.pages_left = self.pages_left.min(LATE_PAGES_MAX + 1);
+        }
         self.pages_left = self.pages_left.saturating_sub(1);
         if self.pages_left == 0 {
-            self.miss_some(next.time);
+            if !is_late {
+                self.miss_some(next.time);
+            }
             return Ok(true);
         }
         self.query.after = Some(next);
@@ -226,7 +242,11 @@ mod tests {
     }
 
     fn event(index: u32) -> Event {
-        let time = Timestamp::from_millis(i64::from(index) * 1000).to_iso_seconds();
+        event_of(index, index)
+    }
+
+    fn event_of(index: u32, second: u32) -> Event {
+        let time = Timestamp::from_millis(i64::from(second) * 1000).to_iso_seconds();
         let name = if index.is_multiple_of(2) { "GetThing" } else { "PutThing" };
         let record = json!({ "eventID": index.to_string(), "eventTime": time, "eventName": name });
         let sender =
@@ -273,6 +293,37 @@ mod tests {
         let missed = some.missed.unwrap();
         let last_seen = Timestamp::from_millis(i64::from(page) * 1000);
         assert_eq!((missed.events, missed.from, missed.to), (0, Timestamp::EPOCH, last_seen));
+    }
+
+    /// Resumed at the end of a batch that began in that second, of full pages; how many are looked at.
+    fn resume(begun: u64, pages: usize, per_second: u32, pages_max: usize) -> (usize, Lines) {
+        let batch = BatchId(begun * 1000);
+        let rows = u32::try_from(pages * PAGE_ROWS).unwrap();
+        let events: Vec<Event> = (0..rows).map(|row| event_of(row, row / per_second)).collect();
+        let history = open(&[]);
+        history.committed(batch, 0, &events);
+        let after = Place { batch, index: rows - 1 };
+        let past = Past { from: None, after: Some(after), until: after, ..past(rows) };
+        let mut walk = Walk::new(past, &history, pages_max);
+        let looked = (1..).find(|_| walk.page(&history).unwrap()).unwrap();
+        (looked, walk.end(&history))
+    }
+
+    #[test]
+    fn who_comes_again_misses_nothing_when_all_since_the_batch_was_seen() {
+        let page = u64::try_from(PAGE_ROWS).unwrap();
+        let (looked, lines) = resume(2 * page, 3, 1, 1);
+        assert_eq!((looked, lines.missed.map(|missed| missed.events)), (1, Some(0)));
+        assert!(lines.is_at_least, "more may have happened in the moment when the batch began");
+        let (looked, lines) = resume(2 * page + 1, 3, 1, 1);
+        assert_eq!((looked, lines.missed, lines.is_at_least), (1, None, false));
+    }
+
+    #[test]
+    fn what_was_recorded_late_is_looked_for_on_few_pages() {
+        let (begun, pages) = (3_000, LATE_PAGES_MAX + 3);
+        let (looked, lines) = resume(begun, pages, 16, PAST_PAGES_MAX);
+        assert_eq!((looked, lines.missed), (LATE_PAGES_MAX + 1, None));
     }
 
     fn check_that_some_is_missed(lines: &Lines) {
