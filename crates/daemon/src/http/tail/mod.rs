@@ -39,13 +39,11 @@ use history::History;
 use serde_json::json;
 use tail::{Hub, Report};
 
-use self::past::PASTS_MAX;
 pub use self::past::{PAST_EVENTS_MAX, SINCE_MAX};
 use self::request::Asked;
 pub use self::stream::ALIVE;
 use super::auth::Scope as SignedFor;
 use super::permits::{source_ip, text};
-use super::places::{Place, Places};
 use super::sight::Sight;
 use super::whole::{self, Measure, NotTaken};
 use super::{RequestId, Site, aws_error, no_room, not_proven, refuse};
@@ -62,15 +60,13 @@ pub struct Tails {
     hub: Arc<Hub>,
     history: Arc<History>,
     reads: Arc<Reads>,
-    /// Those that are told of the past, at a time.
-    pasts: Arc<Places>,
 }
 
 impl Tails {
     /// Of a hub, and the history that has what was before.
     #[must_use]
     pub fn new(hub: Arc<Hub>, history: Arc<History>, reads: Arc<Reads>) -> Tails {
-        Tails { hub, history, reads, pasts: Places::new(PASTS_MAX) }
+        Tails { hub, history, reads }
     }
 
     /// For metrics.
@@ -173,11 +169,11 @@ async fn open(
         site.metrics.refused_call("unrecorded");
         tracing::warn!(%exception, "a tail can't be recorded");
     }
-    let (Seated { seat, sight, filter, place }, asked) = (seated?, asked?);
+    let (Seated { seat, sight, filter }, asked) = (seated?, asked?);
     recorded?;
     // What the tail is told of begins behind its own record.
     let tail = seat.follow(filter);
-    let opened = stream::Opened { account: caller.account, sight, asked, tail, place };
+    let opened = stream::Opened { account: caller.account, sight, asked, tail };
     Ok(stream::body(Arc::clone(site), opened))
 }
 
@@ -186,20 +182,14 @@ struct Seated {
     seat: tail::Seat,
     sight: Sight,
     filter: tail::Filter,
-    /// Among those that are told of the past, if it is to be.
-    place: Option<Place>,
 }
 
 impl Site {
     fn seat(&self, caller: &Caller, head: &Parts, asked: &Asked) -> Result<Seated, Exception> {
         let sight = Sight::of(caller.clone(), head, asked.accounts.clone());
         let filter = asked.filter(asked.scope(sight.accounts(self)?))?;
-        let tails = &self.tails;
-        let message = "too many tails are told of the past now; try again in a moment";
-        let place = || tails.pasts.enter(&caller.account).ok_or(Exception::throttled(message));
-        let place = asked.has_past().then(place).transpose()?;
-        let seat = tails.hub.seat(&caller.account);
+        let seat = self.tails.hub.seat(&caller.account);
         let seat = seat.map_err(|no_place| Exception::throttled(no_place.to_string()))?;
-        Ok(Seated { seat, sight, filter, place })
+        Ok(Seated { seat, sight, filter })
     }
 }

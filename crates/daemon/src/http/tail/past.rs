@@ -30,12 +30,10 @@ use crate::reads::Reads;
 pub const SINCE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Events of the past that a tail begins with.
 pub const PAST_EVENTS_MAX: usize = 10_000;
-/// Bytes of them.
-const PAST_BYTES_MAX: usize = 4 << 20;
+/// Bytes of them: a tail holds them until its reader has them, as it holds its queue.
+const PAST_BYTES_MAX: usize = 1 << 20;
 /// Pages of the history that are looked at for it: a million rows, if they are not large.
 const PAST_PAGES_MAX: usize = 4_096;
-/// Tails that are told of the past at a time; half of them for one account.
-pub(super) const PASTS_MAX: usize = 8;
 /// How long after it happened an event may be recorded, to be found after a position.
 const LATE_MAX: Duration = Duration::from_secs(3600);
 /// Pages that are looked at for such events.
@@ -77,7 +75,7 @@ struct Walk {
 }
 
 impl Past {
-    /// Looks for it, in the turns of an account. Who goes away ends that with a page.
+    /// Looks for it, in the turns of an account. Dropped, it ends with a page.
     pub(super) async fn read(
         self,
         history: Arc<History>,

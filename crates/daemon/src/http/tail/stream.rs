@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, poll_fn};
+use futures_util::future::poll_fn;
 use futures_util::{FutureExt, stream};
 use history::HistoryError;
 use model::{AccountId, Timestamp};
 use serde_json::{Map, Value, json};
 use tail::{Item, Missed, Tail};
+use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::Tails;
 use super::past::{Lines, Past};
 use super::request::Asked;
 use crate::http::Site;
-use crate::http::places::Place;
 use crate::http::sight::Sight;
 
 /// How often a tail that has nothing to say says so, and how soon a caller who may not read any more
@@ -36,16 +36,15 @@ pub(super) struct Opened {
     pub(super) sight: Sight,
     pub(super) asked: Asked,
     pub(super) tail: Tail,
-    /// Held as long as there is something of the past to tell.
-    pub(super) place: Option<Place>,
 }
 
 struct Telling {
     site: Arc<Site>,
     opened: Opened,
     state: State,
-    /// What was before is being looked for.
-    reading: Option<BoxFuture<'static, Result<Lines, HistoryError>>>,
+    /// What was before is being looked for, however fast the reader is: who waits for a turn and is
+    /// not polled when it comes would keep it from others. Ends when dropped.
+    reading: Option<JoinSet<Result<Lines, HistoryError>>>,
     past: VecDeque<(tail::Place, Bytes)>,
     tick: Interval,
     /// All that is wanted up to here is told; `None` while the past is still to come that was asked for
@@ -71,13 +70,13 @@ pub(super) fn body(site: Arc<Site>, opened: Opened) -> Body {
         Some(after) => Some(after.min(first)),
         None => asked.from.is_none().then_some(first),
     };
-    // It is begun when the reader has heard that the tail is open.
     let reading = asked.has_past().then(|| {
         let (from, after, filter) = (asked.from, asked.after, tail.filter().clone());
         let Tails { history, reads, .. } = &site.tails;
-        Past { filter, from, after, until: first, now: site.parts.now().wall }
-            .read(Arc::clone(history), Arc::clone(reads), account.clone())
-            .boxed()
+        let past = Past { filter, from, after, until: first, now: site.parts.now().wall };
+        let mut reading = JoinSet::new();
+        reading.spawn(past.read(Arc::clone(history), Arc::clone(reads), account.clone()));
+        reading
     });
     let (state, past) = (State::New, VecDeque::new());
     let telling = Telling { site, opened, state, reading, past, tick, told };
@@ -107,14 +106,14 @@ impl Telling {
         let mut chunk = Vec::new();
         if let Some(reading) = &mut self.reading {
             let read = tokio::select! {
-                read = reading => read,
+                read = reading.join_next() => read.expect("it is read once"),
                 _ = self.tick.tick() => return self.judge().unwrap_or_else(|| self.alive()),
                 () = poll_fn(|context| self.opened.tail.poll_closed(context)) => {
                     return self.end("stopping", STOPPING);
                 }
             };
             self.reading = None;
-            match read {
+            match read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
                 Ok(Lines { missed, is_at_least, lines }) => {
                     self.past = lines.into();
                     if let Some(missed) = missed {
@@ -141,7 +140,6 @@ impl Telling {
         }
         if self.past.is_empty() {
             self.past = VecDeque::new();
-            self.opened.place = None;
             self.told = self.told.max(Some(self.opened.tail.after()));
             self.state = State::Live;
         }

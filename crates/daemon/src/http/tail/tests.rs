@@ -15,7 +15,6 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use trails::{Definitions, Organization};
 
-use super::past::PASTS_MAX;
 use super::{ALIVE, distribute, open};
 use crate::http::auth::Auth;
 use crate::http::room::ROOM_BYTES;
@@ -355,10 +354,10 @@ async fn while_the_past_is_read_a_tail_is_alive_and_its_reader_judged() {
     assert_eq!((&end["end"], &end["position"]), (&json!("denied"), &Value::Null));
     assert!(end["message"].as_str().unwrap().contains("not served"), "{end}");
     tested.serve_only(ONE);
-    let mut stopped = tested.open(root(ONE), "after=00000000000003e8.1").await.unwrap();
     drop((one, other));
     assert_eq!(patient.take(2).await, ["1", "2"]);
     let _turns = (reads.turn(&id(OTHER)).await, reads.turn(&id(OTHER)).await);
+    let mut stopped = tested.open(root(ONE), "after=00000000000003e8.1").await.unwrap();
     stopped.next().await.unwrap();
     assert!(stopped.next().await.unwrap()["alive"].is_string());
     tested.world.site.tails.hub.close();
@@ -369,7 +368,7 @@ async fn while_the_past_is_read_a_tail_is_alive_and_its_reader_judged() {
 #[tokio::test(start_paused = true)]
 async fn who_reads_the_past_slowly_is_judged_too() {
     let mut tested = Tested::new().distributed();
-    tested.commit(ONE, 0..30, 100 << 10);
+    tested.commit(ONE, 0..8, 100 << 10);
     let mut reader = tested.open(root(ONE), "startTime=1970-01-01").await.unwrap();
     assert_eq!(reader.take(3).await[1..], ["0", "1"]);
     tokio::time::sleep(2 * ALIVE).await;
@@ -380,22 +379,39 @@ async fn who_reads_the_past_slowly_is_judged_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn few_are_told_of_the_past_at_a_time_and_half_of_them_of_one_account() {
+async fn who_does_not_read_its_past_keeps_nobody_else_from_theirs() {
     let mut tested = Tested::new();
-    tested.commit(ONE, 0..1, 0);
-    let mut open = Vec::new();
-    for _ in 0..PASTS_MAX / 2 {
-        open.push(tested.open(root(ONE), "startTime=1970-01-01").await.unwrap());
+    for account in [ONE, MEMBER, OTHER] {
+        tested.commit(account, 0..3, 0);
     }
-    let refused = tested.refused(root(ONE), "startTime=1970-01-01").await;
-    assert!(refused.starts_with("ThrottlingException too many tails"), "{refused}");
-    tested.open(root(OTHER), "startTime=1970-01-01").await.unwrap();
-    tested.open(root(ONE), "").await.unwrap();
-    // Told, they give their places back.
-    for reader in &mut open {
-        assert_eq!(reader.take(2).await[1..], ["0"]);
+    let mut idle = Vec::new();
+    for account in [ONE, MEMBER] {
+        for _ in 0..30 {
+            idle.push(tested.open(root(account), "startTime=1970-01-01").await.unwrap());
+        }
     }
-    tested.open(root(ONE), "startTime=1970-01-01").await.unwrap();
+    let mut other = tested.open(root(OTHER), "startTime=1970-01-01").await.unwrap();
+    assert_eq!(other.take(4).await[1..], ["0", "1", "2"]);
+    assert_eq!(idle[0].take(4).await[1..], ["0", "1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_turn_and_does_not_read_gives_it_back() {
+    let mut tested = Tested::new();
+    tested.commit(ONE, 0..3, 0);
+    let reads = Arc::clone(&tested.world.site.tails.reads);
+    let turns = (reads.turn(&id(OTHER)).await, reads.turn(&id(OTHER)).await);
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        let mut reader = tested.open(root(ONE), "startTime=1970-01-01").await.unwrap();
+        reader.next().await.unwrap();
+        assert!(reader.next().await.unwrap()["alive"].is_string(), "it waits for a turn");
+        idle.push(reader);
+    }
+    drop(turns);
+    let turn = tokio::time::timeout(ALIVE, reads.turn(&id(OTHER))).await;
+    turn.expect("nobody sits on a turn");
+    assert_eq!(idle[1].take(3).await, ["0", "1", "2"]);
 }
 
 #[tokio::test(start_paused = true)]
