@@ -1,10 +1,11 @@
 //! Keeps web pages out. In the mode `localstack` every caller on the machine is believed, and a page
 //! that somebody looks at can make their browser call: so a request that a page caused (it carries
-//! `Origin`), or that was sent to a name which merely resolves to this machine, is refused. In the mode
+//! `Origin`, or its `Sec-Fetch-Site` says so, as with an image, which has no `Origin`), or that was sent
+//! to a name which merely resolves to this machine, is refused. In the mode
 //! `sigv4` a page has no key to sign with, and only what needs no signature is kept from it.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -22,6 +23,11 @@ pub async fn keep_browsers_out(request: Request, next: Next) -> Response {
 pub(super) fn suspicion(headers: &HeaderMap, uri: &Uri) -> Option<&'static str> {
     if headers.contains_key(header::ORIGIN) {
         return Some("requests of web pages (those with an Origin header) are refused");
+    }
+    // `none`: somebody typed the address. Other pages of this machine are `same-site`.
+    let mut sites = headers.get_all("sec-fetch-site").iter().map(HeaderValue::as_bytes);
+    if !sites.all(|site| matches!(site, b"none" | b"same-origin")) {
+        return Some("requests that other web pages cause (by their Sec-Fetch-Site) are refused");
     }
     let mut hosts = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?"));
     let is_local = match uri.authority() {
@@ -81,5 +87,21 @@ mod tests {
         headers.insert(header::HOST, "127.0.0.1:4580".parse().unwrap());
         headers.insert(header::ORIGIN, "http://127.0.0.1:4580".parse().unwrap());
         assert!(suspicion(&headers, &Uri::from_static("/v1/events")).is_some());
+    }
+
+    #[test]
+    fn what_a_page_shows_or_links_to_is_refused_though_it_has_no_origin() {
+        let check = |site: &'static str, passes: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "localhost:4580".parse().unwrap());
+            headers.insert("sec-fetch-site", site.parse().unwrap());
+            let uri = Uri::from_static("/v1/history?X-Amz-Credential=a");
+            assert_eq!(suspicion(&headers, &uri).is_none(), passes, "{site}");
+        };
+        check("none", true);
+        check("same-origin", true);
+        check("same-site", false);
+        check("cross-site", false);
+        check("", false);
     }
 }
