@@ -316,7 +316,7 @@ impl History {
 
     /// One page.
     pub fn lookup(&self, query: &Query) -> Result<Page, HistoryError> {
-        let page = kept_page(&self.view(), query);
+        let page = lookup::run(&self.view(), query);
         page.inspect_err(|error| self.suspect(error))
     }
 
@@ -717,25 +717,6 @@ impl HistoryError {
             _ => false,
         }
     }
-}
-
-/// One page of what is kept in a view: rows that are not old, and behind them those that are held.
-fn kept_page(view: &View, query: &Query) -> Result<Page, HistoryError> {
-    let (young, held) = view.retention.narrow(query);
-    let mut page = lookup::run(view, &young)?;
-    let Some(held) = held.filter(|_| page.next.is_none()) else { return Ok(page) };
-    let room = match page.bytes() >= lookup::PAGE_BYTES {
-        true => 0,
-        false => query.limit.max(1) - page.rows.len(),
-    };
-    let more = lookup::run(view, &Query { limit: room.max(1), ..held })?;
-    if room > 0 {
-        page.rows.extend(more.rows);
-        page.next = more.next;
-    } else if !more.rows.is_empty() || more.next.is_some() {
-        page.next = page.rows.last().map(|row| row.position);
-    }
-    Ok(page)
 }
 
 fn retention(settings: &Settings, today: Option<Timestamp>) -> Retention {

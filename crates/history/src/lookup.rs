@@ -11,9 +11,9 @@
 //! to file, between two pages change nothing about the rows that were there. A run that cannot have the
 //! next row is not touched. Keys are hashes, so each row is compared with what was asked for.
 //!
-//! The work of one call is bounded, and what it holds: after [`MISSES_MAX`] rows that are not
-//! meant, or [`PAGE_BYTES`] of records, the page ends, short or empty, and the next one goes on
-//! from there.
+//! The work of one page is bounded, and what it holds: after [`MISSES_MAX`] rows that are not
+//! meant, [`PAGE_BYTES`] of records, or [`READ_BYTES_MAX`] of records that were read, the page ends,
+//! short or empty, and the next one goes on from there.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -31,12 +31,16 @@ use crate::retention::Retention;
 use crate::scope::{Scope, ScopeFilter};
 use crate::summary::Summary;
 
-/// So many rows that are not meant one call looks at. Few are ever met: rows whose keys collide, and
-/// those that a walk over several attributes shows now and then when they have little in common.
+/// So many rows that are not meant one page looks at. Few are ever met: rows whose keys collide, and
+/// those that a walk over several attributes shows now and then when they have little in common;
+/// or old ones of accounts of which others are held.
 pub const MISSES_MAX: usize = 1000;
 
 /// A page takes no further row when its records have so many bytes. Some hundred usual ones do.
 pub const PAGE_BYTES: usize = 1 << 20;
+
+/// A page reads no further row when it read so many bytes of records, meant or not.
+pub const READ_BYTES_MAX: usize = 8 << 20;
 
 /// Which rows are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,19 +99,42 @@ pub struct View {
     pub retention: Arc<Retention>,
 }
 
-/// One page of what is in a view.
+/// One page of what is kept in a view: rows that are not old, and behind them those that are held.
 pub fn run(view: &View, query: &Query) -> Result<Page, HistoryError> {
-    run_within(view, query, MISSES_MAX)
+    run_within(view, query, Left::default())
 }
 
-/// As [`run`], with another bound of the work; at least 1.
-fn run_within(view: &View, query: &Query, misses_max: usize) -> Result<Page, HistoryError> {
+/// As [`run`], with other bounds of the work.
+fn run_within(view: &View, query: &Query, mut left: Left) -> Result<Page, HistoryError> {
+    let (young, held) = view.retention.narrow(query);
+    let mut page = Page::default();
+    add(view, &young, &mut page, &mut left)?;
+    if let Some(held) = held.filter(|_| page.next.is_none()) {
+        add(view, &held, &mut page, &mut left)?;
+    }
+    Ok(page)
+}
+
+/// What a page may still do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Left {
+    misses: usize,
+    page_bytes: usize,
+    read_bytes: usize,
+}
+
+impl Default for Left {
+    fn default() -> Left {
+        Left { misses: MISSES_MAX, page_bytes: PAGE_BYTES, read_bytes: READ_BYTES_MAX }
+    }
+}
+
+/// Adds what is in a view, all of it older than what the page has.
+fn add(view: &View, query: &Query, page: &mut Page, left: &mut Left) -> Result<(), HistoryError> {
     let wanted = Wanted::of(query);
     let recent = view.recent.iter().filter_map(|run| Run::of_recent(run, &wanted));
     let files = view.files.iter().filter_map(|file| Run::of_file(file, &wanted));
     let mut runs: BinaryHeap<Run<'_>> = recent.chain(files).collect();
-    let mut page = Page::default();
-    let (mut misses, mut bytes) = (0, 0);
     while let Some(Run { newest, rest }) = runs.pop() {
         if newest.time < query.from {
             break;
@@ -119,7 +146,7 @@ fn run_within(view: &View, query: &Query, misses_max: usize) -> Result<Page, His
             }
             Rest::Open(candidate, behind) => (candidate, behind),
         };
-        if page.rows.len() >= wanted.limit || bytes >= PAGE_BYTES {
+        if page.rows.len() >= wanted.limit || left.page_bytes == 0 {
             page.next = page.rows.last().map(|row| row.position);
             break;
         }
@@ -127,19 +154,20 @@ fn run_within(view: &View, query: &Query, misses_max: usize) -> Result<Page, His
             Candidate::InMemory(row) => row,
             Candidate::InFile(file, place) => file.row(place)?,
         };
+        left.read_bytes = left.read_bytes.saturating_sub(row.record.len());
         if view.retention.keeps(&row.scope, row.position.time) && wanted.is_met_by(&row.record) {
-            bytes += row.record.len();
+            left.page_bytes = left.page_bytes.saturating_sub(row.record.len());
             page.rows.push(row);
         } else {
-            misses += 1;
-            if misses >= misses_max {
-                page.next = Some(newest);
-                break;
-            }
+            left.misses = left.misses.saturating_sub(1);
+        }
+        if left.misses == 0 || left.read_bytes == 0 {
+            page.next = Some(newest);
+            break;
         }
         runs.extend(Run::of_rows(behind)?);
     }
-    Ok(page)
+    Ok(())
 }
 
 /// A query, made ready.
@@ -281,6 +309,7 @@ mod tests {
     use super::*;
     use crate::file::FileId;
     use crate::pages::PageCache;
+    use crate::retention::Hold;
     use crate::row::Row;
 
     fn row(millis: i64, batch: u64, record: &str) -> Row {
@@ -329,11 +358,15 @@ mod tests {
         }
     }
 
+    fn misses(misses: usize) -> Left {
+        Left { misses, ..Left::default() }
+    }
+
     /// Pages until the last; how many, and the rows.
     fn pages(view: &View, mut query: Query, misses_max: usize) -> (usize, Vec<Found>) {
         let (mut pages, mut rows) = (0, Vec::new());
         loop {
-            let page = run_within(view, &query, misses_max).unwrap();
+            let page = run_within(view, &query, misses(misses_max)).unwrap();
             pages += 1;
             rows.extend(page.rows);
             assert!(page.next.is_none() || page.next < query.after || query.after.is_none());
@@ -353,7 +386,7 @@ mod tests {
             ..View::default()
         };
         let nothing = query(&[(Attribute::EventName, "Get"), (Attribute::ReadOnly, "false")]);
-        let first = run_within(&view, &nothing, 1).unwrap();
+        let first = run_within(&view, &nothing, misses(1)).unwrap();
         assert!(first.rows.is_empty() && first.next.is_some());
         let (pages_of_one, found) = pages(&view, nothing.clone(), 1);
         assert!((5..30).contains(&pages_of_one) && found.is_empty(), "{pages_of_one}");
@@ -387,6 +420,38 @@ mod tests {
         assert!(times.eq((0..20).rev()) && pages == 4, "{pages} pages");
         let last = Query { to: Timestamp::from_millis(5), ..query(&[]) };
         assert_eq!(run(&view, &last).unwrap().next, None, "six are all there are");
+    }
+
+    #[test]
+    fn a_page_reads_no_further_row_when_it_read_so_many_bytes() {
+        let padding = "x".repeat(200 << 10);
+        let large = |number: i64| row(number, 1, &format!(r#"{{"padding":"{padding}"}}"#));
+        // Under a key that collides, none of them is meant.
+        let mut recent = Recent::default();
+        let put = Key::of(Attribute::EventName, "Put");
+        (0..60).for_each(|number| recent.insert_under(large(number), &[Key::ALL, put]));
+        let view = View { recent: vec![Arc::new(RwLock::new(recent))], ..View::default() };
+        let first = run(&view, &query(&[(Attribute::EventName, "Put")])).unwrap();
+        let read = 59 - first.next.unwrap().time.as_millis() + 1;
+        assert_eq!((first.rows.len(), read), (0, 41), "8 MiB and the last one");
+        let (pages, rows) = pages(&view, query(&[(Attribute::EventName, "Put")]), MISSES_MAX);
+        assert_eq!((pages, rows.len()), (2, 0));
+    }
+
+    #[test]
+    fn what_is_held_shares_the_page_of_what_is_young() {
+        let padding = "x".repeat(200 << 10);
+        let large = |number: i64| row(number, 1, &format!(r#"{{"padding":"{padding}"}}"#));
+        let hold = Hold { name: "all".into(), accounts: [].into(), from: None, to: None };
+        let retention = Retention { horizon: Some(Timestamp::from_millis(10)), holds: vec![hold] };
+        let view = View {
+            recent: vec![in_memory((0..14).map(large).collect())],
+            retention: Arc::new(retention),
+            ..View::default()
+        };
+        let (pages, rows) = pages(&view, query(&[]), MISSES_MAX);
+        let times = rows.iter().map(|row| row.position.time.as_millis());
+        assert!(times.eq((0..14).rev()) && pages == 3, "six rows on a page, not {pages} pages");
     }
 
     #[test]
