@@ -14,8 +14,8 @@ use crate::term::{InvalidTerm, Term};
 pub const TERMS_MAX: usize = 50;
 /// Most values of all terms and selectors together: an event may be compared with each of them.
 pub const VALUES_MAX: usize = 1_000;
-/// Most bytes of them.
-pub const VALUES_BYTES_MAX: usize = 32 << 10;
+/// Most bytes of them: half of the head of a request, in which they stand.
+pub const VALUES_BYTES_MAX: usize = 8 << 10;
 
 /// What an event is filed under. `None` is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,8 +162,8 @@ mod tests {
         assert!(Filter::new(Scope::default(), &most, Some(selectors)).is_ok());
         let error = refused(&[term(500, "a"), term(500, "a")], Some(selector));
         assert!(error.contains("have 1001 values together; at most 1000 are allowed"), "{error}");
-        let error = refused(&[term(500, &"a".repeat(66))], None);
-        assert!(error.contains("have 33000 bytes together; at most 32768 are allowed"), "{error}");
+        let error = refused(&[term(500, &"a".repeat(17))], None);
+        assert!(error.contains("have 8500 bytes together; at most 8192 are allowed"), "{error}");
     }
 
     #[test]

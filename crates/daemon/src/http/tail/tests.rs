@@ -423,6 +423,9 @@ async fn over_http_refusals_are_as_of_the_other_routes() {
     let answer = tested.world.connect().call(&ask("filter=evntName=a")).await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains("x-amzn-errortype: ValidationException"), "{answer}");
+    let long = format!("filter=eventName={}", vec!["a".repeat(2_000); 5].join(","));
+    let answer = tested.world.connect().call(&ask(&long)).await;
+    assert!(answer.contains("have 10000 bytes together; at most 8192 are allowed"), "{answer}");
     tested.world.site.tails.hub.close();
     let answer = tested.world.connect().call(&ask("")).await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: "), "{answer}");
