@@ -365,6 +365,7 @@ impl World {
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
             parts: Parts { disk: Arc::new(disk.clone()), clock, entropy },
             intake,
+            journal: journal.clone(),
             api: Arc::new(|_, _| unreachable!("the bodies are of other routes")),
             definitions: watch::Sender::new(Arc::new(definitions)).subscribe(),
             metrics,
