@@ -39,7 +39,7 @@ use std::io::Write as _;
 use mistakes::Mistake;
 
 /// Seeds of a plain run.
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 2000;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
